@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/io.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+ssize_t io_pread_full(int fd, void *buf, size_t size, uint64_t offset)
+{
+    uint8_t *at = buf;
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t n = pread(fd, at + done, size - done, (off_t)(offset + done));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+int io_write_full(int fd, const void *buf, size_t size)
+{
+    const uint8_t *at = buf;
+
+    while (size > 0) {
+        ssize_t n = write(fd, at, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        at += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+int io_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
+{
+    const uint8_t *at = buf;
+
+    while (size > 0) {
+        ssize_t n = pwrite(fd, at, size, (off_t)offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        at += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+int io_openat(int dirfd, const char *path, int flags, mode_t mode)
+{
+    int fd;
+
+    flags |= O_CLOEXEC | O_NOFOLLOW;
+    if ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_DIRECTORY))
+        flags |= O_NONBLOCK;
+    do
+        fd = openat(dirfd, path, flags, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+/* Without openat2: one component at a time. */
+static int open_by_walk(int dirfd, const char *path, int flags)
+{
+    CLEANUP_FD int folder = -1;
+    char part[NAME_MAX + 1];
+    const char *slash;
+
+    while ((slash = strchr(path, '/'))) {
+        size_t size = (size_t)(slash - path);
+        int next;
+
+        if (size == 0 || size > NAME_MAX || (size == 2 && memcmp(path, "..", 2) == 0)) {
+            errno = EINVAL;
+            return -1;
+        }
+        memcpy(part, path, size);
+        part[size] = '\0';
+        next = io_openat(folder >= 0 ? folder : dirfd, part, O_PATH | O_DIRECTORY, 0);
+        if (next < 0)
+            return -1;
+        if (folder >= 0)
+            close(folder);
+        folder = next;
+        path = slash + 1;
+    }
+    return io_openat(folder >= 0 ? folder : dirfd, path, flags, 0);
+}
+
+int io_open_beneath(int dirfd, const char *path, int flags)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK),
+        .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
+    };
+    int fd;
+
+    do
+        fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+    while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+        return open_by_walk(dirfd, path, flags);
+    return fd;
+}
+
+int io_close(int *fd)
+{
+    int closing = steal_fd(fd);
+
+    /* On Linux the descriptor is released even when close says EINTR. */
+    if (closing >= 0 && close(closing) < 0 && errno != EINTR)
+        return -1;
+    return 0;
+}
+
+int io_fsync(int fd)
+{
+    int r;
+
+    do
+        r = fsync(fd);
+    while (r < 0 && errno == EINTR);
+    return r;
+}
+
+int io_mkdirat(int dirfd, const char *name)
+{
+    struct stat st;
+
+    if (mkdirat(dirfd, name, 0755) == 0)
+        return 0;
+    if (errno != EEXIST)
+        return -1;
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
+    if (!S_ISDIR(st.st_mode)) {
+        errno = ENOTDIR;
+        return -1;
+    }
+    return 0;
+}
+
+int io_read_file(int fd, size_t max, const char *what, uint8_t **data, size_t *size, struct err *e)
+{
+    CLEANUP_FREE uint8_t *buf = NULL;
+    struct stat st;
+    ssize_t n;
+
+    if (fstat(fd, &st) < 0)
+        return err_sys(e, errno, "cannot examine %s", what);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, ERR_DAMAGED, "%s is not a regular file", what);
+    if ((uint64_t)st.st_size > max)
+        return err_set(e, ERR_DAMAGED, "%s is too large (%llu bytes, at most %zu)", what,
+                       (unsigned long long)st.st_size, max);
+    buf = malloc((size_t)st.st_size + 1);
+    if (!buf)
+        return err_nomem(e, "reading a file");
+    n = io_pread_full(fd, buf, (size_t)st.st_size, 0);
+    if (n < 0)
+        return err_sys(e, errno, "cannot read %s", what);
+    *data = STEAL(buf);
+    *size = (size_t)n;
+    return 0;
+}
+
+uint64_t io_now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+int io_random_name(char buf[IO_RANDOM_NAME_SIZE])
+{
+    uint8_t random[8];
+    ssize_t n;
+
+    do
+        n = getrandom(random, sizeof random, 0);
+    while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)sizeof random)
+        return -1;
+    text_hex(random, sizeof random, buf);
+    return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* io: system calls that finish what they began.
+ *
+ * These are shaped like the calls they wrap (-1 and errno), because only the
+ * caller knows the name of the object for a message. Thread-safe.
+ */
+#ifndef IHOP_BASE_IO_H
+#define IHOP_BASE_IO_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Reads until size bytes or end of file; returns the count. */
+ssize_t io_pread_full(int fd, void *buf, size_t size, uint64_t offset)
+    __attribute__((warn_unused_result));
+
+/* Writes all or fails. */
+int io_write_full(int fd, const void *buf, size_t size) __attribute__((warn_unused_result));
+int io_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
+    __attribute__((warn_unused_result));
+
+/* openat with O_CLOEXEC and O_NOFOLLOW always, O_NONBLOCK for opens that read
+ * (a FIFO in place of a file must not block; no effect on regular files), and
+ * EINTR retried. */
+int io_openat(int dirfd, const char *path, int flags, mode_t mode)
+    __attribute__((warn_unused_result));
+
+/* The same for a path of several components, of which none may be a link and
+ * which cannot leave dirfd (openat2; a walk where the kernel lacks it). */
+int io_open_beneath(int dirfd, const char *path, int flags) __attribute__((warn_unused_result));
+
+/* close, reporting its error. The descriptor is gone in any case. */
+int io_close(int *fd) __attribute__((warn_unused_result));
+
+/* fsync retried on EINTR only: any other failure is final. */
+int io_fsync(int fd) __attribute__((warn_unused_result));
+
+/* Creates folder name below dirfd unless a folder is there; 0755. */
+int io_mkdirat(int dirfd, const char *name) __attribute__((warn_unused_result));
+
+/* Reads a whole regular file of at most max bytes that is open as fd. The
+ * caller frees *data. what names the file in messages. Kinds: ERR_DAMAGED when
+ * it is larger than max or not a regular file, ERR_IO, ERR_MEMORY. */
+int io_read_file(int fd, size_t max, const char *what, uint8_t **data, size_t *size, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Monotonic clock, in milliseconds. */
+uint64_t io_now_ms(void);
+
+/* Fills buf with the hex digits of 8 random bytes and a NUL (17 bytes). */
+#define IO_RANDOM_NAME_SIZE 17
+int io_random_name(char buf[IO_RANDOM_NAME_SIZE]) __attribute__((warn_unused_result));
+
+#endif

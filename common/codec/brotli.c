@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "codec/codec.h"
+
+#include "base/checked.h"
+#include "base/limits.h"
+
+#include <brotli/decode.h>
+
+/* The stream interface, as the one-shot call accepts trailing bytes. Brotli
+ * cannot reset a decoder, so each chunk has its own. */
+static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
+                  struct err *e)
+{
+    BrotliDecoderState *s = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+    BrotliDecoderResult result;
+
+    (void)state;
+    if (!s)
+        return err_nomem(e, "decoding brotli");
+    result = BrotliDecoderDecompressStream(s, &in_size, &in, &out_size, &out, NULL);
+    BrotliDecoderDestroyInstance(s);
+    if (result != BROTLI_DECODER_RESULT_SUCCESS || in_size != 0 || out_size != 0)
+        return err_set(e, ERR_ARCHIVE, "invalid brotli data");
+    return 0;
+}
+
+/* The window: no larger than 16 MiB without the large window extension, and
+ * about twice the output when that is less; and Huffman tables. */
+static size_t memory(size_t out_size)
+{
+    return min_size(2 * out_size, 16 * MIB) + 256 * KIB;
+}
+
+const struct codec codec_brotli = {.name = "brotli", .decode = decode, .memory = memory};

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* codec: decompression of one chunk, one file per library behind one table.
+ *
+ * To add a codec: its value in image_compression (format/image.h), a file
+ * here that fills a struct codec, and its line in the table in codec.c.
+ *
+ * A decoder is reused for many chunks and belongs to one thread at a time.
+ * The input is untrusted: a decoder never writes beyond the output it is given.
+ */
+#ifndef IHOP_CODEC_CODEC_H
+#define IHOP_CODEC_CODEC_H
+
+#include "base/err.h"
+#include "format/image.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct codec {
+    const char *name; /* as in bita's --compression */
+
+    /* State that is reused from chunk to chunk; NULL when memory is gone. Both
+     * may be NULL for a codec without state. */
+    void *(*open)(void);
+    void (*close)(void *state);
+
+    /* Decodes all of in to exactly out_size bytes. Anything else (bad data, too
+     * short, too long, trailing bytes) is ERR_ARCHIVE; ERR_MEMORY otherwise. */
+    int (*decode)(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
+                  struct err *e);
+
+    /* Upper bound of the memory that decode touches, for an output of this many
+     * bytes, besides input and output. */
+    size_t (*memory)(size_t out_size);
+};
+
+/* Always finds one: image_finish lets no other value pass. */
+const struct codec *codec_get(enum image_compression id);
+
+struct decoder {
+    const struct codec *codec;
+    void *state;
+};
+
+int decoder_open(struct decoder *d, enum image_compression id, struct err *e)
+    __attribute__((warn_unused_result));
+void decoder_close(struct decoder *d);
+
+/* A chunk as it lies in the archive: one whose archive_size equals its
+ * source_size is stored as it is, whatever the codec. in has archive_size
+ * bytes, out has room for source_size. *plain points to the chunk: into in or
+ * to out. */
+int decoder_run(struct decoder *d, const struct image_chunk *chunk, const uint8_t *in, uint8_t *out,
+                const uint8_t **plain, struct err *e) __attribute__((warn_unused_result));
+
+extern const struct codec codec_none, codec_xz, codec_zstd, codec_brotli;
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* none: an uncompressed archive. Every chunk of it has its source size, and
+ * decoder_run hands that through; one that has not is invalid. */
+#include "codec/codec.h"
+
+static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
+                  struct err *e)
+{
+    (void)state;
+    (void)in;
+    (void)out;
+    return err_set(e, ERR_ARCHIVE, "an uncompressed chunk of %zu bytes is stored in %zu", out_size,
+                   in_size);
+}
+
+static size_t memory(size_t out_size)
+{
+    (void)out_size;
+    return 0;
+}
+
+const struct codec codec_none = {.name = "none", .decode = decode, .memory = memory};

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* xz: bita calls it lzma; each chunk is a whole .xz stream. */
+#include "codec/codec.h"
+
+#include "base/checked.h"
+#include "base/limits.h"
+
+#include <lzma.h>
+#include <stdlib.h>
+
+/* xz -9 uses a dictionary of 64 MiB, and no preset uses more. */
+#define DECODER_LIMIT (80 * MIB)
+
+static void *open_state(void)
+{
+    static const lzma_stream initial = LZMA_STREAM_INIT;
+    lzma_stream *s = malloc(sizeof *s);
+
+    if (s)
+        *s = initial;
+    return s;
+}
+
+static void close_state(void *state)
+{
+    if (state)
+        lzma_end(state);
+    free(state);
+}
+
+static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
+                  struct err *e)
+{
+    lzma_stream *s = state;
+    lzma_ret ret;
+
+    /* Beginning anew on a used stream keeps its buffers. */
+    ret = lzma_stream_decoder(s, DECODER_LIMIT, 0);
+    if (ret == LZMA_OK) {
+        s->next_in = in;
+        s->avail_in = in_size;
+        s->next_out = out;
+        s->avail_out = out_size;
+        /* A full output makes it pause before the stream's end; without any
+         * progress it says LZMA_BUF_ERROR, so this ends. */
+        do
+            ret = lzma_code(s, LZMA_FINISH);
+        while (ret == LZMA_OK);
+    }
+    if (ret == LZMA_MEM_ERROR)
+        return err_nomem(e, "decoding xz");
+    if (ret == LZMA_MEMLIMIT_ERROR)
+        return err_set(e, ERR_ARCHIVE, "invalid xz data: it demands more than %llu MiB to decode",
+                       (unsigned long long)(DECODER_LIMIT / MIB));
+    if (ret != LZMA_STREAM_END || s->avail_in != 0 || s->avail_out != 0)
+        return err_set(e, ERR_ARCHIVE, "invalid xz data");
+    return 0;
+}
+
+/* Of the dictionary, only what the output fills is ever touched. */
+static size_t memory(size_t out_size)
+{
+    return min_size(out_size, 64 * MIB) + 256 * KIB;
+}
+
+const struct codec codec_xz = {
+    .name = "lzma", .open = open_state, .close = close_state, .decode = decode, .memory = memory};

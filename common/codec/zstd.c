@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "codec/codec.h"
+
+#include "base/limits.h"
+
+#include <zstd.h>
+
+static void *open_state(void)
+{
+    return ZSTD_createDCtx();
+}
+
+static void close_state(void *state)
+{
+    ZSTD_freeDCtx(state);
+}
+
+/* A chunk is one frame; its content size may be missing. The library would
+ * also take several frames in a row: the first must be all there is. */
+static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
+                  struct err *e)
+{
+    size_t n = ZSTD_findFrameCompressedSize(in, in_size);
+
+    if (!ZSTD_isError(n) && n == in_size)
+        n = ZSTD_decompressDCtx(state, out, out_size, in, in_size);
+    else
+        n = out_size + 1;
+    if (n != out_size)
+        return err_set(e, ERR_ARCHIVE, "invalid zstd data");
+    return 0;
+}
+
+/* Decoding in one call uses the output as window. */
+static size_t memory(size_t out_size)
+{
+    (void)out_size;
+    return 256 * KIB;
+}
+
+const struct codec codec_zstd = {
+    .name = "zstd", .open = open_state, .close = close_state, .decode = decode, .memory = memory};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* events: what the fetch engine tells while it works. The callbacks come from
+ * the thread that called the engine; they must not block for long. */
+#ifndef IHOP_FETCH_EVENTS_H
+#define IHOP_FETCH_EVENTS_H
+
+#include <stdint.h>
+
+enum fetch_phase {
+    FETCH_HEADER,   /* reading the archive's header */
+    FETCH_CHECKING, /* hashing chunks of the store; bytes are source bytes */
+    FETCH_CHUNKS,   /* downloading; bytes are archive bytes */
+    FETCH_SYNCING,  /* making everything durable */
+};
+
+struct fetch_progress {
+    enum fetch_phase phase;
+    uint64_t bytes_done, bytes_total;
+    uint64_t chunks_done, chunks_total;
+};
+
+struct fetch_events {
+    /* At most ten times a second. */
+    void (*progress)(void *user, const struct fetch_progress *p);
+    /* Something worth a line: a retry, a redirect, an adopted chunk. */
+    void (*note)(void *user, const char *text);
+    void *user;
+};
+
+#endif

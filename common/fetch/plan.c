@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "fetch/plan.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/limits.h"
+
+#include <stdlib.h>
+
+void plan_free(struct plan *plan)
+{
+    free(plan->chunks);
+    free(plan->zero_chunks);
+    free(plan->ranges);
+    *plan = (struct plan){0};
+}
+
+static int by_offset(const void *a, const void *b, void *context)
+{
+    const struct image_chunk *chunks = context;
+    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    uint64_t x = chunks[i].archive_offset, y = chunks[j].archive_offset;
+
+    return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
+}
+
+static int collect(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
+{
+    plan->chunks = malloc((image->chunk_count + 1) * sizeof *plan->chunks);
+    plan->zero_chunks = malloc((image->chunk_count + 1) * sizeof *plan->zero_chunks);
+    if (!plan->chunks || !plan->zero_chunks)
+        return err_nomem(e, "planning the download");
+    for (size_t i = 0; i < image->chunk_count; i++) {
+        const struct image_chunk *chunk = &image->chunks[i];
+
+        if (!missing[i])
+            continue;
+        if (chunk->zero) {
+            plan->zero_chunks[plan->zero_count++] = (uint32_t)i;
+            continue;
+        }
+        plan->chunks[plan->chunk_count++] = (uint32_t)i;
+        plan->write_bytes += chunk->source_size;
+        if (chunk->archive_size > plan->largest_archive_size)
+            plan->largest_archive_size = chunk->archive_size;
+        if (chunk->source_size > plan->largest_source_size)
+            plan->largest_source_size = chunk->source_size;
+    }
+    qsort_r(plan->chunks, plan->chunk_count, sizeof *plan->chunks, by_offset, image->chunks);
+    return 0;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The largest gap to fetch along. gaps has one less than the plan has chunks. */
+static uint64_t gap_limit(uint64_t *gaps, size_t count, uint64_t missing_bytes)
+{
+    uint64_t budget = missing_bytes / PLAN_WASTE_DIVISOR, limit = PLAN_FREE_GAP;
+
+    qsort(gaps, count, sizeof *gaps, compare_u64);
+    for (size_t i = 0; i < count; i++) {
+        if (gaps[i] > PLAN_FREE_GAP && gaps[i] > budget)
+            break;
+        budget -= min_u64(gaps[i], budget);
+        limit = max_u64(limit, gaps[i]);
+    }
+    return limit;
+}
+
+static uint64_t chunk_end(const struct image *image, uint32_t chunk)
+{
+    return image->chunks[chunk].archive_offset + image->chunks[chunk].archive_size;
+}
+
+/* Fills gaps (0 where two chunks touch or overlap); returns the missing bytes. */
+static uint64_t measure_gaps(const struct image *image, const struct plan *plan, uint64_t *gaps)
+{
+    uint64_t bytes = 0, end = 0;
+
+    for (size_t i = 0; i < plan->chunk_count; i++) {
+        uint64_t start = image->chunks[plan->chunks[i]].archive_offset;
+
+        bytes += image->chunks[plan->chunks[i]].archive_size;
+        if (i > 0)
+            gaps[i - 1] = start > end ? start - end : 0;
+        end = max_u64(end, chunk_end(image, plan->chunks[i]));
+    }
+    return bytes;
+}
+
+static void cut_ranges(const struct image *image, struct plan *plan, uint64_t limit)
+{
+    for (size_t i = 0; i < plan->chunk_count; i++) {
+        const struct image_chunk *chunk = &image->chunks[plan->chunks[i]];
+        struct plan_range *last = plan->range_count ? &plan->ranges[plan->range_count - 1] : NULL;
+        uint64_t end = chunk_end(image, plan->chunks[i]);
+
+        if (last && chunk->archive_offset <= last->offset + last->size + limit &&
+            max_u64(end, last->offset + last->size) - last->offset <= LIMIT_RANGE) {
+            last->size = max_u64(last->size, end - last->offset);
+            last->count++;
+            continue;
+        }
+        plan->ranges[plan->range_count++] = (struct plan_range){
+            .offset = chunk->archive_offset, .size = chunk->archive_size, .first = i, .count = 1};
+    }
+    for (size_t i = 0; i < plan->range_count; i++)
+        plan->download_bytes += plan->ranges[i].size;
+}
+
+int plan_make(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
+{
+    CLEANUP(plan_free) struct plan p = {0};
+    CLEANUP_FREE uint64_t *gaps = NULL;
+    uint64_t bytes;
+
+    if (collect(image, missing, &p, e) < 0)
+        return -1;
+    gaps = malloc((p.chunk_count + 1) * sizeof *gaps);
+    p.ranges = malloc((p.chunk_count + 1) * sizeof *p.ranges);
+    if (!gaps || !p.ranges)
+        return err_nomem(e, "planning the download");
+    bytes = measure_gaps(image, &p, gaps);
+    cut_ranges(image, &p, gap_limit(gaps, p.chunk_count ? p.chunk_count - 1 : 0, bytes));
+    *plan = p;
+    p = (struct plan){0};
+    return 0;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "format/archive.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "format/dictionary.pb-c.h"
+
+#include <string.h>
+
+static const uint8_t magic[6] = "BITA1";
+static const uint8_t old_magic[6] = {'\0', 'B', 'I', 'T', 'A', '1'};
+
+enum archive_field {
+    FIELD_APPLICATION_VERSION = 1,
+    FIELD_SOURCE_CHECKSUM = 2,
+    FIELD_SOURCE_TOTAL_SIZE = 3,
+    FIELD_CHUNKER_PARAMS = 4,
+    FIELD_CHUNK_COMPRESSION = 5,
+    FIELD_REBUILD_ORDER = 6,
+    FIELD_CHUNK_DESCRIPTORS = 7,
+    FIELD_METADATA = 8,
+};
+
+int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct err *e)
+{
+    uint64_t n = text_get_le64(prefix + 6);
+
+    if (memcmp(prefix, magic, sizeof magic) != 0 &&
+        memcmp(prefix, old_magic, sizeof old_magic) != 0)
+        return err_set(e, ERR_ARCHIVE, "this is not a bita archive (wrong magic)");
+    if (n > LIMIT_DICTIONARY)
+        return err_set(e, ERR_ARCHIVE, "its dictionary claims %llu bytes (at most %llu)",
+                       (unsigned long long)n, (unsigned long long)LIMIT_DICTIONARY);
+    *header_size = n + ARCHIVE_OVERHEAD;
+    return 0;
+}
+
+/* The checksum first: nothing is decoded that was not meant. */
+static int check_authentic(const uint8_t *header, size_t size, const struct archive_policy *policy,
+                           struct err *e)
+{
+    CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = chunk_hasher_new(e);
+    const uint8_t *stored = header + size - CHUNK_HASH_SIZE;
+    uint8_t sum[CHUNK_HASH_SIZE];
+
+    if (!h || chunk_hash(h, header, size - CHUNK_HASH_SIZE, sum, e) < 0)
+        return -1;
+    if (memcmp(sum, stored, sizeof sum) != 0)
+        return err_set(e, ERR_ARCHIVE, "its header checksum does not match its header");
+    if (policy->pinned_checksum && memcmp(sum, policy->pinned_checksum, policy->pinned_size) != 0)
+        return err_set(e, ERR_ARCHIVE, "its header checksum is not the one demanded by "
+                                       "--verify-header");
+    return 0;
+}
+
+static int add_chunk(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+                     uint64_t data_offset, uint64_t archive_size, struct err *e)
+{
+    const Ihop__ArchiveChunk *c =
+        (const Ihop__ArchiveChunk *)dict_unpack(r, f, &ihop__archive_chunk__descriptor, e);
+    struct image_chunk chunk = {0};
+    uint64_t end;
+
+    if (!c)
+        return -1;
+    chunk.archive_size = c->archive_size;
+    chunk.source_size = c->source_size;
+    if (chunk.archive_size == 0 || chunk.archive_size > LIMIT_CHUNK)
+        return err_set(e, ERR_ARCHIVE, "chunk %zu takes %u bytes of the archive (1 to %llu are "
+                                       "possible)",
+                       b->image.chunk_count, chunk.archive_size, (unsigned long long)LIMIT_CHUNK);
+    if (!checked_add_u64(data_offset, c->archive_offset, &chunk.archive_offset) ||
+        !checked_add_u64(chunk.archive_offset, chunk.archive_size, &end) || end > archive_size)
+        return err_set(e, ERR_ARCHIVE, "chunk %zu lies beyond the end of the archive",
+                       b->image.chunk_count);
+    return image_add_chunk(b, &c->checksum, &chunk, e);
+}
+
+static int parse_field(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+                       uint64_t data_offset, uint64_t archive_size, struct err *e)
+{
+    switch (f->number) {
+    case FIELD_APPLICATION_VERSION:
+        return dict_get_text(r, f, LIMIT_VERSION_TEXT, &b->image.application_version, e);
+    case FIELD_SOURCE_CHECKSUM:
+        return image_set_source_checksum(b, f, e);
+    case FIELD_SOURCE_TOTAL_SIZE:
+        b->image.source_size = f->value;
+        return 0;
+    case FIELD_CHUNKER_PARAMS:
+        return image_set_chunker(b, r, f, e);
+    case FIELD_CHUNK_COMPRESSION:
+        return image_set_compression(b, r, f, e);
+    case FIELD_REBUILD_ORDER:
+        return dict_numbers_add(r, f, &b->order, e);
+    case FIELD_CHUNK_DESCRIPTORS:
+        return add_chunk(b, r, f, data_offset, archive_size, e);
+    case FIELD_METADATA:
+        return image_add_metadata(b, r, f, e);
+    default:
+        return 0; /* of a later version */
+    }
+}
+
+static int parse_dictionary(struct image_builder *b, struct dict_reader *r, uint64_t data_offset,
+                            uint64_t archive_size, struct err *e)
+{
+    struct dict_field f;
+    int got;
+
+    while ((got = dict_next(r, &f, e)) > 0)
+        if (parse_field(b, r, &f, data_offset, archive_size, e) < 0)
+            return -1;
+    if (got == 0 && !b->image.has_archive)
+        return err_set(e, ERR_ARCHIVE, "the dictionary has no compression");
+    return got;
+}
+
+int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
+                  const struct archive_policy *policy, struct image *image, struct err *e)
+{
+    CLEANUP(image_builder_free) struct image_builder b;
+    CLEANUP(dict_reader_free) struct dict_reader r;
+    uint64_t expected, data_offset;
+
+    image_builder_init(&b, ERR_ARCHIVE);
+    dict_reader_init(&r, NULL, 0, ERR_ARCHIVE);
+    if (size < ARCHIVE_OVERHEAD)
+        return err_set(e, ERR_ARCHIVE, "its header is cut short");
+    if (archive_parse_prefix(header, &expected, e) < 0)
+        return -1;
+    if (size != expected)
+        return err_set(e, ERR_ARCHIVE, "its header is cut short");
+    if (check_authentic(header, size, policy, e) < 0)
+        return -1;
+    data_offset = text_get_le64(header + size - CHUNK_HASH_SIZE - 8);
+    if (data_offset < size || data_offset > archive_size)
+        return err_set(e, ERR_ARCHIVE, "its chunk data offset %llu is out of range",
+                       (unsigned long long)data_offset);
+    dict_reader_init(&r, header + ARCHIVE_PREFIX_SIZE, size - ARCHIVE_OVERHEAD, ERR_ARCHIVE);
+    if (parse_dictionary(&b, &r, data_offset, archive_size, e) < 0)
+        return -1;
+    b.image.archive_size = archive_size;
+    b.image.header_size = size;
+    memcpy(b.image.header_checksum, header + size - CHUNK_HASH_SIZE, CHUNK_HASH_SIZE);
+    if (image_finish(&b, policy->min_hash_length, image, e) < 0)
+        return -1;
+    if (image_find_zero_chunks(image, e) < 0) {
+        image_free(image);
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* archive: the header of a bita archive (.cba).
+ *
+ *     0        6  magic "BITA1\0", or "\0BITA1" by bita 0.1.x
+ *     6        8  n, u64 little-endian
+ *     14       n  dictionary (ArchiveDictionary)
+ *     14 + n   8  chunk data offset, u64 little-endian, absolute
+ *     22 + n  64  BLAKE2b-512 of all bytes before
+ *
+ * The input is untrusted. Errors are of kind ERR_ARCHIVE (or ERR_MEMORY) and do
+ * not name the archive: the caller does.
+ */
+#ifndef IHOP_FORMAT_ARCHIVE_H
+#define IHOP_FORMAT_ARCHIVE_H
+
+#include "base/err.h"
+#include "format/image.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARCHIVE_PREFIX_SIZE 14
+#define ARCHIVE_OVERHEAD (ARCHIVE_PREFIX_SIZE + 8 + CHUNK_HASH_SIZE) /* header less dictionary */
+
+/* From the first ARCHIVE_PREFIX_SIZE bytes, the size of the whole header. */
+int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* What the caller demands of an archive. */
+struct archive_policy {
+    size_t min_hash_length;         /* bytes */
+    const uint8_t *pinned_checksum; /* the header checksum it must have, or NULL */
+    size_t pinned_size;             /* bytes of it to compare */
+};
+
+/* Parses a header of size bytes (prefix included). archive_size is the size of
+ * the whole archive, which all chunks must lie in. The caller frees *image. */
+int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
+                  const struct archive_policy *policy, struct image *image, struct err *e)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "format/chunk_hash.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+struct chunk_hasher {
+    EVP_MD *md; /* fetched once: an implicit fetch for each chunk takes longer than a small chunk */
+    EVP_MD_CTX *running;
+    EVP_MD_CTX *copy;
+};
+
+struct chunk_hasher *chunk_hasher_new(struct err *e)
+{
+    struct chunk_hasher *h = calloc(1, sizeof *h);
+
+    if (h) {
+        h->md = EVP_MD_fetch(NULL, "BLAKE2B-512", NULL);
+        h->running = EVP_MD_CTX_new();
+        h->copy = EVP_MD_CTX_new();
+    }
+    if (!h || !h->md || !h->running || !h->copy) {
+        chunk_hasher_free(h);
+        err_nomem(e, "preparing BLAKE2b");
+        return NULL;
+    }
+    return h;
+}
+
+void chunk_hasher_free(struct chunk_hasher *h)
+{
+    if (!h)
+        return;
+    EVP_MD_CTX_free(h->copy);
+    EVP_MD_CTX_free(h->running);
+    EVP_MD_free(h->md);
+    free(h);
+}
+
+void chunk_hasher_cleanup(struct chunk_hasher **h)
+{
+    chunk_hasher_free(*h);
+}
+
+static int check(int ok, struct err *e)
+{
+    return ok ? 0 : err_nomem(e, "computing BLAKE2b");
+}
+
+int chunk_hash_begin(struct chunk_hasher *h, struct err *e)
+{
+    return check(EVP_DigestInit_ex2(h->running, h->md, NULL), e);
+}
+
+int chunk_hash_update(struct chunk_hasher *h, const void *data, size_t size, struct err *e)
+{
+    return check(EVP_DigestUpdate(h->running, data, size), e);
+}
+
+int chunk_hash_end(struct chunk_hasher *h, uint8_t out[CHUNK_HASH_SIZE], struct err *e)
+{
+    return check(EVP_DigestFinal_ex(h->running, out, NULL), e);
+}
+
+int chunk_hash_peek(struct chunk_hasher *h, uint8_t out[CHUNK_HASH_SIZE], struct err *e)
+{
+    return check(EVP_MD_CTX_copy_ex(h->copy, h->running) && EVP_DigestFinal_ex(h->copy, out, NULL),
+                 e);
+}
+
+int chunk_hash(struct chunk_hasher *h, const void *data, size_t size, uint8_t out[CHUNK_HASH_SIZE],
+               struct err *e)
+{
+    if (chunk_hash_begin(h, e) < 0 || chunk_hash_update(h, data, size, e) < 0)
+        return -1;
+    return chunk_hash_end(h, out, e);
+}

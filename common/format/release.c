@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "format/release.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "format/dictionary.pb-c.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t magic[6] = "IHOP1";
+
+enum release_field {
+    FIELD_APPLICATION_VERSION = 1,
+    FIELD_SOURCE_CHECKSUM = 2,
+    FIELD_SOURCE_TOTAL_SIZE = 3,
+    FIELD_SOURCE_ORDER = 4,
+    FIELD_CHUNK_DESCRIPTORS = 5,
+    FIELD_CHUNKER_PARAMS = 6,
+    FIELD_ARCHIVE_URL = 100,
+    FIELD_HEADER_CHECKSUM = 101,
+    FIELD_HEADER_SIZE = 102,
+    FIELD_ARCHIVE_SIZE = 103,
+    FIELD_CHUNK_COMPRESSION = 104,
+    FIELD_METADATA = 105,
+};
+
+static int check_frame(const uint8_t *data, size_t size, struct err *e)
+{
+    CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = NULL;
+    uint8_t sum[CHUNK_HASH_SIZE];
+
+    if (size < RELEASE_OVERHEAD)
+        return err_set(e, ERR_DAMAGED, "the release has %zu bytes: it is empty or cut short", size);
+    if (memcmp(data, magic, sizeof magic) != 0)
+        return err_set(e, ERR_DAMAGED, "this is not a release (wrong magic)");
+    if (text_get_le64(data + 6) != size - RELEASE_OVERHEAD)
+        return err_set(e, ERR_DAMAGED, "the release is cut short or overlong");
+    h = chunk_hasher_new(e);
+    if (!h || chunk_hash(h, data, size - CHUNK_HASH_SIZE, sum, e) < 0)
+        return -1;
+    if (memcmp(sum, data + size - CHUNK_HASH_SIZE, sizeof sum) != 0)
+        return err_set(e, ERR_DAMAGED, "the release's checksum does not match its content");
+    return 0;
+}
+
+static int add_chunk(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+                     struct err *e)
+{
+    const Ihop__ReleaseChunk *c =
+        (const Ihop__ReleaseChunk *)dict_unpack(r, f, &ihop__release_chunk__descriptor, e);
+    struct image_chunk chunk;
+
+    if (!c)
+        return -1;
+    chunk = (struct image_chunk){
+        .archive_offset = c->archive_offset,
+        .archive_size = c->archive_size,
+        .source_size = c->source_size,
+        .zero = c->zero,
+    };
+    return image_add_chunk(b, &c->checksum, &chunk, e);
+}
+
+static int set_header_checksum(struct image_builder *b, const struct dict_field *f, struct err *e)
+{
+    if (!f->is_bytes || f->size != CHUNK_HASH_SIZE)
+        return err_set(e, ERR_DAMAGED, "the recorded header checksum has the wrong size");
+    memcpy(b->image.header_checksum, f->data, CHUNK_HASH_SIZE);
+    return 0;
+}
+
+static int parse_field(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+                       struct err *e)
+{
+    switch (f->number) {
+    case FIELD_APPLICATION_VERSION:
+        return dict_get_text(r, f, LIMIT_VERSION_TEXT, &b->image.application_version, e);
+    case FIELD_SOURCE_CHECKSUM:
+        return image_set_source_checksum(b, f, e);
+    case FIELD_SOURCE_TOTAL_SIZE:
+        b->image.source_size = f->value;
+        return 0;
+    case FIELD_SOURCE_ORDER:
+        return dict_numbers_add(r, f, &b->order, e);
+    case FIELD_CHUNK_DESCRIPTORS:
+        return add_chunk(b, r, f, e);
+    case FIELD_CHUNKER_PARAMS:
+        return image_set_chunker(b, r, f, e);
+    case FIELD_ARCHIVE_URL:
+        return dict_get_text(r, f, LIMIT_URL, &b->image.archive_url, e);
+    case FIELD_HEADER_CHECKSUM:
+        return set_header_checksum(b, f, e);
+    case FIELD_HEADER_SIZE:
+        b->image.header_size = f->value;
+        return 0;
+    case FIELD_ARCHIVE_SIZE:
+        b->image.archive_size = f->value;
+        return 0;
+    case FIELD_CHUNK_COMPRESSION:
+        return image_set_compression(b, r, f, e);
+    case FIELD_METADATA:
+        return image_add_metadata(b, r, f, e);
+    default:
+        return 0;
+    }
+}
+
+/* What we recorded must be usable, or a repair would ask for nonsense. */
+static int check_archive_fields(const struct image *image, struct err *e)
+{
+    uint64_t end;
+
+    if (!image->has_archive)
+        return 0;
+    if (image->header_size < CHUNK_HASH_SIZE || image->header_size > image->archive_size)
+        return err_set(e, ERR_DAMAGED, "the recorded header size is out of range");
+    for (size_t i = 0; i < image->chunk_count; i++) {
+        const struct image_chunk *c = &image->chunks[i];
+
+        if (c->archive_size == 0 || c->archive_size > LIMIT_CHUNK ||
+            !checked_add_u64(c->archive_offset, c->archive_size, &end) || end > image->archive_size)
+            return err_set(e, ERR_DAMAGED, "the recorded place of chunk %zu is out of range", i);
+    }
+    return 0;
+}
+
+int release_parse(const uint8_t *data, size_t size, struct image *image, struct err *e)
+{
+    CLEANUP(image_builder_free) struct image_builder b;
+    CLEANUP(dict_reader_free) struct dict_reader r;
+    struct dict_field f;
+    int got;
+
+    image_builder_init(&b, ERR_DAMAGED);
+    dict_reader_init(&r, NULL, 0, ERR_DAMAGED);
+    if (check_frame(data, size, e) < 0)
+        return -1;
+    dict_reader_init(&r, data + RELEASE_PREFIX_SIZE, size - RELEASE_OVERHEAD, ERR_DAMAGED);
+    while ((got = dict_next(&r, &f, e)) > 0)
+        if (parse_field(&b, &r, &f, e) < 0)
+            return -1;
+    if (got < 0 || check_archive_fields(&b.image, e) < 0)
+        return -1;
+    return image_finish(&b, LIMIT_HASH_MIN, image, e);
+}
+
+static void put_chunker(struct dict_writer *w, const struct image *image)
+{
+    Ihop__ChunkerParameters p = IHOP__CHUNKER_PARAMETERS__INIT;
+
+    p.chunk_filter_bits = image->filter_bits;
+    p.min_chunk_size = image->min_chunk_size;
+    p.max_chunk_size = image->max_chunk_size;
+    p.rolling_hash_window_size = image->window_size;
+    p.chunk_hash_length = (uint32_t)image->hash_length;
+    p.chunking_algorithm = (Ihop__ChunkerParameters__Algorithm)image->chunker;
+    dict_put_message(w, FIELD_CHUNKER_PARAMS, &p.base);
+}
+
+static void put_chunk(struct dict_writer *w, const struct image *image, size_t i)
+{
+    const struct image_chunk *chunk = &image->chunks[i];
+    Ihop__ReleaseChunk c = IHOP__RELEASE_CHUNK__INIT;
+
+    c.checksum.data = (uint8_t *)image_hash(image, i);
+    c.checksum.len = image->hash_length;
+    c.source_size = chunk->source_size;
+    c.archive_offset = chunk->archive_offset;
+    c.archive_size = chunk->archive_size;
+    c.zero = chunk->zero;
+    dict_put_message(w, FIELD_CHUNK_DESCRIPTORS, &c.base);
+}
+
+static void put_archive_fields(struct dict_writer *w, const struct image *image)
+{
+    Ihop__ChunkCompression c = IHOP__CHUNK_COMPRESSION__INIT;
+
+    if (image->archive_url)
+        dict_put_bytes(w, FIELD_ARCHIVE_URL, image->archive_url, strlen(image->archive_url));
+    dict_put_bytes(w, FIELD_HEADER_CHECKSUM, image->header_checksum, CHUNK_HASH_SIZE);
+    dict_put_number(w, FIELD_HEADER_SIZE, image->header_size);
+    dict_put_number(w, FIELD_ARCHIVE_SIZE, image->archive_size);
+    c.compression = (Ihop__ChunkCompression__Type)image->compression;
+    c.compression_level = image->compression_level;
+    dict_put_message(w, FIELD_CHUNK_COMPRESSION, &c.base);
+}
+
+static void put_metadata(struct dict_writer *w, const struct image_metadata *m)
+{
+    Ihop__MetadataEntry entry = IHOP__METADATA_ENTRY__INIT;
+
+    entry.key = m->key;
+    entry.value.data = m->value;
+    entry.value.len = m->size;
+    dict_put_message(w, FIELD_METADATA, &entry.base);
+}
+
+static void put_dictionary(struct dict_writer *w, const struct image *image)
+{
+    dict_put_bytes(w, FIELD_APPLICATION_VERSION, image->application_version,
+                   strlen(image->application_version));
+    dict_put_bytes(w, FIELD_SOURCE_CHECKSUM, image->source_checksum, CHUNK_HASH_SIZE);
+    dict_put_number(w, FIELD_SOURCE_TOTAL_SIZE, image->source_size);
+    dict_put_numbers(w, FIELD_SOURCE_ORDER, image->order, image->order_count);
+    for (size_t i = 0; i < image->chunk_count; i++)
+        put_chunk(w, image, i);
+    put_chunker(w, image);
+    if (image->has_archive)
+        put_archive_fields(w, image);
+    for (size_t i = 0; i < image->metadata_count; i++)
+        put_metadata(w, &image->metadata[i]);
+}
+
+int release_encode(const struct image *image, uint8_t **data, size_t *size, struct err *e)
+{
+    CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = chunk_hasher_new(e);
+    uint8_t prefix[RELEASE_PREFIX_SIZE] = {0}, sum[CHUNK_HASH_SIZE];
+    struct dict_writer w = {0};
+
+    if (!h)
+        return -1;
+    memcpy(prefix, magic, sizeof magic);
+    dict_put_raw(&w, prefix, sizeof prefix);
+    put_dictionary(&w, image);
+    if (!w.failed) {
+        text_put_le64(w.data + 6, w.size - RELEASE_PREFIX_SIZE);
+        if (chunk_hash(h, w.data, w.size, sum, e) < 0) {
+            free(w.data);
+            return -1;
+        }
+        dict_put_raw(&w, sum, sizeof sum);
+    }
+    if (w.failed) {
+        free(w.data);
+        return err_nomem(e, "writing a release");
+    }
+    *data = w.data;
+    *size = w.size;
+    return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* internal: what the files of store/ share. Nothing outside includes it. */
+#ifndef IHOP_STORE_INTERNAL_H
+#define IHOP_STORE_INTERNAL_H
+
+#include "store/store.h"
+
+#define STORE_CHUNKS "chunks"
+#define STORE_META ".ihop"
+
+struct store {
+    char *path;
+    int root_fd;
+    int chunks_fd;          /* -1 in a store that is read and has none yet */
+    unsigned folder_digits; /* 2 or 4 */
+    bool trusted;           /* only we write here: a chunk with a name is whole */
+    bool sync_files;        /* STORE_SYNC_FILES in force */
+    /* The rest is -1 for STORE_READ. */
+    int meta_fd, staging_fd, partial_fd, retired_fd, lock_fd;
+};
+
+/* Makes everything written to the store's file system durable. A failure is
+ * final: the kernel may have dropped the pages, so no one may try again. */
+int store_sync_all(const struct store *store, struct err *e) __attribute__((warn_unused_result));
+
+/* fsync of a folder that the caller names. */
+int store_sync_folder(const struct store *store, int fd, const char *name, struct err *e)
+    __attribute__((warn_unused_result));
+
+#endif

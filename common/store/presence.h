@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* presence: which chunks of an image the store has, and reading one.
+ *
+ * A chunk that has its name and its size is whole, because of how it got there
+ * (staging.h), unless the store is not trusted; then its content is hashed. A
+ * chunk's path that is anything but a regular file is an error (ERR_IO): no link
+ * is followed and no FIFO waited for.
+ */
+#ifndef IHOP_STORE_PRESENCE_H
+#define IHOP_STORE_PRESENCE_H
+
+#include "base/err.h"
+#include "format/image.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* "ab/abcdef....chunk" and a NUL. */
+#define STORE_CHUNK_NAME_SIZE (4 + 1 + CHUNK_HASH_HEX + 6)
+
+/* Name of a chunk below chunks/. */
+const char *store_chunk_name(const struct store *store, const uint8_t *hash, size_t hash_length,
+                             char name[STORE_CHUNK_NAME_SIZE]);
+
+/* Opens a chunk for reading and checks that it is a regular file of this size:
+ * the descriptor, or -1 with ERR_NOT_FOUND, ERR_DAMAGED (wrong size) or ERR_IO.
+ * The message names the chunk's path. Thread-safe. */
+int store_chunk_open(const struct store *store, const uint8_t *hash, size_t hash_length,
+                     uint64_t size, struct err *e) __attribute__((warn_unused_result));
+
+struct store_presence {
+    bool *missing; /* for each chunk of the image; owned */
+    size_t missing_count, damaged_count; /* damaged ones are missing, too */
+};
+
+void store_presence_free(struct store_presence *p);
+
+enum store_check {
+    STORE_CHECK_SIZE,    /* name, type and size; the rule for our own stores */
+    STORE_CHECK_TRUST,   /* and the content, where the store is not trusted */
+    STORE_CHECK_CONTENT, /* and the content of each chunk */
+};
+
+/* Called now and then while contents are hashed; done and total are bytes. */
+typedef void (*store_check_progress)(void *user, uint64_t done, uint64_t total);
+
+/* The caller frees *p. A store of NULL has nothing. */
+int store_find_missing(const struct store *store, const struct image *image, enum store_check check,
+                       store_check_progress progress, void *user, struct store_presence *p,
+                       struct err *e) __attribute__((warn_unused_result));
+
+#endif

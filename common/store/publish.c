@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/publish.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "store/internal.h"
+#include "store/name.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+/* Writes a new file; leaves nothing behind when it fails. */
+static int write_new(const struct store *store, int dirfd, const char *name, const uint8_t *data,
+                     size_t size, bool sync, struct err *e)
+{
+    CLEANUP_FD int fd = io_openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+
+    if (fd < 0)
+        return err_sys(e, errno, "cannot create a file below %s/" STORE_META, store->path);
+    if (io_write_full(fd, data, size) < 0 || (sync && io_fsync(fd) < 0) || io_close(&fd) < 0) {
+        err_sys(e, errno, "cannot write %zu bytes below %s/" STORE_META, size, store->path);
+        unlinkat(dirfd, name, 0);
+        return -1;
+    }
+    return 0;
+}
+
+/* The name, if there, must be a file: an exchange would carry anything away. */
+static int check_target(const struct store *store, const char *name, bool replace, struct err *e)
+{
+    struct stat st;
+
+    if (fstatat(store->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine %s/%s", store->path, name);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, ERR_IO, "%s/%s is not a regular file: choose another name or move it "
+                                  "away",
+                       store->path, name);
+    if (!replace)
+        return err_set(e, ERR_OTHER_IMAGE, "%s/%s exists: pass --force to replace it", store->path,
+                       name);
+    return 0;
+}
+
+/* On file systems without the flags of renameat2: keep the old file's inode in
+ * retired/ by a link, then rename over it, alone. */
+static int rename_with_lock(const struct store *store, const char *temporary, const char *name,
+                            struct err *e)
+{
+    CLEANUP_FD int lock = io_openat(store->meta_fd, "publish", O_RDWR | O_CREAT, 0644);
+    char kept[IO_RANDOM_NAME_SIZE];
+
+    if (lock < 0 || flock(lock, LOCK_EX) < 0 || io_random_name(kept) < 0)
+        return err_sys(e, errno, "cannot lock %s/" STORE_META "/publish", store->path);
+    if (linkat(store->root_fd, name, store->retired_fd, kept, 0) < 0 && errno != ENOENT)
+        return err_sys(e, errno, "cannot keep the old release %s/%s", store->path, name);
+    if (renameat(store->retired_fd, temporary, store->root_fd, name) < 0)
+        return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
+    return 0;
+}
+
+static int put_in_place(const struct store *store, const char *temporary, const char *name,
+                        bool replace, struct err *e)
+{
+    for (;;) {
+        if (renameat2(store->retired_fd, temporary, store->root_fd, name, RENAME_NOREPLACE) == 0)
+            return 0;
+        if (errno == EINVAL || errno == ENOSYS)
+            return rename_with_lock(store, temporary, name, e);
+        if (errno != EEXIST)
+            return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
+        if (check_target(store, name, replace, e) < 0)
+            return -1;
+        if (renameat2(store->retired_fd, temporary, store->root_fd, name, RENAME_EXCHANGE) == 0)
+            return 0;
+        if (errno == EINVAL || errno == ENOSYS)
+            return rename_with_lock(store, temporary, name, e);
+        if (errno != ENOENT) /* removed meanwhile: once more */
+            return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
+    }
+}
+
+int store_publish(const struct store *store, const char *name, const uint8_t *data, size_t size,
+                  bool replace, struct err *e)
+{
+    char temporary[IO_RANDOM_NAME_SIZE];
+    int r;
+
+    if (store_name_check(name, e) < 0 || check_target(store, name, replace, e) < 0)
+        return -1;
+    if (io_random_name(temporary) < 0)
+        return err_sys(e, errno, "cannot get random bytes");
+    if (write_new(store, store->retired_fd, temporary, data, size, store->sync_files, e) < 0)
+        return -1;
+    /* Always, even with nothing fetched and where syncfs reports no errors: the
+     * chunks may have been committed by a clone that was killed before it got
+     * here. It makes the dictionary durable, too. */
+    r = store_sync_all(store, e);
+    if (r == 0)
+        r = put_in_place(store, temporary, name, replace, e);
+    if (r < 0) {
+        unlinkat(store->retired_fd, temporary, 0);
+        return -1;
+    }
+    if (store_sync_folder(store, store->root_fd, "", e) < 0)
+        return -1;
+    return store_sync_folder(store, store->retired_fd, STORE_META "/retired", e);
+}
+
+int store_partial_write(const struct store *store, const char *name, const uint8_t *data,
+                        size_t size, struct err *e)
+{
+    char temporary[IO_RANDOM_NAME_SIZE + 1] = "."; /* no release begins with a dot */
+
+    if (store_name_check(name, e) < 0)
+        return -1;
+    if (io_random_name(temporary + 1) < 0)
+        return err_sys(e, errno, "cannot get random bytes");
+    if (write_new(store, store->partial_fd, temporary, data, size, store->sync_files, e) < 0)
+        return -1;
+    if (renameat(store->partial_fd, temporary, store->partial_fd, name) < 0) {
+        err_sys(e, errno, "cannot write %s/" STORE_META "/partial/%s", store->path, name);
+        unlinkat(store->partial_fd, temporary, 0);
+        return -1;
+    }
+    return store->sync_files
+               ? store_sync_folder(store, store->partial_fd, STORE_META "/partial", e)
+               : 0;
+}
+
+void store_partial_remove(const struct store *store, const char *name)
+{
+    unlinkat(store->partial_fd, name, 0);
+}

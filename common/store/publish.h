@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* publish: giving a release its name, atomically and durably.
+ *
+ * The new dictionary is written to .ihop/retired/RANDOM, made durable together
+ * with all chunks, and then exchanged with the name. So at every moment the name
+ * has the old or the new release in full, and the old one lives on in retired/
+ * for the servers that hold its lock.
+ */
+#ifndef IHOP_STORE_PUBLISH_H
+#define IHOP_STORE_PUBLISH_H
+
+#include "base/err.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* data is an encoded release. All chunks of it must be committed before. On
+ * return 0 the release survives a power cut. Kinds: ERR_OTHER_IMAGE when the
+ * name exists and replace is false, ERR_SPACE, ERR_IO. */
+int store_publish(const struct store *store, const char *name, const uint8_t *data, size_t size,
+                  bool replace, struct err *e) __attribute__((warn_unused_result));
+
+/* Records in .ihop/partial/NAME what a clone is about to fetch, so that gc keeps
+ * those chunks when the clone is interrupted. Durable with the first batch. */
+int store_partial_write(const struct store *store, const char *name, const uint8_t *data,
+                        size_t size, struct err *e) __attribute__((warn_unused_result));
+
+/* Removes it; best effort, since gc does it after a while. */
+void store_partial_remove(const struct store *store, const char *name);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/release_file.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "format/release.h"
+#include "store/internal.h"
+#include "store/name.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+static int open_release(const struct store *store, const char *name, int *fd, struct err *e)
+{
+    *fd = io_openat(store->root_fd, name, O_RDONLY, 0);
+    if (*fd >= 0)
+        return 0;
+    if (errno == ENOENT)
+        return err_set(e, ERR_NOT_FOUND, "store %s has no release %s", store->path, name);
+    if (errno == ELOOP)
+        return err_set(e, ERR_DAMAGED, "%s/%s is a link, not a release", store->path, name);
+    return err_sys(e, errno, "cannot open release %s/%s", store->path, name);
+}
+
+/* Opens the release with a shared lock on it. Between open and flock a clone may
+ * have replaced it and a gc dropped the old one: its link count tells. */
+static int open_locked(const struct store *store, const char *name, int *fd, struct err *e)
+{
+    struct stat st;
+
+    for (;;) {
+        CLEANUP_FD int candidate = -1;
+
+        if (open_release(store, name, &candidate, e) < 0)
+            return -1;
+        while (flock(candidate, LOCK_SH) < 0)
+            if (errno != EINTR)
+                return err_sys(e, errno, "cannot lock release %s/%s", store->path, name);
+        if (fstat(candidate, &st) < 0)
+            return err_sys(e, errno, "cannot examine release %s/%s", store->path, name);
+        if (st.st_nlink == 0)
+            continue;
+        *fd = steal_fd(&candidate);
+        return 0;
+    }
+}
+
+int store_release_load(const struct store *store, const char *name, struct image *image,
+                       int *lock_fd, struct err *e)
+{
+    CLEANUP_FREE uint8_t *data = NULL;
+    CLEANUP_FD int fd = -1;
+    size_t size;
+    int r;
+
+    if (store_name_check(name, e) < 0)
+        return -1;
+    r = lock_fd ? open_locked(store, name, &fd, e) : open_release(store, name, &fd, e);
+    if (r < 0)
+        return -1;
+    if (io_read_file(fd, RELEASE_MAX_SIZE, "the release", &data, &size, e) < 0 ||
+        release_parse(data, size, image, e) < 0)
+        return err_context(e, "release %s/%s", store->path, name);
+    if (lock_fd)
+        *lock_fd = steal_fd(&fd);
+    return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool may_be_release(const struct store *store, const char *name)
+{
+    struct err ignored = ERR_INIT;
+    struct stat st;
+
+    return store_name_check(name, &ignored) == 0 &&
+           fstatat(store->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+int store_release_names(const struct store *store, struct store_names *list, struct err *e)
+{
+    CLEANUP_FD int fd = io_openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    CLEANUP_DIR DIR *dir = NULL;
+    struct dirent *entry;
+
+    if (fd >= 0)
+        dir = fdopendir(fd);
+    if (!dir)
+        return err_sys(e, errno, "cannot list store %s", store->path);
+    (void)steal_fd(&fd); /* closedir closes it */
+    while (errno = 0, (entry = readdir(dir))) {
+        if (!may_be_release(store, entry->d_name))
+            continue;
+        if (array_grow((void **)&list->names, &list->room, list->count, sizeof *list->names, e) < 0)
+            return -1;
+        list->names[list->count] = strdup(entry->d_name);
+        if (!list->names[list->count])
+            return err_nomem(e, "listing releases");
+        list->count++;
+    }
+    if (errno)
+        return err_sys(e, errno, "cannot list store %s", store->path);
+    qsort(list->names, list->count, sizeof *list->names, compare_names);
+    return 0;
+}
+
+void store_names_free(struct store_names *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->names[i]);
+    free(list->names);
+    *list = (struct store_names){0};
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/internal.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#define FORMAT_NAME "format"
+#define FORMAT_TEMPORARY "format.new"
+#define FORMAT_TEXT "ihop-store 1\nfolder-digits %u\n"
+#define FORMAT_MAX 256
+
+#define LOCK_POLL_MS 50
+
+static int open_folder(const char *store_path, int dirfd, const char *name, int *fd, struct err *e)
+{
+    *fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+    if (*fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+        return err_set(e, ERR_IO, "%s/%s is not a folder of its own (a link or a file): move it "
+                                  "away",
+                       store_path, name);
+    if (*fd < 0)
+        return err_sys(e, errno, "cannot open folder %s/%s", store_path, name);
+    return 0;
+}
+
+static int make_folder(const char *store_path, int dirfd, const char *name, int *fd, struct err *e)
+{
+    if (io_mkdirat(dirfd, name) < 0)
+        return err_sys(e, errno, "cannot create folder %s/%s", store_path, name);
+    return open_folder(store_path, dirfd, name, fd, e);
+}
+
+/* Makes STORE: 1 when it is new, 0 when it was there. */
+static int create_root(const struct store *s, struct err *e)
+{
+    if (mkdir(s->path, 0755) == 0)
+        return 1;
+    if (errno == EEXIST)
+        return 0;
+    if (errno == ENOENT)
+        return err_set(e, ERR_IO, "cannot create store %s: its parent folder does not exist",
+                       s->path);
+    return err_sys(e, errno, "cannot create store %s", s->path);
+}
+
+/* STORE itself may be a link: it is the user's own word. */
+static int open_root(struct store *s, const struct store_options *o, struct err *e)
+{
+    CLEANUP_FD int parent = -1;
+    int created = 0;
+
+    if (o->create && o->access == STORE_WRITE && (created = create_root(s, e)) < 0)
+        return -1;
+    s->root_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (created && s->root_fd >= 0) {
+        parent = io_openat(s->root_fd, "..", O_RDONLY | O_DIRECTORY, 0);
+        if (parent < 0 || io_fsync(parent) < 0)
+            return err_sys(e, errno, "cannot make the new store %s durable", s->path);
+    }
+    if (s->root_fd < 0 && errno == ENOENT)
+        return err_set(e, ERR_NOT_FOUND, "store %s does not exist", s->path);
+    if (s->root_fd < 0)
+        return err_sys(e, errno, "cannot open store %s", s->path);
+    return 0;
+}
+
+/* Reads .ihop/format: *digits stays 0 when there is none. */
+static int read_format(const struct store *s, unsigned *digits, struct err *e)
+{
+    CLEANUP_FD int meta = io_openat(s->root_fd, STORE_META, O_RDONLY | O_DIRECTORY, 0);
+    CLEANUP_FD int fd = -1;
+    char text[FORMAT_MAX + 1], expected[FORMAT_MAX];
+    ssize_t n;
+
+    if (meta < 0 && errno == ENOENT)
+        return 0;
+    if (meta >= 0)
+        fd = io_openat(meta, FORMAT_NAME, O_RDONLY, 0);
+    if (meta >= 0 && fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0)
+        return err_sys(e, errno, "cannot open %s/" STORE_META "/" FORMAT_NAME, s->path);
+    n = io_pread_full(fd, text, FORMAT_MAX, 0);
+    if (n < 0)
+        return err_sys(e, errno, "cannot read %s/" STORE_META "/" FORMAT_NAME, s->path);
+    text[n] = '\0';
+    for (unsigned d = 2; d <= 4; d += 2) {
+        snprintf(expected, sizeof expected, FORMAT_TEXT, d);
+        if (strcmp(text, expected) == 0)
+            *digits = d;
+    }
+    if (*digits == 0)
+        return err_set(e, ERR_DAMAGED, "%s/" STORE_META "/" FORMAT_NAME " is of an unknown format: "
+                                       "use the version of ihop that made this store",
+                       s->path);
+    return 0;
+}
+
+/* Durable before chunks/ exists: a folder chunks/ without a format is what the
+ * original makes, so a power cut between the two must not leave that. */
+static int write_format(struct store *s, unsigned digits, struct err *e)
+{
+    CLEANUP_FD int fd = -1;
+    char text[FORMAT_MAX];
+
+    snprintf(text, sizeof text, FORMAT_TEXT, digits);
+    fd = io_openat(s->meta_fd, FORMAT_TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (fd < 0 || io_write_full(fd, text, strlen(text)) < 0 || io_fsync(fd) < 0 ||
+        io_close(&fd) < 0 ||
+        renameat(s->meta_fd, FORMAT_TEMPORARY, s->meta_fd, FORMAT_NAME) < 0 ||
+        io_fsync(s->meta_fd) < 0 || io_fsync(s->root_fd) < 0)
+        return err_sys(e, errno, "cannot write %s/" STORE_META "/" FORMAT_NAME, s->path);
+    s->folder_digits = digits;
+    return 0;
+}
+
+static bool has_chunks_folder(const struct store *s)
+{
+    struct stat st;
+
+    return fstatat(s->root_fd, STORE_CHUNKS, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int find_layout(struct store *s, struct err *e)
+{
+    s->folder_digits = 0;
+    if (read_format(s, &s->folder_digits, e) < 0)
+        return -1;
+    if (s->folder_digits == 0 && has_chunks_folder(s))
+        s->folder_digits = 4; /* the original's */
+    return 0;
+}
+
+/* Takes lock_fd as flock's operation says, polling until the time is over. */
+static int take_lock(const struct store *s, int operation, unsigned wait_seconds, struct err *e)
+{
+    uint64_t end = io_now_ms() + (uint64_t)wait_seconds * 1000;
+    const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
+
+    for (;;) {
+        if (flock(s->lock_fd, operation | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return err_sys(e, errno, "cannot lock %s/" STORE_META "/lock", s->path);
+        if (io_now_ms() >= end)
+            return err_set(e, ERR_BUSY, "store %s is locked by another program (a clean-up?): try "
+                                        "again later or pass --wait SECONDS",
+                           s->path);
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* The first writer decides on the layout, alone. */
+static int decide_layout(struct store *s, const struct store_options *o, struct err *e)
+{
+    if (find_layout(s, e) < 0)
+        return -1;
+    if (s->folder_digits == 0) {
+        if (take_lock(s, LOCK_EX, o->wait_seconds, e) < 0 || find_layout(s, e) < 0)
+            return -1;
+        if (s->folder_digits == 0 && write_format(s, o->four_digits ? 4 : 2, e) < 0)
+            return -1;
+    }
+    /* Converting EX to SH may let another writer in between: it finds the format. */
+    return take_lock(s, LOCK_SH, o->wait_seconds, e);
+}
+
+static int check_same_device(const struct store *s, struct err *e)
+{
+    struct stat root, chunks, meta;
+
+    if (fstat(s->root_fd, &root) < 0 || fstat(s->chunks_fd, &chunks) < 0 ||
+        fstat(s->meta_fd, &meta) < 0)
+        return err_sys(e, errno, "cannot examine store %s", s->path);
+    if (root.st_dev != chunks.st_dev || root.st_dev != meta.st_dev)
+        return err_set(e, ERR_IO, "store %s spans two file systems (" STORE_CHUNKS " or " STORE_META
+                                  " is mounted): it must lie on one",
+                       s->path);
+    return 0;
+}
+
+static int open_for_writing(struct store *s, const struct store_options *o, struct err *e)
+{
+    if (make_folder(s->path, s->root_fd, STORE_META, &s->meta_fd, e) < 0)
+        return -1;
+    s->lock_fd = io_openat(s->meta_fd, "lock", O_RDWR | O_CREAT, 0644);
+    if (s->lock_fd < 0)
+        return err_sys(e, errno, "cannot open %s/" STORE_META "/lock", s->path);
+    if (decide_layout(s, o, e) < 0)
+        return -1;
+    if (make_folder(s->path, s->meta_fd, "staging", &s->staging_fd, e) < 0 ||
+        make_folder(s->path, s->meta_fd, "partial", &s->partial_fd, e) < 0 ||
+        make_folder(s->path, s->meta_fd, "retired", &s->retired_fd, e) < 0 ||
+        make_folder(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e) < 0)
+        return -1;
+    return check_same_device(s, e);
+}
+
+static int open_for_reading(struct store *s, struct err *e)
+{
+    if (find_layout(s, e) < 0)
+        return -1;
+    if (s->folder_digits == 0)
+        s->folder_digits = 2; /* an empty folder: no release will be found */
+    if (!has_chunks_folder(s))
+        return 0;
+    return open_folder(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e);
+}
+
+/* syncfs reports errors since the descriptor was opened from Linux 5.8 on, and
+ * not on stacked, user-space and network file systems. */
+static bool syncfs_tells_errors(int fd)
+{
+    static const unsigned long silent[] = {
+        0x794c7630, /* overlayfs */
+        0x65735546, /* FUSE */
+        0x6969,     /* NFS */
+        0x01021997, /* 9p */
+        0xff534d42, /* CIFS */
+        0xfe534d42, /* SMB2 */
+    };
+    unsigned major = 0, minor = 0;
+    struct utsname uts;
+    struct statfs fs;
+
+    if (uname(&uts) < 0 || fstatfs(fd, &fs) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+        if (((unsigned long)fs.f_type & 0xffffffffUL) == silent[i])
+            return false;
+    return sscanf(uts.release, "%u.%u", &major, &minor) == 2 &&
+           (major > 5 || (major == 5 && minor >= 8));
+}
+
+int store_open(const char *path, const struct store_options *options, struct store **store,
+               struct err *e)
+{
+    CLEANUP(store_cleanup) struct store *s = malloc(sizeof *s);
+    int r;
+
+    if (!s)
+        return err_nomem(e, "opening a store");
+    *s = (struct store){.root_fd = -1,
+                        .chunks_fd = -1,
+                        .meta_fd = -1,
+                        .staging_fd = -1,
+                        .partial_fd = -1,
+                        .retired_fd = -1,
+                        .lock_fd = -1};
+    s->path = strdup(path);
+    if (!s->path)
+        return err_nomem(e, "opening a store");
+    if (open_root(s, options, e) < 0)
+        return -1;
+    r = options->access == STORE_WRITE ? open_for_writing(s, options, e) : open_for_reading(s, e);
+    if (r < 0)
+        return -1;
+    s->trusted = s->folder_digits == 2;
+    s->sync_files = options->sync == STORE_SYNC_FILES ||
+                    (options->sync == STORE_SYNC_AUTO && !syncfs_tells_errors(s->root_fd));
+    *store = STEAL(s);
+    return 0;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    const int fds[] = {s->lock_fd,   s->retired_fd, s->partial_fd, s->staging_fd,
+                       s->meta_fd,   s->chunks_fd,  s->root_fd};
+
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    free(s->path);
+    free(s);
+}
+
+void store_cleanup(struct store **store)
+{
+    store_close(*store);
+}
+
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
+int store_free_space(const struct store *store, uint64_t *bytes, uint64_t *inodes, struct err *e)
+{
+    struct statvfs fs;
+
+    if (fstatvfs(store->root_fd, &fs) < 0)
+        return err_sys(e, errno, "cannot examine the file system of %s", store->path);
+    *bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    *inodes = fs.f_files == 0 ? UINT64_MAX : fs.f_favail;
+    return 0;
+}
+
+int store_sync_all(const struct store *store, struct err *e)
+{
+    if (syncfs(store->root_fd) < 0)
+        return err_sys(e, errno, "cannot make %s durable (syncfs): what was not durable yet was "
+                                 "dropped; check the storage",
+                       store->path);
+    return 0;
+}
+
+int store_sync_folder(const struct store *store, int fd, const char *name, struct err *e)
+{
+    if (io_fsync(fd) < 0)
+        return err_sys(e, errno, "cannot make %s/%s durable (fsync): check the storage",
+                       store->path, name);
+    return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* store: a folder of chunks shared by releases; opening, creating, locking.
+ *
+ *     STORE/NAME                 a release (format/release.h)
+ *     STORE/chunks/ab/HASH.chunk a chunk, uncompressed
+ *     STORE/.ihop/format         version and fan-out of this store
+ *     STORE/.ihop/lock           clones hold it shared, gc exclusive
+ *     STORE/.ihop/staging/RANDOM/HASH.chunk  not yet durable (staging.h)
+ *     STORE/.ihop/partial/NAME   what an unfinished clone needs (publish.h)
+ *     STORE/.ihop/retired/RANDOM releases that were replaced (publish.h)
+ *
+ * A store without .ihop/format was made by the original ihop: its chunk folders
+ * have four digits. Since the original may write to any four-digit store, and
+ * neither syncs nor truncates, chunks there are not taken for whole (presence.h).
+ *
+ * docs/store.md tells the whole protocol. A store handle may be shared by
+ * threads; it does not change once open.
+ */
+#ifndef IHOP_STORE_STORE_H
+#define IHOP_STORE_STORE_H
+
+#include "base/err.h"
+#include "format/chunk_hash.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+enum store_access {
+    STORE_READ,  /* creates nothing; works on a read-only file system */
+    STORE_WRITE, /* makes what is missing below STORE; holds the shared lock */
+};
+
+enum store_sync {
+    STORE_SYNC_AUTO,
+    STORE_SYNC_FS,    /* syncfs for a whole batch */
+    STORE_SYNC_FILES, /* fsync of each file: where syncfs reports no errors */
+};
+
+struct store_options {
+    enum store_access access;
+    bool create;         /* STORE itself may be made (its parent must exist) */
+    bool four_digits;    /* make a new store that the original can use */
+    enum store_sync sync;
+    unsigned wait_seconds; /* for the lock; then ERR_BUSY */
+};
+
+/* Kinds: ERR_NOT_FOUND when STORE is not there (and not to be created), ERR_IO,
+ * ERR_DAMAGED (a format that this version does not know), ERR_BUSY, ERR_MEMORY. */
+int store_open(const char *path, const struct store_options *options, struct store **store,
+               struct err *e) __attribute__((warn_unused_result));
+void store_close(struct store *store);
+void store_cleanup(struct store **store);
+
+const char *store_path(const struct store *store);
+
+/* Bytes and inodes free for this user. A file system without a limit on inodes
+ * gives UINT64_MAX. */
+int store_free_space(const struct store *store, uint64_t *bytes, uint64_t *inodes, struct err *e)
+    __attribute__((warn_unused_result));
+
+#endif
