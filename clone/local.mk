@@ -1,1 +1,17 @@
+# SPDX-License-Identifier: MIT
+bin_PROGRAMS += ihop-clone
+ihop_clone_SOURCES = \
+	clone/clone.c clone/clone.h \
+	clone/main.c \
+	clone/options.c clone/options.h \
+	clone/output.c clone/output.h
+ihop_clone_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+ihop_clone_LDADD = libfetch.la
 
+man1_MANS += ihop-clone.1
+CLEANFILES += ihop-clone.1
+EXTRA_DIST += docs/ihop-clone.pod
+
+ihop-clone.1: docs/ihop-clone.pod
+	$(AM_V_GEN)$(POD2MAN) --section=1 --center=ihop --release=$(VERSION) \
+		--name=IHOP-CLONE $< $@

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CLEANUP(fn) __attribute__((cleanup(fn)))
-#define CLEANUP_FREE CLEANUP(cleanup_free)
-#define CLEANUP_FD CLEANUP(cleanup_fd)
-#define CLEANUP_DIR CLEANUP(cleanup_dir)
+#define CLEANUP(fn)    __attribute__((cleanup(fn)))
+#define CLEANUP_FREE   CLEANUP(cleanup_free)
+#define CLEANUP_FD     CLEANUP(cleanup_fd)
+#define CLEANUP_DIR    CLEANUP(cleanup_dir)
 #define CLEANUP_UNLOCK CLEANUP(cleanup_unlock) __attribute__((unused))
 
 /* The argument is a pointer to the variable; its type varies, hence void *. */

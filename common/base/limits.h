@@ -10,38 +10,38 @@
 
 /* Dictionaries. 64 MiB holds about 800,000 chunks with 64-byte hashes: an image
  * of 50 GiB at bita's default chunk size. */
-#define LIMIT_DICTIONARY (64 * MIB)
+#define LIMIT_DICTIONARY       (64 * MIB)
 #define LIMIT_METADATA_ENTRIES 4096
-#define LIMIT_METADATA_BYTES (1 * MIB) /* keys and values together */
-#define LIMIT_NESTED_MESSAGE (1 * MIB) /* one descriptor, one map entry */
-#define LIMIT_VERSION_TEXT 256         /* application_version */
-#define LIMIT_URL 4096
+#define LIMIT_METADATA_BYTES   (1 * MIB) /* keys and values together */
+#define LIMIT_NESTED_MESSAGE   (1 * MIB) /* one descriptor, one map entry */
+#define LIMIT_VERSION_TEXT     256       /* application_version */
+#define LIMIT_URL              4096
 
 /* Chunks. bita's default maximum is 16 MiB and users rarely raise it. */
-#define LIMIT_CHUNK (64 * MIB)
-#define LIMIT_IMAGE (UINT64_C(1) << 62)
-#define LIMIT_HASH_MIN 4      /* bita compress --hash-length */
+#define LIMIT_CHUNK        (64 * MIB)
+#define LIMIT_IMAGE        (UINT64_C(1) << 62)
+#define LIMIT_HASH_MIN     4  /* bita compress --hash-length */
 #define LIMIT_HASH_TRUSTED 16 /* shorter is no content address: --allow-short-hash */
-#define LIMIT_HASH_PINNED 32  /* what a pinned header must have */
+#define LIMIT_HASH_PINNED  32 /* what a pinned header must have */
 
 /* Names. */
 #define LIMIT_RELEASE_NAME 200
 
 /* Fetching. */
-#define LIMIT_RANGE (4 * MIB)
-#define LIMIT_REDIRECTS 5
+#define LIMIT_RANGE       (4 * MIB)
+#define LIMIT_REDIRECTS   5
 #define LIMIT_CONNECTIONS 16
-#define LIMIT_JOBS 64
-#define LIMIT_RETRIES 1000
+#define LIMIT_JOBS        64
+#define LIMIT_RETRIES     1000
 
 /* What the pipeline may hold at a time; an item over its share is admitted
  * alone. Received archive bytes; and decoders with their output. */
 #define BUDGET_RECEIVED (16 * MIB)
-#define BUDGET_DECODED (24 * MIB)
+#define BUDGET_DECODED  (24 * MIB)
 
 /* A batch of staged chunks is committed at the first of these. */
-#define BATCH_BYTES (64 * MIB)
-#define BATCH_CHUNKS 1024
+#define BATCH_BYTES   (64 * MIB)
+#define BATCH_CHUNKS  1024
 #define BATCH_SECONDS 20
 
 /* In a chunk file, an aligned run of zeros at least this long becomes a hole. */

@@ -27,4 +27,8 @@ struct fetch_events {
     void *user;
 };
 
+/* Formats a note, if anyone listens. */
+void fetch_note(const struct fetch_events *events, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #endif

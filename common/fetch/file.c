@@ -26,7 +26,6 @@ static void file_submit(struct reader *r, struct range_request *q)
 {
     struct file_reader *f = (struct file_reader *)r;
 
-    q->next = NULL;
     *f->last = q;
     f->last = &q->next;
 }

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_FREE_GAP 512
+#define PLAN_FREE_GAP      512
 #define PLAN_WASTE_DIVISOR 200 /* 0.5 % */
 
 struct plan_range {

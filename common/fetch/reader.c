@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "fetch/reader.h"
 
+#include <string.h>
+
 #define STEP_MS 100
+
+bool reader_is_url(const char *archive)
+{
+    return strstr(archive, "://") != NULL;
+}
 
 int reader_read(struct reader *r, uint64_t offset, size_t size, uint8_t *data, struct err *e)
 {

@@ -21,7 +21,13 @@ struct range_request {
     uint8_t *data;   /* size bytes, the caller's; valid until done or cancelled */
     size_t received; /* set to 0 by submit */
     void *user;
-    struct range_request *next; /* the reader's */
+
+    /* The reader's: its queue, and what it knows of earlier tries. */
+    struct range_request *next;
+    uint64_t due_ms;      /* not before */
+    unsigned tries;       /* failed in a row */
+    size_t progress_mark; /* received when they began */
+    unsigned redirects;
 };
 
 struct reader_stats {
@@ -57,6 +63,11 @@ struct reader {
 static inline void reader_submit(struct reader *r, struct range_request *q)
 {
     q->received = 0;
+    q->next = NULL;
+    q->due_ms = 0;
+    q->tries = 0;
+    q->progress_mark = 0;
+    q->redirects = 0;
     r->ops->submit(r, q);
 }
 

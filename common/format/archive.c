@@ -50,8 +50,9 @@ static int check_authentic(const uint8_t *header, size_t size, const struct arch
     if (memcmp(sum, stored, sizeof sum) != 0)
         return err_set(e, ERR_ARCHIVE, "its header checksum does not match its header");
     if (policy->pinned_checksum && memcmp(sum, policy->pinned_checksum, policy->pinned_size) != 0)
-        return err_set(e, ERR_ARCHIVE, "its header checksum is not the one demanded by "
-                                       "--verify-header");
+        return err_set(e, ERR_ARCHIVE,
+                       "its header checksum is not the one demanded by "
+                       "--verify-header");
     return 0;
 }
 
@@ -68,8 +69,9 @@ static int add_chunk(struct image_builder *b, struct dict_reader *r, const struc
     chunk.archive_size = c->archive_size;
     chunk.source_size = c->source_size;
     if (chunk.archive_size == 0 || chunk.archive_size > LIMIT_CHUNK)
-        return err_set(e, ERR_ARCHIVE, "chunk %zu takes %u bytes of the archive (1 to %llu are "
-                                       "possible)",
+        return err_set(e, ERR_ARCHIVE,
+                       "chunk %zu takes %u bytes of the archive (1 to %llu are "
+                       "possible)",
                        b->image.chunk_count, chunk.archive_size, (unsigned long long)LIMIT_CHUNK);
     if (!checked_add_u64(data_offset, c->archive_offset, &chunk.archive_offset) ||
         !checked_add_u64(chunk.archive_offset, chunk.archive_size, &end) || end > archive_size)

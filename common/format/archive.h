@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define ARCHIVE_PREFIX_SIZE 14
-#define ARCHIVE_OVERHEAD (ARCHIVE_PREFIX_SIZE + 8 + CHUNK_HASH_SIZE) /* header less dictionary */
+#define ARCHIVE_OVERHEAD    (ARCHIVE_PREFIX_SIZE + 8 + CHUNK_HASH_SIZE) /* header less dictionary */
 
 /* From the first ARCHIVE_PREFIX_SIZE bytes, the size of the whole header. */
 int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct err *e)

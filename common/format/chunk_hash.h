@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define CHUNK_HASH_SIZE 64
-#define CHUNK_HASH_HEX (2 * CHUNK_HASH_SIZE + 1) /* with NUL */
+#define CHUNK_HASH_HEX  (2 * CHUNK_HASH_SIZE + 1) /* with NUL */
 
 struct chunk_hasher;
 

@@ -103,7 +103,7 @@ int image_add_chunk(struct image_builder *b, const ProtobufCBinaryData *hash,
     if (check_chunk(b, hash, chunk, e) < 0)
         return -1;
     if (array_grow((void **)&image->chunks, &b->chunk_room, image->chunk_count,
-                  sizeof *image->chunks, e) < 0 ||
+                   sizeof *image->chunks, e) < 0 ||
         array_grow((void **)&image->hashes, &b->hash_room, image->chunk_count, hash->len, e) < 0)
         return -1;
     image->hash_length = hash->len;
@@ -127,7 +127,7 @@ int image_add_metadata(struct image_builder *b, struct dict_reader *r, const str
         return err_set(e, b->kind, "more metadata than %d entries or %llu bytes",
                        LIMIT_METADATA_ENTRIES, (unsigned long long)LIMIT_METADATA_BYTES);
     if (array_grow((void **)&image->metadata, &b->metadata_room, image->metadata_count,
-                  sizeof *image->metadata, e) < 0)
+                   sizeof *image->metadata, e) < 0)
         return -1;
     copy.key = strdup(entry->key);
     copy.size = entry->value.len;
@@ -167,8 +167,8 @@ int image_set_chunker(struct image_builder *b, struct dict_reader *r, const stru
 int image_set_compression(struct image_builder *b, struct dict_reader *r,
                           const struct dict_field *f, struct err *e)
 {
-    const Ihop__ChunkCompression *c = (const Ihop__ChunkCompression *)dict_unpack(
-        r, f, &ihop__chunk_compression__descriptor, e);
+    const Ihop__ChunkCompression *c =
+        (const Ihop__ChunkCompression *)dict_unpack(r, f, &ihop__chunk_compression__descriptor, e);
 
     if (!c)
         return -1;
@@ -202,8 +202,9 @@ static int check_parameters(const struct image_builder *b, size_t min_hash_lengt
         return err_set(e, b->kind, "the chunk hashes have %zu bytes, but %u are declared",
                        image->hash_length, b->declared_hash_length);
     if (b->declared_hash_length < LIMIT_HASH_MIN || b->declared_hash_length > CHUNK_HASH_SIZE)
-        return err_set(e, b->kind, "a chunk hash length of %u bytes is declared (4 to 64 are "
-                                   "possible)",
+        return err_set(e, b->kind,
+                       "a chunk hash length of %u bytes is declared (4 to 64 are "
+                       "possible)",
                        b->declared_hash_length);
     if (b->declared_hash_length < min_hash_length)
         return err_set(e, b->kind, "the chunk hashes have %u bytes; %zu are needed to trust them%s",

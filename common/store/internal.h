@@ -6,7 +6,7 @@
 #include "store/store.h"
 
 #define STORE_CHUNKS "chunks"
-#define STORE_META ".ihop"
+#define STORE_META   ".ihop"
 
 struct store {
     char *path;

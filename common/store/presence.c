@@ -27,8 +27,9 @@ const char *store_chunk_name(const struct store *store, const uint8_t *hash, siz
 
 static int not_a_file(const struct store *store, const char *name, struct err *e)
 {
-    return err_set(e, ERR_IO, "%s/" STORE_CHUNKS "/%s is not a regular file or lies behind a link: "
-                              "remove it and run ihop-clone again",
+    return err_set(e, ERR_IO,
+                   "%s/" STORE_CHUNKS "/%s is not a regular file or lies behind a link: "
+                   "remove it and run ihop-clone again",
                    store->path, name);
 }
 
@@ -56,8 +57,9 @@ int store_chunk_open(const struct store *store, const uint8_t *hash, size_t hash
     if (!S_ISREG(st.st_mode))
         return not_a_file(store, name, e);
     if ((uint64_t)st.st_size != size)
-        return err_set(e, ERR_DAMAGED, "chunk %s/" STORE_CHUNKS "/%s has %lld bytes instead of %llu",
-                       store->path, name, (long long)st.st_size, (unsigned long long)size);
+        return err_set(e, ERR_DAMAGED,
+                       "chunk %s/" STORE_CHUNKS "/%s has %lld bytes instead of %llu", store->path,
+                       name, (long long)st.st_size, (unsigned long long)size);
     return steal_fd(&fd);
 }
 
@@ -77,8 +79,8 @@ struct survey {
     void *user;
     struct store_presence *out;
 
-    char folder[5]; /* the open one */
-    int folder_fd;  /* -1: it does not exist */
+    char folder[5];         /* the open one */
+    int folder_fd;          /* -1: it does not exist */
     struct image *vouchers; /* releases that we published; see vouched */
     size_t voucher_count;
     uint32_t **voucher_orders; /* their chunks in order of hash */
@@ -99,8 +101,9 @@ static int enter_folder(struct survey *s, const char *name, struct err *e)
     memcpy(s->folder, name, digits);
     s->folder_fd = io_openat(s->store->chunks_fd, s->folder, O_PATH | O_DIRECTORY, 0);
     if (s->folder_fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-        return err_set(e, ERR_IO, "%s/" STORE_CHUNKS "/%s is a link or a file instead of a folder: "
-                                  "move it away",
+        return err_set(e, ERR_IO,
+                       "%s/" STORE_CHUNKS "/%s is a link or a file instead of a folder: "
+                       "move it away",
                        s->store->path, s->folder);
     if (s->folder_fd < 0 && errno != ENOENT)
         return err_sys(e, errno, "cannot open %s/" STORE_CHUNKS "/%s", s->store->path, s->folder);
@@ -135,8 +138,8 @@ static int examine(struct survey *s, size_t chunk, struct err *e)
 static int content_is_good(struct survey *s, size_t chunk, struct err *e)
 {
     uint64_t size = s->image->chunks[chunk].source_size, at = 0;
-    CLEANUP_FD int fd = store_chunk_open(s->store, image_hash(s->image, chunk),
-                                         s->image->hash_length, size, e);
+    CLEANUP_FD int fd =
+        store_chunk_open(s->store, image_hash(s->image, chunk), s->image->hash_length, size, e);
     uint8_t hash[CHUNK_HASH_SIZE];
 
     if (fd < 0)
@@ -215,8 +218,8 @@ static int load_vouchers(struct survey *s, struct err *e)
 
 static int begin_survey(struct survey *s, struct err *e)
 {
-    bool hash = s->check == STORE_CHECK_CONTENT ||
-                (s->check == STORE_CHECK_TRUST && !s->store->trusted);
+    bool hash =
+        s->check == STORE_CHECK_CONTENT || (s->check == STORE_CHECK_TRUST && !s->store->trusted);
 
     for (size_t i = 0; i < s->image->chunk_count; i++)
         s->total += s->image->chunks[i].source_size;

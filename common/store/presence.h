@@ -31,7 +31,7 @@ int store_chunk_open(const struct store *store, const uint8_t *hash, size_t hash
                      uint64_t size, struct err *e) __attribute__((warn_unused_result));
 
 struct store_presence {
-    bool *missing; /* for each chunk of the image; owned */
+    bool *missing;                       /* for each chunk of the image; owned */
     size_t missing_count, damaged_count; /* damaged ones are missing, too */
 };
 

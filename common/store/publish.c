@@ -36,8 +36,9 @@ static int check_target(const struct store *store, const char *name, bool replac
     if (fstatat(store->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine %s/%s", store->path, name);
     if (!S_ISREG(st.st_mode))
-        return err_set(e, ERR_IO, "%s/%s is not a regular file: choose another name or move it "
-                                  "away",
+        return err_set(e, ERR_IO,
+                       "%s/%s is not a regular file: choose another name or move it "
+                       "away",
                        store->path, name);
     if (!replace)
         return err_set(e, ERR_OTHER_IMAGE, "%s/%s exists: pass --force to replace it", store->path,
@@ -110,6 +111,13 @@ int store_publish(const struct store *store, const char *name, const uint8_t *da
     return store_sync_folder(store, store->retired_fd, STORE_META "/retired", e);
 }
 
+int store_confirm(const struct store *store, struct err *e)
+{
+    if (store_sync_all(store, e) < 0)
+        return -1;
+    return store_sync_folder(store, store->root_fd, "", e);
+}
+
 int store_partial_write(const struct store *store, const char *name, const uint8_t *data,
                         size_t size, struct err *e)
 {
@@ -126,9 +134,8 @@ int store_partial_write(const struct store *store, const char *name, const uint8
         unlinkat(store->partial_fd, temporary, 0);
         return -1;
     }
-    return store->sync_files
-               ? store_sync_folder(store, store->partial_fd, STORE_META "/partial", e)
-               : 0;
+    return store->sync_files ? store_sync_folder(store, store->partial_fd, STORE_META "/partial", e)
+                             : 0;
 }
 
 void store_partial_remove(const struct store *store, const char *name)

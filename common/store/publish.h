@@ -22,6 +22,10 @@
 int store_publish(const struct store *store, const char *name, const uint8_t *data, size_t size,
                   bool replace, struct err *e) __attribute__((warn_unused_result));
 
+/* Makes durable what is there: for a run that finds nothing to do, after one that
+ * may have been cut off before its last sync. Works on a store open for reading. */
+int store_confirm(const struct store *store, struct err *e) __attribute__((warn_unused_result));
+
 /* Records in .ihop/partial/NAME what a clone is about to fetch, so that gc keeps
  * those chunks when the clone is interrupted. Durable with the first batch. */
 int store_partial_write(const struct store *store, const char *name, const uint8_t *data,

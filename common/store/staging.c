@@ -209,8 +209,7 @@ static bool staged_is_good(int dirfd, const char *name, struct chunk_hasher *h)
     struct err ignored = ERR_INIT;
     int n;
 
-    if (fd < 0 || length < strlen(CHUNK_SUFFIX) ||
-        length - strlen(CHUNK_SUFFIX) >= sizeof hex)
+    if (fd < 0 || length < strlen(CHUNK_SUFFIX) || length - strlen(CHUNK_SUFFIX) >= sizeof hex)
         return false;
     length -= strlen(CHUNK_SUFFIX);
     memcpy(hex, name, length);
@@ -468,9 +467,9 @@ int store_writer_add(struct store_writer *w, const uint8_t *hash, size_t hash_le
     text_hex(hash, hash_length, name);
     memcpy(name + 2 * hash_length, CHUNK_SUFFIX, sizeof CHUNK_SUFFIX);
     if (write_staged(w, name, data, size, &written) < 0)
-        return err_sys(e, errno, "cannot write chunk %s (%zu bytes) below %s/" STORE_META
-                                 "/staging",
-                       name, size, w->store->path);
+        return err_sys(e, errno,
+                       "cannot write chunk %s (%zu bytes) below %s/" STORE_META "/staging", name,
+                       size, w->store->path);
     return enlist(w, name, written, written, e);
 }
 

@@ -15,10 +15,10 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#define FORMAT_NAME "format"
+#define FORMAT_NAME      "format"
 #define FORMAT_TEMPORARY "format.new"
-#define FORMAT_TEXT "ihop-store 1\nfolder-digits %u\n"
-#define FORMAT_MAX 256
+#define FORMAT_TEXT      "ihop-store 1\nfolder-digits %u\n"
+#define FORMAT_MAX       256
 
 #define LOCK_POLL_MS 50
 
@@ -26,8 +26,9 @@ static int open_folder(const char *store_path, int dirfd, const char *name, int 
 {
     *fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
     if (*fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-        return err_set(e, ERR_IO, "%s/%s is not a folder of its own (a link or a file): move it "
-                                  "away",
+        return err_set(e, ERR_IO,
+                       "%s/%s is not a folder of its own (a link or a file): move it "
+                       "away",
                        store_path, name);
     if (*fd < 0)
         return err_sys(e, errno, "cannot open folder %s/%s", store_path, name);
@@ -101,8 +102,9 @@ static int read_format(const struct store *s, unsigned *digits, struct err *e)
             *digits = d;
     }
     if (*digits == 0)
-        return err_set(e, ERR_DAMAGED, "%s/" STORE_META "/" FORMAT_NAME " is of an unknown format: "
-                                       "use the version of ihop that made this store",
+        return err_set(e, ERR_DAMAGED,
+                       "%s/" STORE_META "/" FORMAT_NAME " is of an unknown format: "
+                       "use the version of ihop that made this store",
                        s->path);
     return 0;
 }
@@ -117,8 +119,7 @@ static int write_format(struct store *s, unsigned digits, struct err *e)
     snprintf(text, sizeof text, FORMAT_TEXT, digits);
     fd = io_openat(s->meta_fd, FORMAT_TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (fd < 0 || io_write_full(fd, text, strlen(text)) < 0 || io_fsync(fd) < 0 ||
-        io_close(&fd) < 0 ||
-        renameat(s->meta_fd, FORMAT_TEMPORARY, s->meta_fd, FORMAT_NAME) < 0 ||
+        io_close(&fd) < 0 || renameat(s->meta_fd, FORMAT_TEMPORARY, s->meta_fd, FORMAT_NAME) < 0 ||
         io_fsync(s->meta_fd) < 0 || io_fsync(s->root_fd) < 0)
         return err_sys(e, errno, "cannot write %s/" STORE_META "/" FORMAT_NAME, s->path);
     s->folder_digits = digits;
@@ -154,8 +155,9 @@ static int take_lock(const struct store *s, int operation, unsigned wait_seconds
         if (errno != EWOULDBLOCK && errno != EINTR)
             return err_sys(e, errno, "cannot lock %s/" STORE_META "/lock", s->path);
         if (io_now_ms() >= end)
-            return err_set(e, ERR_BUSY, "store %s is locked by another program (a clean-up?): try "
-                                        "again later or pass --wait SECONDS",
+            return err_set(e, ERR_BUSY,
+                           "store %s is locked by another program (a clean-up?): try "
+                           "again later or pass --wait SECONDS",
                            s->path);
         nanosleep(&pause, NULL);
     }
@@ -184,8 +186,9 @@ static int check_same_device(const struct store *s, struct err *e)
         fstat(s->meta_fd, &meta) < 0)
         return err_sys(e, errno, "cannot examine store %s", s->path);
     if (root.st_dev != chunks.st_dev || root.st_dev != meta.st_dev)
-        return err_set(e, ERR_IO, "store %s spans two file systems (" STORE_CHUNKS " or " STORE_META
-                                  " is mounted): it must lie on one",
+        return err_set(e, ERR_IO,
+                       "store %s spans two file systems (" STORE_CHUNKS " or " STORE_META
+                       " is mounted): it must lie on one",
                        s->path);
     return 0;
 }
@@ -277,8 +280,8 @@ void store_close(struct store *s)
 {
     if (!s)
         return;
-    const int fds[] = {s->lock_fd,   s->retired_fd, s->partial_fd, s->staging_fd,
-                       s->meta_fd,   s->chunks_fd,  s->root_fd};
+    const int fds[] = {s->lock_fd, s->retired_fd, s->partial_fd, s->staging_fd,
+                       s->meta_fd, s->chunks_fd,  s->root_fd};
 
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
@@ -311,8 +314,9 @@ int store_free_space(const struct store *store, uint64_t *bytes, uint64_t *inode
 int store_sync_all(const struct store *store, struct err *e)
 {
     if (syncfs(store->root_fd) < 0)
-        return err_sys(e, errno, "cannot make %s durable (syncfs): what was not durable yet was "
-                                 "dropped; check the storage",
+        return err_sys(e, errno,
+                       "cannot make %s durable (syncfs): what was not durable yet was "
+                       "dropped; check the storage",
                        store->path);
     return 0;
 }

@@ -41,8 +41,8 @@ enum store_sync {
 
 struct store_options {
     enum store_access access;
-    bool create;         /* STORE itself may be made (its parent must exist) */
-    bool four_digits;    /* make a new store that the original can use */
+    bool create;      /* STORE itself may be made (its parent must exist) */
+    bool four_digits; /* make a new store that the original can use */
     enum store_sync sync;
     unsigned wait_seconds; /* for the lock; then ERR_BUSY */
 };

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "clone/clone.h"
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "fetch/header.h"
+#include "format/release.h"
+#include "store/publish.h"
+#include "store/release_file.h"
+#include "store/store.h"
+
+#include <string.h>
+
+struct clone {
+    const struct options *o;
+    const struct fetch_events *events;
+    struct clone_result *result;
+    struct http_options http;
+    struct reader *reader;
+    struct store *store; /* as it was found, for reading; NULL: there is none */
+    struct image old;    /* the release of this name */
+    bool has_old;
+    bool replace;       /* what has the name now may be replaced */
+    struct image image; /* what the archive holds */
+    struct ensure_options ensure;
+};
+
+static int open_reader(struct clone *c, struct err *e)
+{
+    c->http = c->o->http;
+    c->http.events = c->events;
+    c->reader = reader_is_url(c->o->archive) ? reader_open_http(c->o->archive, &c->http, e)
+                                             : reader_open_file(c->o->archive, e);
+    return c->reader ? 0 : -1;
+}
+
+static struct store_options store_options(const struct clone *c, enum store_access access)
+{
+    return (struct store_options){.access = access,
+                                  .create = access == STORE_WRITE,
+                                  .four_digits = c->o->compat_store,
+                                  .sync = (enum store_sync)c->o->sync,
+                                  .wait_seconds = c->o->wait_seconds};
+}
+
+/* Looks at the store as it is. A release that is damaged counts as absent: the
+ * original leaves empty ones, and a clone is how to mend it. */
+static int look_at_store(struct clone *c, struct err *e)
+{
+    struct store_options options = store_options(c, STORE_READ);
+    struct err why = ERR_INIT;
+
+    if (store_open(c->o->store, &options, &c->store, &why) < 0) {
+        if (why.kind == ERR_NOT_FOUND)
+            return 0;
+        *e = why;
+        return -1;
+    }
+    if (store_release_load(c->store, c->o->release, &c->old, NULL, &why) == 0) {
+        c->has_old = true;
+        return 0;
+    }
+    if (why.kind == ERR_DAMAGED) {
+        fetch_note(c->events, "%s; it will be replaced", why.text);
+        c->replace = true;
+    }
+    if (why.kind == ERR_DAMAGED || why.kind == ERR_NOT_FOUND)
+        return 0;
+    *e = why;
+    return -1;
+}
+
+/* Whether the release of this name came from this very archive: two small
+ * requests tell, without the header. */
+static int is_same_archive(struct clone *c, uint64_t header_size, bool *same, struct err *e)
+{
+    uint8_t checksum[CHUNK_HASH_SIZE];
+
+    *same = false;
+    if (!c->has_old || !c->old.has_archive || c->old.header_size != header_size ||
+        c->old.archive_size != c->reader->size)
+        return 0;
+    if (header_read_checksum(c->reader, header_size, checksum, e) < 0)
+        return -1;
+    *same = memcmp(checksum, c->old.header_checksum, sizeof checksum) == 0;
+    return 0;
+}
+
+/* For an archive whose header need not be read, what archive_parse checks. */
+static int check_policy(const struct clone *c, const struct archive_policy *policy, struct err *e)
+{
+    if (policy->pinned_checksum &&
+        memcmp(policy->pinned_checksum, c->old.header_checksum, CHUNK_HASH_SIZE) != 0)
+        return err_set(e, ERR_ARCHIVE,
+                       "%s: its header checksum is not the one demanded by "
+                       "--verify-header",
+                       c->reader->name);
+    if (c->old.hash_length < policy->min_hash_length)
+        return err_set(e, ERR_ARCHIVE, "%s: its chunk hashes have %zu bytes; %zu are needed",
+                       c->reader->name, c->old.hash_length, policy->min_hash_length);
+    return 0;
+}
+
+static struct archive_policy archive_policy(const struct options *o)
+{
+    return (struct archive_policy){.min_hash_length = o->pinned             ? LIMIT_HASH_PINNED
+                                                      : o->allow_short_hash ? LIMIT_HASH_MIN
+                                                                            : LIMIT_HASH_TRUSTED,
+                                   .pinned_checksum = o->pinned ? o->pin : NULL,
+                                   .pinned_size = CHUNK_HASH_SIZE};
+}
+
+/* Fills c->image; *same: it is the old release's, moved here. */
+static int read_archive(struct clone *c, bool *same, struct err *e)
+{
+    const struct fetch_progress progress = {.phase = FETCH_HEADER};
+    struct archive_policy policy = archive_policy(c->o);
+    uint64_t header_size;
+
+    if (c->events->progress)
+        c->events->progress(c->events->user, &progress);
+    if (header_read_size(c->reader, &header_size, e) < 0 ||
+        is_same_archive(c, header_size, same, e) < 0)
+        return -1;
+    if (!*same)
+        return header_read(c->reader, header_size, &policy, &c->image, e);
+    if (check_policy(c, &policy, e) < 0)
+        return -1;
+    c->image = c->old;
+    c->old = (struct image){0};
+    c->has_old = false;
+    header_arm(c->reader, &c->image);
+    return 0;
+}
+
+static int set_location(struct clone *c, struct err *e)
+{
+    const char *location = c->o->record_url ? c->o->record_url : c->reader->location;
+
+    if (!location || c->image.archive_url)
+        return 0;
+    c->image.archive_url = strdup(location);
+    return c->image.archive_url ? 0 : err_nomem(e, "recording the archive's address");
+}
+
+static void describe(struct clone *c)
+{
+    struct clone_result *r = c->result;
+
+    r->image_size = c->image.source_size;
+    text_hex(c->image.header_checksum, CHUNK_HASH_SIZE, r->header_checksum);
+    text_hex(c->image.source_checksum, CHUNK_HASH_SIZE, r->source_checksum);
+}
+
+/* The name may be taken by another image, which only --force replaces. */
+static int check_name(struct clone *c, bool same, struct err *e)
+{
+    c->replace =
+        c->replace || c->o->force || same || (c->has_old && image_same_source(&c->old, &c->image));
+    if (!c->has_old || c->replace)
+        return 0;
+    return err_set(e, ERR_OTHER_IMAGE,
+                   "%s/%s holds a different image: choose another name, or pass "
+                   "--force to replace it",
+                   c->o->store, c->o->release);
+}
+
+/* Whether the release is there and whole, so that nothing has to be written. Its
+ * durability is confirmed all the same: an earlier run may have been cut off just
+ * before it was. One of the original's is not taken for whole: publishing it
+ * anew, after its chunks were hashed, vouches for them. */
+static int is_complete(struct clone *c, bool same, bool *complete, struct err *e)
+{
+    const struct image *there = same ? &c->image : &c->old;
+
+    if (!same && (!c->has_old || !c->old.has_archive || !image_same_source(&c->old, &c->image)))
+        return 0;
+    if (ensure_estimate(c->store, there, &c->ensure, c->events, &c->result->cost, e) < 0)
+        return -1;
+    *complete = c->result->cost.missing == 0;
+    return *complete ? store_confirm(c->store, e) : 0;
+}
+
+/* Fetches what is missing and publishes. */
+static int update_store(struct clone *c, struct err *e)
+{
+    struct store_options options = store_options(c, STORE_WRITE);
+    CLEANUP(store_cleanup) struct store *store = NULL;
+    CLEANUP_FREE uint8_t *data = NULL;
+    size_t size;
+
+    if (release_encode(&c->image, &data, &size, e) < 0 ||
+        store_open(c->o->store, &options, &store, e) < 0)
+        return -1;
+    c->ensure.partial_name = c->o->release;
+    c->ensure.partial_data = data;
+    c->ensure.partial_size = size;
+    if (ensure_chunks(store, &c->image, c->reader, &c->ensure, c->events, &c->result->cost,
+                      &c->result->written, e) < 0 ||
+        store_publish(store, c->o->release, data, size, c->replace, e) < 0)
+        return -1;
+    store_partial_remove(store, c->o->release);
+    return 0;
+}
+
+static int estimate(struct clone *c, struct err *e)
+{
+    c->result->outcome = CLONE_ESTIMATED;
+    return ensure_estimate(c->store, &c->image, &c->ensure, c->events, &c->result->cost, e);
+}
+
+static int run(struct clone *c, struct err *e)
+{
+    bool same = false, complete = false;
+
+    if (open_reader(c, e) < 0 || look_at_store(c, e) < 0 || read_archive(c, &same, e) < 0 ||
+        set_location(c, e) < 0)
+        return -1;
+    describe(c);
+    if (check_name(c, same, e) < 0)
+        return -1;
+    if (c->o->dry_run)
+        return estimate(c, e);
+    if (is_complete(c, same, &complete, e) < 0)
+        return -1;
+    c->result->outcome = complete ? CLONE_COMPLETE : same ? CLONE_RESTORED : CLONE_PUBLISHED;
+    return complete ? 0 : update_store(c, e);
+}
+
+int clone_run(const struct options *o, const struct fetch_events *events,
+              struct clone_result *result, struct err *e)
+{
+    struct clone c = {.o = o,
+                      .events = events,
+                      .result = result,
+                      .ensure = {.check = o->recheck ? STORE_CHECK_CONTENT : STORE_CHECK_TRUST,
+                                 .jobs = o->jobs,
+                                 .max_download = o->max_download,
+                                 .max_write = o->max_write,
+                                 .min_free = o->min_free}};
+    int r;
+
+    *result = (struct clone_result){0};
+    r = run(&c, e);
+    if (c.reader) {
+        result->downloaded = c.reader->stats.bytes;
+        result->requests = c.reader->stats.requests;
+        result->retries = c.reader->stats.retries;
+    }
+    image_free(&c.image);
+    image_free(&c.old);
+    store_close(c.store);
+    reader_close(c.reader);
+    return r;
+}

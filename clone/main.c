@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "clone/clone.h"
+#include "clone/options.h"
+#include "clone/output.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static int run(const struct options *o)
+{
+    struct clone_result result;
+    struct err e = ERR_INIT;
+    struct output out;
+
+    output_init(&out, o);
+    if (clone_run(o, &out.events, &result, &e) < 0)
+        output_error(&out, &e);
+    else
+        output_result(&out, &result);
+    if (fflush(stdout) != 0 && e.kind == ERR_NONE) {
+        err_set(&e, ERR_IO, "cannot write to standard output");
+        output_error(&out, &e);
+    }
+    return err_exit_code(e.kind);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {0};
+    struct err e = ERR_INIT;
+    int code = 0;
+
+    umask(022); /* another user may serve the store */
+    /* Errors of a write, not the end of the program. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    if (options_parse(argc, argv, &o, &e) < 0) {
+        fprintf(stderr, "ihop-clone: %s\n", e.text);
+        code = err_exit_code(e.kind);
+    } else if (o.help) {
+        options_print_help();
+    } else if (o.version) {
+        puts("ihop-clone " PACKAGE_VERSION);
+    } else {
+        code = run(&o);
+    }
+    options_free(&o);
+    return code;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* ensure: makes a store have all chunks of an image. What clone does after it
+ * knows the image, and what a repair does with a release that is there. */
+#ifndef IHOP_FETCH_ENSURE_H
+#define IHOP_FETCH_ENSURE_H
+
+#include "base/err.h"
+#include "fetch/events.h"
+#include "fetch/plan.h"
+#include "fetch/reader.h"
+#include "format/image.h"
+#include "store/presence.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ensure_options {
+    enum store_check check;
+    unsigned jobs;         /* worker threads */
+    uint64_t max_download; /* bytes; UINT64_MAX: no budget */
+    uint64_t max_write;
+    uint64_t min_free; /* bytes to leave free in the file system */
+    /* Record this encoded release as partial/NAME before fetching, or NULL. */
+    const char *partial_name;
+    const uint8_t *partial_data;
+    size_t partial_size;
+};
+
+struct ensure_cost {
+    size_t chunks;     /* of the image */
+    size_t missing;    /* damaged and zero ones included */
+    size_t zero;       /* missing ones that are all zeros: made, not fetched */
+    size_t damaged;    /* were there, but wrong */
+    size_t adopted;    /* found in what an interrupted run had staged */
+    uint64_t download; /* bytes to fetch: the ranges */
+    uint64_t write;    /* bytes of chunk data to write */
+    size_t requests;
+};
+
+/* What it would cost. Reads only; store may be NULL (there is none yet). The
+ * image must have_archive. */
+int ensure_estimate(const struct store *store, const struct image *image,
+                    const struct ensure_options *o, const struct fetch_events *events,
+                    struct ensure_cost *cost, struct err *e) __attribute__((warn_unused_result));
+
+/* Does it: adopts what an interrupted run left, finds what is missing, checks
+ * budgets and free space (ERR_SPACE, before any chunk is requested), fetches,
+ * verifies and commits. What was fetched before an error stays in the store,
+ * unless the store itself failed. written: bytes of chunk data. */
+int ensure_chunks(struct store *store, const struct image *image, struct reader *reader,
+                  const struct ensure_options *o, const struct fetch_events *events,
+                  struct ensure_cost *cost, uint64_t *written, struct err *e)
+    __attribute__((warn_unused_result));
+
+#endif

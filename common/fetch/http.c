@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: MIT */
+/* http: reads ranges over HTTP/1.1, by libcurl's multi interface.
+ *
+ * libcurl is not trusted to refuse what a range request must not get: status,
+ * Content-Range, encoding and length are checked here before a byte is used.
+ * Redirects are followed here as well, since libcurl would send custom headers
+ * along to another host. Retries are requests put back into the queue with a
+ * time before which they do not start.
+ */
+#include "fetch/reader.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "fetch/etag_set.h"
+#include "fetch/http_error.h"
+#include "fetch/http_response.h"
+#include "fetch/http_url.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RECEIVE_BUFFER     (256 * 1024L)
+#define LOW_SPEED          100L       /* bytes a second; below is a stall */
+#define DISCARD_MAX        (64 * KIB) /* of an error's body, to keep the connection */
+#define RETRY_DELAY_MAX_MS 60000      /* of our own backoff */
+#define RETRY_AFTER_MAX_MS 300000     /* of what a server may ask for */
+#define RETRY_RESET_BYTES  (64 * KIB) /* this much progress forgives earlier failures */
+
+struct http_reader;
+
+struct transfer {
+    struct http_reader *r;
+    CURL *easy;
+    struct range_request *q; /* NULL: idle */
+    struct http_response response;
+    size_t discarded;
+    bool new_etag;    /* stopped, as the archive may have changed */
+    struct err error; /* of our own checks */
+    char curl_text[CURL_ERROR_SIZE];
+};
+
+struct http_reader {
+    struct reader base;
+    const struct http_options *o;
+    CURLM *multi;
+    char *first_url, *url; /* the user's; the one that redirects led to */
+    char *name;            /* first_url without user info and query */
+    char *user, *password;
+    struct curl_slist *own_headers, *all_headers; /* for other hosts; for the first */
+    struct transfer transfers[LIMIT_CONNECTIONS];
+    struct range_request *queue; /* in order of arrival */
+    struct range_request *done;
+    bool fresh_fall_back; /* returned to first_url, and nothing has come since */
+
+    struct etag_set etags;
+    struct range_request canary; /* compares the header checksum again */
+    uint8_t canary_bytes[64];
+    bool canary_active;
+    char canary_etag[HTTP_ETAG_SIZE]; /* the one in question */
+};
+
+/* Takes the user's URL; user info goes its own way. */
+static int take_url(struct http_reader *h, const char *url, struct err *e)
+{
+    h->name = http_url_public(url);
+    if (!h->name || (!http_url_has_scheme(url, "http") && !http_url_has_scheme(url, "https")))
+        return err_set(e, ERR_USAGE,
+                       "%s is not a URL that can be read: use http:// or https://, "
+                       "or the path of a local file",
+                       h->name ? h->name : "the archive");
+    h->first_url = http_url_split(url, &h->user, &h->password);
+    h->url = h->first_url ? strdup(h->first_url) : NULL;
+    return h->url ? 0 : err_nomem(e, "reading the URL");
+}
+
+/* ---- the queue ---- */
+
+static void enqueue(struct http_reader *h, struct range_request *q)
+{
+    struct range_request **last = &h->queue;
+
+    while (*last)
+        last = &(*last)->next;
+    q->next = NULL;
+    *last = q;
+}
+
+/* Takes the first request that may start now. While the canary is out, it alone
+ * may: what else would come may be of another archive. */
+static struct range_request *dequeue_due(struct http_reader *h)
+{
+    uint64_t now = io_now_ms();
+
+    for (struct range_request **at = &h->queue; *at; at = &(*at)->next) {
+        struct range_request *q = *at;
+
+        if (q->due_ms > now || (h->canary_active && q != &h->canary))
+            continue;
+        *at = q->next;
+        return q;
+    }
+    return NULL;
+}
+
+static int ms_until_due(const struct http_reader *h, int timeout_ms)
+{
+    uint64_t now = io_now_ms();
+
+    for (const struct range_request *q = h->queue; q; q = q->next)
+        if (q->due_ms > now && q->due_ms - now < (uint64_t)timeout_ms)
+            timeout_ms = (int)(q->due_ms - now);
+    return timeout_ms;
+}
+
+/* ---- callbacks of libcurl ---- */
+
+/* At the end of a response's header: -1 stops the transfer. */
+static int judge(struct transfer *t)
+{
+    struct http_reader *h = t->r;
+    const struct range_request *q = t->q;
+
+    if (t->response.status == 200)
+        return err_set(&t->error, ERR_PROTOCOL,
+                       "the server ignores ranges (status 200 to a range request): use a server "
+                       "or proxy that supports them");
+    if (t->response.status != 206)
+        return 0; /* decided when it is over */
+    if (http_response_check(&t->response, q->offset + q->received, q->size - q->received,
+                            h->base.size, &t->error) < 0)
+        return -1;
+    if (h->base.has_canary && *t->response.etag && q != &h->canary &&
+        !etag_set_has(&h->etags, t->response.etag)) {
+        t->new_etag = true;
+        return -1;
+    }
+    if (!h->base.has_canary || q == &h->canary)
+        etag_set_add(&h->etags, t->response.etag);
+    h->base.size = t->response.total;
+    return 0;
+}
+
+static size_t on_header(char *line, size_t one, size_t size, void *user)
+{
+    struct transfer *t = user;
+
+    (void)one;
+    if (size > 0 && (line[0] == '\r' || line[0] == '\n')) {
+        if (t->response.status >= 200 && judge(t) < 0)
+            return 0;
+    } else {
+        http_response_line(&t->response, line, size);
+    }
+    return size;
+}
+
+static size_t on_body(char *data, size_t one, size_t size, void *user)
+{
+    struct transfer *t = user;
+    struct range_request *q = t->q;
+
+    (void)one;
+    if (t->response.status != 206) {
+        t->discarded += size;
+        return t->discarded <= DISCARD_MAX ? size : 0;
+    }
+    if (size > q->size - q->received) {
+        err_set(&t->error, ERR_PROTOCOL, "the server sends more bytes than were asked for");
+        return 0;
+    }
+    memcpy(q->data + q->received, data, size);
+    q->received += size;
+    t->r->base.stats.bytes += size;
+    return size;
+}
+
+/* ---- starting a transfer ---- */
+
+static void set_options(struct transfer *t)
+{
+    const struct http_reader *h = t->r;
+    const struct http_options *o = h->o;
+    CURL *c = t->easy;
+
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "ihop/" PACKAGE_VERSION);
+    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+    curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout_ms + 999) / 1000);
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->curl_text);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(c, CURLOPT_PRIVATE, t);
+    if (o->limit_rate)
+        curl_easy_setopt(c, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)o->limit_rate);
+    if (o->proxy)
+        curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
+    if (o->cacert)
+        curl_easy_setopt(c, CURLOPT_CAINFO, o->cacert);
+    if (o->cert)
+        curl_easy_setopt(c, CURLOPT_SSLCERT, o->cert);
+    if (o->key)
+        curl_easy_setopt(c, CURLOPT_SSLKEY, o->key);
+}
+
+static void set_secrets(struct transfer *t)
+{
+    const struct http_reader *h = t->r;
+    bool home = http_url_same_origin(h->first_url, h->url);
+
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, home ? h->all_headers : h->own_headers);
+    curl_easy_setopt(t->easy, CURLOPT_USERNAME, home ? h->user : NULL);
+    curl_easy_setopt(t->easy, CURLOPT_PASSWORD, home ? h->password : NULL);
+}
+
+static int start(struct http_reader *h, struct transfer *t, struct range_request *q, struct err *e)
+{
+    uint64_t from = q->offset + q->received, to = q->offset + q->size - 1;
+    char range[48];
+
+    if (!t->easy) {
+        t->easy = curl_easy_init();
+        if (!t->easy)
+            return err_nomem(e, "preparing a download");
+        set_options(t);
+    }
+    t->q = q;
+    t->response = (struct http_response){0};
+    t->discarded = 0;
+    t->new_etag = false;
+    t->error.kind = ERR_NONE;
+    t->curl_text[0] = '\0';
+    snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)from, (unsigned long long)to);
+    curl_easy_setopt(t->easy, CURLOPT_URL, h->url);
+    curl_easy_setopt(t->easy, CURLOPT_RANGE, range);
+    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, q->tries > 0 ? 1L : 0L);
+    set_secrets(t);
+    if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
+        return err_nomem(e, "starting a download");
+    h->base.stats.requests++;
+    return 0;
+}
+
+static int start_due(struct http_reader *h, struct err *e)
+{
+    for (unsigned i = 0; i < h->o->connections; i++) {
+        struct range_request *q;
+
+        if (h->transfers[i].q)
+            continue;
+        if (!(q = dequeue_due(h)))
+            return 0;
+        if (start(h, &h->transfers[i], q, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- the end of a transfer ---- */
+
+/* Exponential backoff, with jitter so that a fleet does not return as one. */
+static uint64_t retry_delay_ms(const struct http_reader *h, const struct transfer *t,
+                               unsigned tries)
+{
+    uint64_t delay = h->o->retry_delay_ms;
+    curl_off_t asked = 0;
+
+    for (unsigned i = 1; i < tries && delay < RETRY_DELAY_MAX_MS; i++)
+        delay *= 2;
+    delay = min_u64(delay, RETRY_DELAY_MAX_MS);
+    delay = delay / 2 + (delay ? (uint64_t)random() % (delay / 2 + 1) : 0);
+    curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &asked);
+    if (asked > 0)
+        delay = max_u64(delay, min_u64((uint64_t)asked * 1000, RETRY_AFTER_MAX_MS));
+    return delay;
+}
+
+/* Puts the request back, to go on where it stopped; or gives up with the error. */
+static int retry(struct http_reader *h, struct transfer *t, struct range_request *q, struct err *e)
+{
+    uint64_t delay;
+
+    if (q->received >= q->progress_mark + RETRY_RESET_BYTES)
+        q->tries = 0;
+    q->progress_mark = q->received;
+    if (q->tries >= h->o->retries) {
+        if (h->o->retries > 0)
+            err_context(e, "gave up after %u retries", h->o->retries);
+        return -1;
+    }
+    q->tries++;
+    h->base.stats.retries++;
+    delay = retry_delay_ms(h, t, q->tries);
+    q->due_ms = io_now_ms() + delay;
+    fetch_note(h->o->events, "%s; trying again in %llu.%llu s (%u of %u)", e->text,
+               (unsigned long long)delay / 1000, (unsigned long long)delay % 1000 / 100, q->tries,
+               h->o->retries);
+    e->kind = ERR_NONE;
+    enqueue(h, q);
+    return 0;
+}
+
+/* What of an error is worth another try. */
+static int retry_or_fail(struct http_reader *h, struct transfer *t, struct range_request *q,
+                         struct err *e)
+{
+    err_context(e, "%s (bytes %llu-%llu)", h->name, (unsigned long long)q->offset,
+                (unsigned long long)(q->offset + q->size - 1));
+    return e->kind == ERR_NETWORK ? retry(h, t, q, e) : -1;
+}
+
+static int go_to(struct http_reader *h, const char *url, struct err *e)
+{
+    char *copy = strdup(url);
+
+    if (!copy)
+        return err_nomem(e, "following a redirect");
+    free(h->url);
+    h->url = copy;
+    return 0;
+}
+
+static int redirect(struct http_reader *h, struct transfer *t, struct range_request *q,
+                    struct err *e)
+{
+    CLEANUP_FREE char *public = NULL;
+    char *target = NULL;
+
+    curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &target);
+    public = target ? http_url_public(target) : NULL;
+    if (!target || !public)
+        return err_set(e, ERR_PROTOCOL, "%s: the server redirects to nowhere (status %u)", h->name,
+                       t->response.status);
+    if (!http_url_has_scheme(target, "https") && !http_url_has_scheme(target, "http"))
+        return err_set(e, ERR_PROTOCOL,
+                       "%s: the server redirects to %s, which is neither http nor "
+                       "https: refused",
+                       h->name, public);
+    if (http_url_has_scheme(h->url, "https") && !http_url_has_scheme(target, "https"))
+        return err_set(e, ERR_PROTOCOL, "%s: the server redirects from https to %s: refused",
+                       h->name, public);
+    if (++q->redirects > LIMIT_REDIRECTS)
+        return err_set(e, ERR_PROTOCOL, "%s: more than %d redirects", h->name, LIMIT_REDIRECTS);
+    if (go_to(h, target, e) < 0)
+        return -1;
+    enqueue(h, q);
+    return 0;
+}
+
+/* A redirect's target may have expired, as signed URLs do: ask anew once. */
+static bool may_fall_back(struct http_reader *h, unsigned status)
+{
+    return (status == 401 || status == 403 || status == 404 || status == 410) &&
+           strcmp(h->url, h->first_url) != 0 && !h->fresh_fall_back;
+}
+
+static int bad_status(struct http_reader *h, struct transfer *t, struct range_request *q,
+                      struct err *e)
+{
+    unsigned s = t->response.status;
+
+    if (s == 301 || s == 302 || s == 303 || s == 307 || s == 308)
+        return redirect(h, t, q, e);
+    if (may_fall_back(h, s)) {
+        h->fresh_fall_back = true;
+        q->redirects = 0;
+        if (go_to(h, h->first_url, e) < 0)
+            return -1;
+        enqueue(h, q);
+        return 0;
+    }
+    http_error_status(s, e);
+    return retry_or_fail(h, t, q, e);
+}
+
+/* Sends the canary out: the request that saw the new ETag waits for it. */
+static void send_canary(struct http_reader *h, const char *etag)
+{
+    if (h->canary_active)
+        return;
+    h->canary_active = true;
+    snprintf(h->canary_etag, sizeof h->canary_etag, "%s", etag);
+    h->canary = (struct range_request){
+        .offset = h->base.canary_offset, .size = sizeof h->canary_bytes, .data = h->canary_bytes};
+    enqueue(h, &h->canary);
+}
+
+static int canary_returned(struct http_reader *h, struct err *e)
+{
+    h->canary_active = false;
+    if (memcmp(h->canary_bytes, h->base.canary, sizeof h->canary_bytes) != 0)
+        return err_set(e, ERR_PROTOCOL,
+                       "%s: the archive changed while it was read (another header "
+                       "checksum): run again",
+                       h->name);
+    etag_set_add(&h->etags, h->canary_etag);
+    return 0;
+}
+
+/* Decides what becomes of a transfer that libcurl is done with. */
+static int finish(struct http_reader *h, struct transfer *t, CURLcode code, struct err *e)
+{
+    struct range_request *q = t->q;
+
+    if (t->new_etag) {
+        send_canary(h, t->response.etag);
+        enqueue(h, q);
+        return 0;
+    }
+    if (t->error.kind != ERR_NONE) {
+        *e = t->error;
+        return retry_or_fail(h, t, q, e);
+    }
+    if (t->response.status == 206 && q->received == q->size) {
+        h->fresh_fall_back = false;
+        q->redirects = 0;
+        if (q == &h->canary)
+            return canary_returned(h, e);
+        q->next = h->done;
+        h->done = q;
+        return 0;
+    }
+    if (t->response.status >= 300)
+        return bad_status(h, t, q, e);
+    http_error_transport(t->easy, code, t->curl_text, e);
+    return retry_or_fail(h, t, q, e);
+}
+
+static int collect(struct http_reader *h, struct err *e)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(h->multi, &left))) {
+        CURLcode code = message->data.result;
+        struct transfer *t = NULL;
+        int r;
+
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        curl_multi_remove_handle(h->multi, t->easy);
+        r = finish(h, t, code, e);
+        t->q = NULL;
+        if (r < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- the reader's operations ---- */
+
+static void http_submit(struct reader *r, struct range_request *q)
+{
+    enqueue((struct http_reader *)r, q);
+}
+
+static bool take_done(struct http_reader *h, struct range_request **done)
+{
+    if (!h->done)
+        return false;
+    *done = h->done;
+    h->done = h->done->next;
+    return true;
+}
+
+static int http_step(struct reader *r, int timeout_ms, struct range_request **done, struct err *e)
+{
+    struct http_reader *h = (struct http_reader *)r;
+    int running;
+
+    if (take_done(h, done))
+        return 1;
+    if (start_due(h, e) < 0)
+        return -1;
+    /* New transfers need a first turn before there is a socket to wait for. */
+    if (curl_multi_perform(h->multi, &running) != CURLM_OK ||
+        curl_multi_poll(h->multi, NULL, 0, ms_until_due(h, timeout_ms), NULL) != CURLM_OK ||
+        curl_multi_perform(h->multi, &running) != CURLM_OK)
+        return err_nomem(e, "downloading");
+    if (collect(h, e) < 0)
+        return -1;
+    return take_done(h, done) ? 1 : 0;
+}
+
+static void http_cancel(struct reader *r)
+{
+    struct http_reader *h = (struct http_reader *)r;
+
+    for (unsigned i = 0; i < LIMIT_CONNECTIONS; i++) {
+        if (h->transfers[i].q)
+            curl_multi_remove_handle(h->multi, h->transfers[i].easy);
+        h->transfers[i].q = NULL;
+    }
+    h->queue = NULL;
+    h->done = NULL;
+    h->canary_active = false;
+}
+
+static void http_wake(struct reader *r)
+{
+    curl_multi_wakeup(((struct http_reader *)r)->multi);
+}
+
+static void http_close(struct reader *r)
+{
+    struct http_reader *h = (struct http_reader *)r;
+
+    if (h->multi)
+        http_cancel(r);
+    for (unsigned i = 0; i < LIMIT_CONNECTIONS; i++)
+        if (h->transfers[i].easy)
+            curl_easy_cleanup(h->transfers[i].easy);
+    curl_multi_cleanup(h->multi);
+    curl_slist_free_all(h->own_headers);
+    curl_slist_free_all(h->all_headers);
+    free(h->user);
+    free(h->password);
+    free(h->first_url);
+    free(h->url);
+    free(h->name);
+    free(h);
+}
+
+static const struct reader_ops http_ops = {
+    .submit = http_submit,
+    .step = http_step,
+    .cancel = http_cancel,
+    .wake = http_wake,
+    .close = http_close,
+};
+
+static bool append_header(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*list, line);
+
+    if (longer)
+        *list = longer;
+    return longer != NULL;
+}
+
+static int prepare_headers(struct http_reader *h, struct err *e)
+{
+    static const char identity[] = "Accept-Encoding: identity";
+    bool ok = append_header(&h->own_headers, identity) && append_header(&h->all_headers, identity);
+
+    for (size_t i = 0; ok && i < h->o->header_count; i++)
+        ok = append_header(&h->all_headers, h->o->headers[i]);
+    return ok ? 0 : err_nomem(e, "preparing a download");
+}
+
+static int prepare(struct http_reader *h, const char *url, struct err *e)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(h->multi = curl_multi_init()))
+        return err_nomem(e, "preparing a download");
+    curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->o->connections);
+    if (take_url(h, url, e) < 0)
+        return -1;
+    h->base.name = h->name;
+    h->base.location = h->name;
+    return prepare_headers(h, e);
+}
+
+struct reader *reader_open_http(const char *url, const struct http_options *options, struct err *e)
+{
+    struct http_reader *h = calloc(1, sizeof *h);
+
+    if (!h) {
+        err_nomem(e, "preparing a download");
+        return NULL;
+    }
+    h->base.ops = &http_ops;
+    h->base.parallel = options->connections;
+    h->o = options;
+    for (unsigned i = 0; i < LIMIT_CONNECTIONS; i++)
+        h->transfers[i].r = h;
+    srandom((unsigned)(io_now_ms() ^ (uint64_t)getpid() << 16));
+    if (prepare(h, url, e) < 0) {
+        http_close(&h->base);
+        return NULL;
+    }
+    return &h->base;
+}

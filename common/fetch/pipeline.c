@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+#include "fetch/pipeline.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "codec/codec.h"
+
+#include <string.h>
+
+#define STEP_MS     100
+#define PROGRESS_MS 100
+#define OUTPUT_KEPT (1 * MIB) /* a worker's buffer up to this size is reused */
+
+/* A range in flight or being decoded; owned by the main thread until its last
+ * chunk is done. */
+struct range {
+    struct range_request request; /* first: the reader hands back a pointer to it */
+    const uint32_t *chunks;       /* by archive offset */
+    size_t count, handed;         /* given to the workers so far */
+    size_t done;                  /* under the lock */
+    bool again;                   /* holds one chunk that was wrong before */
+    struct range *next_active;
+};
+
+struct item {
+    struct range *range;
+    uint32_t chunk;
+    struct item *next;
+};
+
+struct pipeline {
+    struct reader *reader;
+    const struct image *image;
+    const struct plan *plan;
+    struct store_writer *writer;
+    const struct fetch_events *events;
+
+    /* The main thread's. */
+    size_t next_range;    /* of the plan */
+    struct range *active; /* in flight */
+    unsigned in_flight;
+    uint64_t progress_at_ms;
+    uint64_t bytes_done; /* of completed ranges */
+
+    pthread_mutex_t lock; /* protects all below */
+    pthread_cond_t work;  /* for the workers */
+    struct item *first, **last;
+    uint64_t received, decoded; /* use of the two budgets, bytes */
+    size_t chunks_done;
+    uint32_t *wrong; /* chunks to fetch once more */
+    size_t wrong_count;
+    bool stop;        /* no more work, or an error */
+    struct err error; /* first one of the workers */
+};
+
+/* ---- workers ---- */
+
+struct worker {
+    struct pipeline *p;
+    pthread_t thread;
+    struct decoder decoder;
+    struct chunk_hasher *hasher;
+    uint8_t *output; /* OUTPUT_KEPT bytes at most */
+    size_t output_size;
+};
+
+static size_t decode_cost(const struct pipeline *p, uint32_t chunk)
+{
+    const struct image_chunk *c = &p->image->chunks[chunk];
+
+    if (c->archive_size == c->source_size)
+        return 0;
+    return c->source_size + codec_get(p->image->compression)->memory(c->source_size);
+}
+
+/* Waits for a chunk that fits the budget; NULL at the end. */
+static struct item *take_item(struct pipeline *p, size_t *cost)
+{
+    LOCK_SCOPE(&p->lock);
+
+    for (;;) {
+        struct item *item = p->first;
+
+        if (p->stop)
+            return NULL;
+        if (item) {
+            *cost = decode_cost(p, item->chunk);
+            if (p->decoded == 0 || p->decoded + *cost <= BUDGET_DECODED) {
+                p->decoded += *cost;
+                p->first = item->next;
+                if (!p->first)
+                    p->last = &p->first;
+                return item;
+            }
+        }
+        pthread_cond_wait(&p->work, &p->lock);
+    }
+}
+
+static void fail(struct pipeline *p, const struct err *e)
+{
+    LOCK_SCOPE(&p->lock);
+
+    if (p->error.kind == ERR_NONE)
+        p->error = *e;
+    p->stop = true;
+    pthread_cond_broadcast(&p->work);
+}
+
+/* Gives back what the item used, and counts it; a range whose last chunk this
+ * was is freed. */
+static void item_done(struct pipeline *p, struct item *item, size_t cost, bool good)
+{
+    struct range *range = item->range;
+    bool last;
+
+    pthread_mutex_lock(&p->lock);
+    p->decoded -= cost;
+    if (good)
+        p->chunks_done++;
+    else
+        p->wrong[p->wrong_count++] = item->chunk;
+    last = ++range->done == range->count;
+    if (last)
+        p->received -= range->request.size;
+    pthread_cond_broadcast(&p->work);
+    pthread_mutex_unlock(&p->lock);
+    free(item);
+    if (last) {
+        free(range->request.data);
+        free(range);
+    }
+    if (last || !good)
+        reader_wake(p->reader);
+}
+
+static uint8_t *get_output(struct worker *w, size_t size)
+{
+    uint8_t *grown;
+
+    if (size <= w->output_size)
+        return w->output;
+    grown = realloc(w->output, size);
+    if (!grown)
+        return NULL;
+    w->output = grown;
+    w->output_size = size;
+    return grown;
+}
+
+static void trim_output(struct worker *w)
+{
+    if (w->output_size <= OUTPUT_KEPT)
+        return;
+    free(w->output);
+    w->output = NULL;
+    w->output_size = 0;
+}
+
+/* Decodes and checks one chunk: *plain is the chunk. ERR_ARCHIVE: wrong bytes. */
+static int decode_item(struct worker *w, const struct item *item, const uint8_t **plain,
+                       struct err *e)
+{
+    const struct image *image = w->p->image;
+    const struct image_chunk *chunk = &image->chunks[item->chunk];
+    const struct range_request *q = &item->range->request;
+    uint8_t *output = NULL, hash[CHUNK_HASH_SIZE];
+
+    if (chunk->archive_size != chunk->source_size && !(output = get_output(w, chunk->source_size)))
+        return err_nomem(e, "decoding a chunk");
+    if (decoder_run(&w->decoder, chunk, q->data + (chunk->archive_offset - q->offset), output,
+                    plain, e) < 0 ||
+        chunk_hash(w->hasher, *plain, chunk->source_size, hash, e) < 0)
+        return -1;
+    if (memcmp(hash, image_hash(image, item->chunk), image->hash_length) != 0)
+        return err_set(e, ERR_ARCHIVE, "its content does not match its hash");
+    return 0;
+}
+
+/* Returns whether the worker goes on. */
+static bool work_on(struct worker *w, struct item *item, size_t cost)
+{
+    struct pipeline *p = w->p;
+    const struct image_chunk *chunk = &p->image->chunks[item->chunk];
+    const uint8_t *hash = image_hash(p->image, item->chunk), *plain;
+    struct err e = ERR_INIT;
+    char hex[CHUNK_HASH_HEX];
+    bool good = false;
+
+    if (decode_item(w, item, &plain, &e) < 0) {
+        if (e.kind == ERR_ARCHIVE && item->range->again)
+            err_context(&e,
+                        "%s: chunk %s at bytes %llu-%llu is damaged in the archive or on the "
+                        "way",
+                        p->reader->name, image_hash_hex(p->image, item->chunk, hex),
+                        (unsigned long long)chunk->archive_offset,
+                        (unsigned long long)(chunk->archive_offset + chunk->archive_size - 1));
+        if (e.kind != ERR_ARCHIVE || item->range->again)
+            fail(p, &e);
+    } else if (store_writer_add(p->writer, hash, p->image->hash_length, plain, chunk->source_size,
+                                &e) < 0) {
+        fail(p, &e);
+    } else {
+        good = true;
+    }
+    trim_output(w);
+    item_done(p, item, cost, good);
+    return good || e.kind == ERR_ARCHIVE;
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    struct item *item;
+    size_t cost = 0;
+
+    while ((item = take_item(w->p, &cost)))
+        if (!work_on(w, item, cost))
+            break;
+    return NULL;
+}
+
+static int worker_start(struct worker *w, struct pipeline *p, struct err *e)
+{
+    int r;
+
+    w->p = p;
+    if (decoder_open(&w->decoder, p->image->compression, e) < 0)
+        return -1;
+    w->hasher = chunk_hasher_new(e);
+    r = w->hasher ? pthread_create(&w->thread, NULL, worker_main, w) : -1;
+    if (r > 0)
+        err_sys(e, r, "cannot start a thread");
+    if (r == 0)
+        return 0;
+    chunk_hasher_free(w->hasher);
+    decoder_close(&w->decoder);
+    return -1;
+}
+
+static void worker_join(struct worker *w)
+{
+    pthread_join(w->thread, NULL);
+    chunk_hasher_free(w->hasher);
+    decoder_close(&w->decoder);
+    free(w->output);
+}
+
+/* ---- the main thread ---- */
+
+/* Reserves size bytes of the received budget. */
+static bool reserve(struct pipeline *p, uint64_t size)
+{
+    LOCK_SCOPE(&p->lock);
+
+    if (p->received > 0 && p->received + size > BUDGET_RECEIVED)
+        return false;
+    p->received += size;
+    return true;
+}
+
+static int request_range(struct pipeline *p, uint64_t offset, uint64_t size, const uint32_t *chunks,
+                         size_t count, bool again, struct err *e)
+{
+    struct range *range = calloc(1, sizeof *range);
+    uint8_t *data = malloc((size_t)size);
+
+    if (!range || !data) {
+        free(range);
+        free(data);
+        return err_nomem(e, "fetching a range");
+    }
+    range->request =
+        (struct range_request){.offset = offset, .size = (size_t)size, .data = data, .user = range};
+    range->chunks = chunks;
+    range->count = count;
+    range->again = again;
+    range->next_active = p->active;
+    p->active = range;
+    p->in_flight++;
+    reader_submit(p->reader, &range->request);
+    return 0;
+}
+
+/* Chunks that came wrong go first: they are few, and may end it all. The entry
+ * of p->wrong stays where it is for the range to point at. */
+static int request_again(struct pipeline *p, size_t *asked, struct err *e)
+{
+    for (;;) {
+        const struct image_chunk *chunk;
+        const uint32_t *wrong = NULL;
+
+        pthread_mutex_lock(&p->lock);
+        if (*asked < p->wrong_count)
+            wrong = &p->wrong[*asked];
+        pthread_mutex_unlock(&p->lock);
+        if (!wrong)
+            return 0;
+        chunk = &p->image->chunks[*wrong];
+        if (!reserve(p, chunk->archive_size))
+            return 0;
+        (*asked)++;
+        if (request_range(p, chunk->archive_offset, chunk->archive_size, wrong, 1, true, e) < 0)
+            return -1;
+    }
+}
+
+static int request_more(struct pipeline *p, struct err *e)
+{
+    while (p->in_flight < p->reader->parallel && p->next_range < p->plan->range_count) {
+        const struct plan_range *r = &p->plan->ranges[p->next_range];
+
+        if (!reserve(p, r->size))
+            return 0;
+        p->next_range++;
+        if (request_range(p, r->offset, r->size, p->plan->chunks + r->first, r->count, false, e) <
+            0)
+            return -1;
+    }
+    return 0;
+}
+
+static int hand_over(struct pipeline *p, struct range *range, struct err *e)
+{
+    struct item *item = malloc(sizeof *item);
+
+    if (!item)
+        return err_nomem(e, "fetching chunks");
+    *item = (struct item){.range = range, .chunk = range->chunks[range->handed]};
+    range->handed++;
+    LOCK_SCOPE(&p->lock);
+    *p->last = item;
+    p->last = &item->next;
+    pthread_cond_signal(&p->work);
+    return 0;
+}
+
+/* Hands over the chunks of a range that have arrived. While the reader still
+ * holds the request, the last chunk waits: with it the range becomes the
+ * workers', who free it. */
+static int hand_over_range(struct pipeline *p, struct range *range, bool complete, struct err *e)
+{
+    uint64_t arrived = range->request.offset + range->request.received;
+
+    for (size_t left = range->count - range->handed; left > (complete ? 0 : 1); left--) {
+        const struct image_chunk *chunk = &p->image->chunks[range->chunks[range->handed]];
+
+        if (chunk->archive_offset + chunk->archive_size > arrived)
+            return 0;
+        if (hand_over(p, range, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Gives the workers each chunk whose bytes have all arrived. done: the request
+ * that the reader has just completed, or NULL. */
+static int hand_over_arrived(struct pipeline *p, const struct range_request *done, struct err *e)
+{
+    struct range **at = &p->active;
+
+    while (*at) {
+        struct range *range = *at, *next = range->next_active;
+        bool complete = &range->request == done;
+        size_t size = range->request.size;
+
+        if (hand_over_range(p, range, complete, e) < 0)
+            return -1;
+        if (complete) {
+            *at = next;
+            p->bytes_done += size;
+        } else {
+            at = &range->next_active;
+        }
+    }
+    return 0;
+}
+
+static uint64_t bytes_arrived(const struct pipeline *p)
+{
+    uint64_t bytes = 0;
+
+    for (const struct range *r = p->active; r; r = r->next_active)
+        bytes += r->request.received;
+    return bytes;
+}
+
+/* Returns -1 with the workers' error. */
+static int check_and_report(struct pipeline *p, bool *finished, struct err *e)
+{
+    struct fetch_progress progress = {.phase = FETCH_CHUNKS,
+                                      .chunks_total = p->plan->chunk_count,
+                                      .bytes_total = p->plan->download_bytes};
+    uint64_t now = io_now_ms();
+
+    pthread_mutex_lock(&p->lock);
+    progress.chunks_done = p->chunks_done;
+    if (p->error.kind != ERR_NONE)
+        *e = p->error;
+    pthread_mutex_unlock(&p->lock);
+    if (e->kind != ERR_NONE)
+        return -1;
+    *finished = progress.chunks_done == p->plan->chunk_count;
+    if (p->events && p->events->progress && (*finished || now >= p->progress_at_ms + PROGRESS_MS)) {
+        progress.bytes_done = min_u64(p->bytes_done + bytes_arrived(p), progress.bytes_total);
+        p->progress_at_ms = now;
+        p->events->progress(p->events->user, &progress);
+    }
+    return 0;
+}
+
+static int drive(struct pipeline *p, struct err *e)
+{
+    size_t asked_again = 0;
+    bool finished = p->plan->chunk_count == 0;
+
+    while (!finished) {
+        struct range_request *done = NULL;
+        int got;
+
+        if (request_again(p, &asked_again, e) < 0 || request_more(p, e) < 0)
+            return -1;
+        got = reader_step(p->reader, STEP_MS, &done, e);
+        if (got < 0)
+            return -1;
+        p->in_flight -= (unsigned)got;
+        if (hand_over_arrived(p, done, e) < 0 || check_and_report(p, &finished, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_zero_chunks(struct pipeline *p, struct err *e)
+{
+    for (size_t i = 0; i < p->plan->zero_count; i++) {
+        uint32_t chunk = p->plan->zero_chunks[i];
+
+        if (store_writer_add(p->writer, image_hash(p->image, chunk), p->image->hash_length, NULL,
+                             p->image->chunks[chunk].source_size, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* After the workers are joined: whatever an error left. */
+static void drop_rest(struct pipeline *p)
+{
+    while (p->first) {
+        struct item *item = p->first;
+
+        p->first = item->next;
+        if (++item->range->done == item->range->count) {
+            free(item->range->request.data);
+            free(item->range);
+        }
+        free(item);
+    }
+    while (p->active) {
+        struct range *range = p->active;
+
+        p->active = range->next_active;
+        free(range->request.data);
+        free(range);
+    }
+}
+
+static int run_workers(struct pipeline *p, unsigned jobs, struct err *e)
+{
+    CLEANUP_FREE struct worker *workers = calloc(jobs, sizeof *workers);
+    unsigned started = 0;
+    int r = 0;
+
+    if (!workers)
+        return err_nomem(e, "starting the workers");
+    while (r == 0 && started < jobs)
+        if ((r = worker_start(&workers[started], p, e)) == 0)
+            started++;
+    if (r == 0)
+        r = drive(p, e);
+    if (r < 0)
+        reader_cancel(p->reader);
+    pthread_mutex_lock(&p->lock);
+    p->stop = true;
+    pthread_cond_broadcast(&p->work);
+    pthread_mutex_unlock(&p->lock);
+    while (started > 0)
+        worker_join(&workers[--started]);
+    drop_rest(p);
+    return r;
+}
+
+int pipeline_run(struct reader *reader, const struct image *image, const struct plan *plan,
+                 struct store_writer *writer, unsigned jobs, const struct fetch_events *events,
+                 struct err *e)
+{
+    struct pipeline p = {.reader = reader,
+                         .image = image,
+                         .plan = plan,
+                         .writer = writer,
+                         .events = events,
+                         .lock = PTHREAD_MUTEX_INITIALIZER,
+                         .work = PTHREAD_COND_INITIALIZER};
+    CLEANUP_FREE uint32_t *wrong = malloc((plan->chunk_count + 1) * sizeof *wrong);
+    int r;
+
+    if (!wrong)
+        return err_nomem(e, "fetching chunks");
+    p.wrong = wrong;
+    p.last = &p.first;
+    r = add_zero_chunks(&p, e);
+    if (r == 0 && plan->chunk_count > 0)
+        r = run_workers(&p, jobs, e);
+    pthread_cond_destroy(&p.work);
+    pthread_mutex_destroy(&p.lock);
+    return r;
+}
