@@ -220,7 +220,7 @@ static void format_result(const struct output *out, const struct clone_result *r
              "%s/%s: %s: %zu chunks reused, %zu fetched%s, %s downloaded in %llu requests, %s "
              "written, %.1f s",
              out->o->store, out->o->release, words[r->outcome], r->cost.chunks - r->cost.missing,
-             r->cost.missing, r->cost.damaged ? " (some were damaged)" : "",
+             r->cost.missing - r->cost.zero, r->cost.damaged ? " (some were damaged)" : "",
              text_size(total_download(r), down), (unsigned long long)total_requests(r),
              text_size(total_written(r), written), seconds_since(out->begun_ms));
     text_make_printable(line);

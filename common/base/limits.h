@@ -36,7 +36,7 @@
 
 /* What the pipeline may hold at a time; an item over its share is admitted
  * alone. Received archive bytes; and decoders with their output. */
-#define BUDGET_RECEIVED (16 * MIB)
+#define BUDGET_RECEIVED (12 * MIB)
 #define BUDGET_DECODED  (24 * MIB)
 
 /* A batch of staged chunks is committed at the first of these. */

@@ -252,7 +252,7 @@ static int start(struct http_reader *h, struct transfer *t, struct range_request
     return 0;
 }
 
-static int start_due(struct http_reader *h, struct err *e)
+static int start_due(struct http_reader *h, bool *started, struct err *e)
 {
     for (unsigned i = 0; i < h->o->connections; i++) {
         struct range_request *q;
@@ -263,6 +263,7 @@ static int start_due(struct http_reader *h, struct err *e)
             return 0;
         if (start(h, &h->transfers[i], q, e) < 0)
             return -1;
+        *started = true;
     }
     return 0;
 }
@@ -475,21 +476,33 @@ static bool take_done(struct http_reader *h, struct range_request **done)
     return true;
 }
 
+/* Lets libcurl move bytes, and decides on what has ended. */
+static int perform(struct http_reader *h, struct err *e)
+{
+    int running;
+
+    if (curl_multi_perform(h->multi, &running) != CURLM_OK)
+        return err_nomem(e, "downloading");
+    return collect(h, e);
+}
+
 static int http_step(struct reader *r, int timeout_ms, struct range_request **done, struct err *e)
 {
     struct http_reader *h = (struct http_reader *)r;
-    int running;
+    bool started = false;
 
     if (take_done(h, done))
         return 1;
-    if (start_due(h, e) < 0)
+    if (start_due(h, &started, e) < 0)
         return -1;
-    /* New transfers need a first turn before there is a socket to wait for. */
-    if (curl_multi_perform(h->multi, &running) != CURLM_OK ||
-        curl_multi_poll(h->multi, NULL, 0, ms_until_due(h, timeout_ms), NULL) != CURLM_OK ||
-        curl_multi_perform(h->multi, &running) != CURLM_OK)
+    /* A new transfer needs a first turn before there is a socket to wait for. What
+     * arrives after the wait is returned at once, for the workers to begin on. */
+    if (started && perform(h, e) < 0)
+        return -1;
+    if (!h->done &&
+        curl_multi_poll(h->multi, NULL, 0, ms_until_due(h, timeout_ms), NULL) != CURLM_OK)
         return err_nomem(e, "downloading");
-    if (collect(h, e) < 0)
+    if (perform(h, e) < 0)
         return -1;
     return take_done(h, done) ? 1 : 0;
 }

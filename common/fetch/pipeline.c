@@ -109,18 +109,20 @@ static void fail(struct pipeline *p, const struct err *e)
     pthread_cond_broadcast(&p->work);
 }
 
+enum outcome { CHUNK_GOOD, CHUNK_WRONG, CHUNK_FAILED };
+
 /* Gives back what the item used, and counts it; a range whose last chunk this
  * was is freed. */
-static void item_done(struct pipeline *p, struct item *item, size_t cost, bool good)
+static void item_done(struct pipeline *p, struct item *item, size_t cost, enum outcome outcome)
 {
     struct range *range = item->range;
     bool last;
 
     pthread_mutex_lock(&p->lock);
     p->decoded -= cost;
-    if (good)
+    if (outcome == CHUNK_GOOD)
         p->chunks_done++;
-    else
+    else if (outcome == CHUNK_WRONG)
         p->wrong[p->wrong_count++] = item->chunk;
     last = ++range->done == range->count;
     if (last)
@@ -132,7 +134,7 @@ static void item_done(struct pipeline *p, struct item *item, size_t cost, bool g
         free(range->request.data);
         free(range);
     }
-    if (last || !good)
+    if (last || outcome != CHUNK_GOOD)
         reader_wake(p->reader);
 }
 
@@ -179,35 +181,33 @@ static int decode_item(struct worker *w, const struct item *item, const uint8_t 
     return 0;
 }
 
-/* Returns whether the worker goes on. */
-static bool work_on(struct worker *w, struct item *item, size_t cost)
+/* A chunk that came wrong is fetched once more: the way may be at fault. */
+static enum outcome judge_wrong(struct worker *w, const struct item *item, struct err *e)
+{
+    const struct pipeline *p = w->p;
+    const struct image_chunk *chunk = &p->image->chunks[item->chunk];
+    char hex[CHUNK_HASH_HEX];
+
+    if (!item->range->again)
+        return CHUNK_WRONG;
+    err_context(e, "%s: chunk %s at bytes %llu-%llu is damaged in the archive or on the way",
+                p->reader->name, image_hash_hex(p->image, item->chunk, hex),
+                (unsigned long long)chunk->archive_offset,
+                (unsigned long long)(chunk->archive_offset + chunk->archive_size - 1));
+    return CHUNK_FAILED;
+}
+
+static enum outcome work_on(struct worker *w, const struct item *item, struct err *e)
 {
     struct pipeline *p = w->p;
-    const struct image_chunk *chunk = &p->image->chunks[item->chunk];
-    const uint8_t *hash = image_hash(p->image, item->chunk), *plain;
-    struct err e = ERR_INIT;
-    char hex[CHUNK_HASH_HEX];
-    bool good = false;
+    const uint8_t *plain;
 
-    if (decode_item(w, item, &plain, &e) < 0) {
-        if (e.kind == ERR_ARCHIVE && item->range->again)
-            err_context(&e,
-                        "%s: chunk %s at bytes %llu-%llu is damaged in the archive or on the "
-                        "way",
-                        p->reader->name, image_hash_hex(p->image, item->chunk, hex),
-                        (unsigned long long)chunk->archive_offset,
-                        (unsigned long long)(chunk->archive_offset + chunk->archive_size - 1));
-        if (e.kind != ERR_ARCHIVE || item->range->again)
-            fail(p, &e);
-    } else if (store_writer_add(p->writer, hash, p->image->hash_length, plain, chunk->source_size,
-                                &e) < 0) {
-        fail(p, &e);
-    } else {
-        good = true;
-    }
-    trim_output(w);
-    item_done(p, item, cost, good);
-    return good || e.kind == ERR_ARCHIVE;
+    if (decode_item(w, item, &plain, e) < 0)
+        return e->kind == ERR_ARCHIVE ? judge_wrong(w, item, e) : CHUNK_FAILED;
+    if (store_writer_add(p->writer, image_hash(p->image, item->chunk), p->image->hash_length, plain,
+                         p->image->chunks[item->chunk].source_size, e) < 0)
+        return CHUNK_FAILED;
+    return CHUNK_GOOD;
 }
 
 static void *worker_main(void *arg)
@@ -216,9 +216,15 @@ static void *worker_main(void *arg)
     struct item *item;
     size_t cost = 0;
 
-    while ((item = take_item(w->p, &cost)))
-        if (!work_on(w, item, cost))
-            break;
+    while ((item = take_item(w->p, &cost))) {
+        struct err e = ERR_INIT;
+        enum outcome outcome = work_on(w, item, &e);
+
+        if (outcome == CHUNK_FAILED)
+            fail(w->p, &e); /* ends all workers, this one too */
+        trim_output(w);
+        item_done(w->p, item, cost, outcome);
+    }
     return NULL;
 }
 
