@@ -17,17 +17,16 @@
 #include "fetch/http_error.h"
 #include "fetch/http_response.h"
 #include "fetch/http_url.h"
+#include "fetch/retry.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 
-#define RECEIVE_BUFFER     (256 * 1024L)
-#define LOW_SPEED          100L       /* bytes a second; below is a stall */
-#define DISCARD_MAX        (64 * KIB) /* of an error's body, to keep the connection */
-#define RETRY_DELAY_MAX_MS 60000      /* of our own backoff */
-#define RETRY_AFTER_MAX_MS 300000     /* of what a server may ask for */
-#define RETRY_RESET_BYTES  (64 * KIB) /* this much progress forgives earlier failures */
+#define RECEIVE_BUFFER    (256 * 1024L)
+#define LOW_SPEED         100L       /* bytes a second; below is a stall */
+#define DISCARD_MAX       (64 * KIB) /* of an error's body, to keep the connection */
+#define RETRY_RESET_BYTES (64 * KIB) /* this much progress forgives earlier failures */
 
 struct http_reader;
 
@@ -270,26 +269,10 @@ static int start_due(struct http_reader *h, bool *started, struct err *e)
 
 /* ---- the end of a transfer ---- */
 
-/* Exponential backoff, with jitter so that a fleet does not return as one. */
-static uint64_t retry_delay_ms(const struct http_reader *h, const struct transfer *t,
-                               unsigned tries)
-{
-    uint64_t delay = h->o->retry_delay_ms;
-    curl_off_t asked = 0;
-
-    for (unsigned i = 1; i < tries && delay < RETRY_DELAY_MAX_MS; i++)
-        delay *= 2;
-    delay = min_u64(delay, RETRY_DELAY_MAX_MS);
-    delay = delay / 2 + (delay ? (uint64_t)random() % (delay / 2 + 1) : 0);
-    curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &asked);
-    if (asked > 0)
-        delay = max_u64(delay, min_u64((uint64_t)asked * 1000, RETRY_AFTER_MAX_MS));
-    return delay;
-}
-
 /* Puts the request back, to go on where it stopped; or gives up with the error. */
 static int retry(struct http_reader *h, struct transfer *t, struct range_request *q, struct err *e)
 {
+    curl_off_t asked = 0;
     uint64_t delay;
 
     if (q->received >= q->progress_mark + RETRY_RESET_BYTES)
@@ -302,7 +285,8 @@ static int retry(struct http_reader *h, struct transfer *t, struct range_request
     }
     q->tries++;
     h->base.stats.retries++;
-    delay = retry_delay_ms(h, t, q->tries);
+    curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &asked);
+    delay = retry_delay_ms(h->o->retry_delay_ms, q->tries, asked > 0 ? (uint64_t)asked : 0);
     q->due_ms = io_now_ms() + delay;
     fetch_note(h->o->events, "%s; trying again in %llu.%llu s (%u of %u)", e->text,
                (unsigned long long)delay / 1000, (unsigned long long)delay % 1000 / 100, q->tries,

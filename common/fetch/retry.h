@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* retry: how long to wait before a range is asked for again. Pure, but for
+ * random(). */
+#ifndef IHOP_FETCH_RETRY_H
+#define IHOP_FETCH_RETRY_H
+
+#include <stdint.h>
+
+/* Milliseconds before retry number tries (from 1): first_ms, doubling up to a
+ * minute, of which half is random, so that a fleet does not return as one. A
+ * server's Retry-After (asked_s, 0: none) may make it longer, up to five minutes. */
+uint64_t retry_delay_ms(uint64_t first_ms, unsigned tries, uint64_t asked_s);
+
+#endif
