@@ -141,14 +141,14 @@ static int commit_batch(const struct store *store, int from_fd, struct batch *b,
     return 0;
 }
 
-static int batch_append(struct batch *b, const char *name, size_t size, struct err *e)
+static int batch_append(struct batch *b, const char *name, uint64_t bytes, struct err *e)
 {
     if (array_grow((void **)&b->names, &b->room, b->count, sizeof *b->names, e) < 0)
         return -1;
     if (b->count == 0)
         b->begun_ms = io_now_ms();
     snprintf(b->names[b->count++], sizeof *b->names, "%s", name);
-    b->bytes += size;
+    b->bytes += bytes;
     return 0;
 }
 
@@ -439,8 +439,7 @@ static int write_staged(struct store_writer *w, const char *name, const uint8_t 
 }
 
 /* Adds a staged chunk to the open batch, waiting while both batches are full. */
-static int enlist(struct store_writer *w, const char *name, size_t size, uint64_t written,
-                  struct err *e)
+static int enlist(struct store_writer *w, const char *name, uint64_t written, struct err *e)
 {
     LOCK_SCOPE(&w->lock);
 
@@ -451,7 +450,7 @@ static int enlist(struct store_writer *w, const char *name, size_t size, uint64_
         *e = w->error;
         return -1;
     }
-    if (batch_append(&w->open, name, size, e) < 0)
+    if (batch_append(&w->open, name, written, e) < 0)
         return -1;
     if (batch_is_due(w))
         pthread_cond_broadcast(&w->changed);
@@ -470,7 +469,7 @@ int store_writer_add(struct store_writer *w, const uint8_t *hash, size_t hash_le
         return err_sys(e, errno,
                        "cannot write chunk %s (%zu bytes) below %s/" STORE_META "/staging", name,
                        size, w->store->path);
-    return enlist(w, name, written, written, e);
+    return enlist(w, name, written, e);
 }
 
 int store_writer_finish(struct store_writer *w, struct err *e)
