@@ -10,7 +10,10 @@
 
 /* Dictionaries. 64 MiB holds about 800,000 chunks with 64-byte hashes: an image
  * of 50 GiB at bita's default chunk size. */
-#define LIMIT_DICTIONARY       (64 * MIB)
+#define LIMIT_DICTIONARY (64 * MIB)
+/* Entries of the chunk order take one byte in the dictionary and four in memory: an
+ * image of 256 GiB at bita's default chunk size. */
+#define LIMIT_ORDER            ((size_t)4 * 1024 * 1024)
 #define LIMIT_METADATA_ENTRIES 4096
 #define LIMIT_METADATA_BYTES   (1 * MIB) /* keys and values together */
 #define LIMIT_NESTED_MESSAGE   (1 * MIB) /* one descriptor, one map entry */

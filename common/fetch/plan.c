@@ -64,8 +64,10 @@ static uint64_t gap_limit(uint64_t *gaps, size_t count, uint64_t missing_bytes)
 
     qsort(gaps, count, sizeof *gaps, compare_u64);
     for (size_t i = 0; i < count; i++) {
+        /* All gaps of one size are bought or none: the limit cannot tell them
+         * apart (every second chunk of a fixed size leaves only equal gaps). */
         if (gaps[i] > PLAN_FREE_GAP && gaps[i] > budget)
-            break;
+            return min_u64(limit, gaps[i] - 1);
         budget -= min_u64(gaps[i], budget);
         limit = max_u64(limit, gaps[i]);
     }
@@ -99,9 +101,11 @@ static void cut_ranges(const struct image *image, struct plan *plan, uint64_t li
         const struct image_chunk *chunk = &image->chunks[plan->chunks[i]];
         struct plan_range *last = plan->range_count ? &plan->ranges[plan->range_count - 1] : NULL;
         uint64_t end = chunk_end(image, plan->chunks[i]);
+        uint64_t last_end = last ? last->offset + last->size : 0;
 
-        if (last && chunk->archive_offset <= last->offset + last->size + limit &&
-            max_u64(end, last->offset + last->size) - last->offset <= LIMIT_RANGE) {
+        if (last &&
+            (chunk->archive_offset <= last_end || chunk->archive_offset - last_end <= limit) &&
+            max_u64(end, last_end) - last->offset <= LIMIT_RANGE) {
             last->size = max_u64(last->size, end - last->offset);
             last->count++;
             continue;

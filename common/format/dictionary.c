@@ -18,7 +18,7 @@ enum wire_type {
 
 void dict_reader_init(struct dict_reader *r, const uint8_t *data, size_t size, enum err_kind kind)
 {
-    *r = (struct dict_reader){.at = data, .end = data + size, .kind = kind};
+    *r = (struct dict_reader){.at = data, .end = size ? data + size : data, .kind = kind};
 }
 
 void dict_reader_free(struct dict_reader *r)
@@ -153,6 +153,10 @@ static int numbers_push(struct dict_reader *r, struct dict_numbers *list, uint64
 {
     if (value > UINT32_MAX)
         return err_set(e, r->kind, "a chunk index in the dictionary is out of range");
+    if (list->count >= LIMIT_ORDER)
+        return err_set(e, r->kind,
+                       "the dictionary's chunk order has too many entries (at most %zu)",
+                       LIMIT_ORDER);
     if (array_grow((void **)&list->items, &list->room, list->count, sizeof *list->items, e) < 0)
         return -1;
     list->items[list->count++] = (uint32_t)value;
@@ -162,11 +166,12 @@ static int numbers_push(struct dict_reader *r, struct dict_numbers *list, uint64
 int dict_numbers_add(struct dict_reader *r, const struct dict_field *f, struct dict_numbers *list,
                      struct err *e)
 {
-    const uint8_t *at = f->data, *end = f->data + f->size;
+    const uint8_t *at = f->data, *end;
     uint64_t value;
 
     if (!f->is_bytes)
         return numbers_push(r, list, f->value, e);
+    end = at + f->size;
     while (at < end) {
         if (!get_varint(&at, end, &value))
             return err_set(e, r->kind, "the dictionary's chunk order is not valid protobuf");

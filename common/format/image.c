@@ -122,6 +122,8 @@ int image_add_metadata(struct image_builder *b, struct dict_reader *r, const str
 
     if (!entry)
         return -1;
+    if (!text_is_utf8(entry->key, strlen(entry->key)))
+        return err_set(e, b->kind, "a metadata key is not valid UTF-8");
     b->metadata_bytes += strlen(entry->key) + entry->value.len;
     if (image->metadata_count >= LIMIT_METADATA_ENTRIES || b->metadata_bytes > LIMIT_METADATA_BYTES)
         return err_set(e, b->kind, "more metadata than %d entries or %llu bytes",

@@ -49,13 +49,15 @@ static int check_target(const struct store *store, const char *name, bool replac
 /* On file systems without the flags of renameat2: keep the old file's inode in
  * retired/ by a link, then rename over it, alone. */
 static int rename_with_lock(const struct store *store, const char *temporary, const char *name,
-                            struct err *e)
+                            bool replace, struct err *e)
 {
     CLEANUP_FD int lock = io_openat(store->meta_fd, "publish", O_RDWR | O_CREAT, 0644);
     char kept[IO_RANDOM_NAME_SIZE];
 
     if (lock < 0 || flock(lock, LOCK_EX) < 0 || io_random_name(kept) < 0)
         return err_sys(e, errno, "cannot lock %s/" STORE_META "/publish", store->path);
+    if (check_target(store, name, replace, e) < 0) /* now that nobody else can publish */
+        return -1;
     if (linkat(store->root_fd, name, store->retired_fd, kept, 0) < 0 && errno != ENOENT)
         return err_sys(e, errno, "cannot keep the old release %s/%s", store->path, name);
     if (renameat(store->retired_fd, temporary, store->root_fd, name) < 0)
@@ -70,7 +72,7 @@ static int put_in_place(const struct store *store, const char *temporary, const 
         if (renameat2(store->retired_fd, temporary, store->root_fd, name, RENAME_NOREPLACE) == 0)
             return 0;
         if (errno == EINVAL || errno == ENOSYS)
-            return rename_with_lock(store, temporary, name, e);
+            return rename_with_lock(store, temporary, name, replace, e);
         if (errno != EEXIST)
             return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
         if (check_target(store, name, replace, e) < 0)
@@ -78,7 +80,7 @@ static int put_in_place(const struct store *store, const char *temporary, const 
         if (renameat2(store->retired_fd, temporary, store->root_fd, name, RENAME_EXCHANGE) == 0)
             return 0;
         if (errno == EINVAL || errno == ENOSYS)
-            return rename_with_lock(store, temporary, name, e);
+            return rename_with_lock(store, temporary, name, replace, e);
         if (errno != ENOENT) /* removed meanwhile: once more */
             return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
     }

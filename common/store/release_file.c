@@ -107,7 +107,8 @@ int store_release_names(const struct store *store, struct store_names *list, str
     }
     if (errno)
         return err_sys(e, errno, "cannot list store %s", store->path);
-    qsort(list->names, list->count, sizeof *list->names, compare_names);
+    if (list->count > 0) /* names is NULL without any */
+        qsort(list->names, list->count, sizeof *list->names, compare_names);
     return 0;
 }
 

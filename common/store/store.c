@@ -22,9 +22,17 @@
 
 #define LOCK_POLL_MS 50
 
+/* Messages need the path below STORE, the calls its last part below dirfd. */
+static const char *last_part(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return slash ? slash + 1 : name;
+}
+
 static int open_folder(const char *store_path, int dirfd, const char *name, int *fd, struct err *e)
 {
-    *fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+    *fd = io_openat(dirfd, last_part(name), O_RDONLY | O_DIRECTORY, 0);
     if (*fd < 0 && (errno == ELOOP || errno == ENOTDIR))
         return err_set(e, ERR_IO,
                        "%s/%s is not a folder of its own (a link or a file): move it "
@@ -37,7 +45,7 @@ static int open_folder(const char *store_path, int dirfd, const char *name, int 
 
 static int make_folder(const char *store_path, int dirfd, const char *name, int *fd, struct err *e)
 {
-    if (io_mkdirat(dirfd, name) < 0)
+    if (io_mkdirat(dirfd, last_part(name)) < 0)
         return err_sys(e, errno, "cannot create folder %s/%s", store_path, name);
     return open_folder(store_path, dirfd, name, fd, e);
 }
@@ -202,9 +210,9 @@ static int open_for_writing(struct store *s, const struct store_options *o, stru
         return err_sys(e, errno, "cannot open %s/" STORE_META "/lock", s->path);
     if (decide_layout(s, o, e) < 0)
         return -1;
-    if (make_folder(s->path, s->meta_fd, "staging", &s->staging_fd, e) < 0 ||
-        make_folder(s->path, s->meta_fd, "partial", &s->partial_fd, e) < 0 ||
-        make_folder(s->path, s->meta_fd, "retired", &s->retired_fd, e) < 0 ||
+    if (make_folder(s->path, s->meta_fd, STORE_META "/staging", &s->staging_fd, e) < 0 ||
+        make_folder(s->path, s->meta_fd, STORE_META "/partial", &s->partial_fd, e) < 0 ||
+        make_folder(s->path, s->meta_fd, STORE_META "/retired", &s->retired_fd, e) < 0 ||
         make_folder(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e) < 0)
         return -1;
     return check_same_device(s, e);
