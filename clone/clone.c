@@ -134,12 +134,24 @@ static int read_archive(struct clone *c, bool *same, struct err *e)
     return 0;
 }
 
+static bool can_be_recorded(const char *location)
+{
+    return strlen(location) <= LIMIT_URL && text_is_utf8(location, strlen(location));
+}
+
+/* Records where the archive is. An address that a release cannot hold is left
+ * out: a repair then needs it on its command line. */
 static int set_location(struct clone *c, struct err *e)
 {
     const char *location = c->o->record_url ? c->o->record_url : c->reader->location;
 
     if (!location || c->image.archive_url)
         return 0;
+    if (!can_be_recorded(location)) {
+        if (c->o->record_url)
+            return err_set(e, ERR_USAGE, "--record-url takes UTF-8 of at most %d bytes", LIMIT_URL);
+        return 0;
+    }
     c->image.archive_url = strdup(location);
     return c->image.archive_url ? 0 : err_nomem(e, "recording the archive's address");
 }

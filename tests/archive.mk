@@ -1,1 +1,105 @@
 # SPDX-License-Identifier: MIT
+# Tests of common/: unit programs, the fuzzers' corpora, hostile and odd archives,
+# and the rules of the house.
+
+EXTRA_DIST += \
+	tests/lib/cba.py tests/lib/cbacorpus.py tests/lib/cbaformat.py tests/lib/cbahostile.py \
+	tests/lib/functions.sh tests/lib/house.py
+
+archive_tests = \
+	tests/test-archive-formats.sh \
+	tests/test-archive-hostile.sh \
+	tests/test-house.sh
+TESTS += $(archive_tests)
+EXTRA_DIST += $(archive_tests)
+
+# ---- unit programs: one for each module ----
+
+if HAVE_CMOCKA
+unit_programs = \
+	tests/unit/test_archive \
+	tests/unit/test_base \
+	tests/unit/test_chunk_hash \
+	tests/unit/test_chunk_map \
+	tests/unit/test_codec \
+	tests/unit/test_dictionary \
+	tests/unit/test_image \
+	tests/unit/test_io \
+	tests/unit/test_name \
+	tests/unit/test_plan \
+	tests/unit/test_presence \
+	tests/unit/test_publish \
+	tests/unit/test_release \
+	tests/unit/test_staging \
+	tests/unit/test_store \
+	tests/unit/test_text
+check_PROGRAMS += $(unit_programs)
+TESTS += $(unit_programs)
+
+check_LTLIBRARIES = libunit.la
+libunit_la_SOURCES = \
+	tests/unit/store_support.c tests/unit/store_support.h \
+	tests/unit/support.c tests/unit/support.h
+libunit_la_CFLAGS = $(UNIT_CFLAGS)
+libunit_la_LIBADD = libstore.la $(CMOCKA_LIBS)
+
+LDADD = libunit.la
+UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(PROTOBUF_C_CFLAGS)
+tests_unit_test_archive_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_base_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_chunk_hash_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_chunk_map_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_codec_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_dictionary_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_image_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_io_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_name_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_presence_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_publish_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_release_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_staging_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_text_CFLAGS = $(UNIT_CFLAGS)
+
+# The encoders are for this test alone.
+tests_unit_test_codec_CFLAGS += $(CODECS_CFLAGS)
+tests_unit_test_codec_LDADD = libcodec.la libunit.la $(CODECS_LIBS) -lbrotlienc
+tests_unit_test_plan_LDADD = libfetch.la libunit.la
+endif
+
+# ---- fuzzers ----
+
+# Without --enable-fuzzers each has a main of its own that runs files through it;
+# so make check replays the corpus with any compiler.
+fuzz_programs = \
+	tests/fuzz/fuzz_archive \
+	tests/fuzz/fuzz_codec \
+	tests/fuzz/fuzz_release
+check_PROGRAMS += $(fuzz_programs)
+TESTS += tests/fuzz/replay.sh
+EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus
+
+FUZZ_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+if ENABLE_FUZZERS
+FUZZ_CFLAGS += -fsanitize=fuzzer
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZ_MAIN =
+else
+FUZZ_LDFLAGS = $(AM_LDFLAGS)
+FUZZ_MAIN = tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/replay_main.c
+
+tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz_archive.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_archive_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_archive_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_archive_LDADD = libformat.la
+tests_fuzz_fuzz_release_SOURCES = tests/fuzz/fuzz_release.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_release_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_release_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_release_LDADD = libformat.la
+tests_fuzz_fuzz_codec_SOURCES = tests/fuzz/fuzz_codec.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_codec_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_codec_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_codec_LDADD = libcodec.la

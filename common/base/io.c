@@ -94,7 +94,7 @@ static int open_by_walk(int dirfd, const char *path, int flags)
         int next;
 
         if (size == 0 || size > NAME_MAX || (size == 2 && memcmp(path, "..", 2) == 0)) {
-            errno = EINVAL;
+            errno = EXDEV;
             return -1;
         }
         memcpy(part, path, size);
@@ -106,6 +106,10 @@ static int open_by_walk(int dirfd, const char *path, int flags)
             close(folder);
         folder = next;
         path = slash + 1;
+    }
+    if (strcmp(path, "..") == 0) {
+        errno = EXDEV;
+        return -1;
     }
     return io_openat(folder >= 0 ? folder : dirfd, path, flags, 0);
 }
@@ -120,8 +124,9 @@ int io_open_beneath(int dirfd, const char *path, int flags)
 
     do
         fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
-    while (fd < 0 && (errno == EINTR || errno == EAGAIN));
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+    while (fd < 0 && errno == EINTR);
+    /* EAGAIN: a rename elsewhere kept the kernel from being sure. */
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
         return open_by_walk(dirfd, path, flags);
     return fd;
 }

@@ -20,8 +20,11 @@ struct chunk_hasher *chunk_hasher_new(struct err *e)
         h->copy = EVP_MD_CTX_new();
     }
     if (!h || !h->md || !h->running || !h->copy) {
+        if (h && !h->md)
+            err_set(e, ERR_IO, "this OpenSSL has no BLAKE2b (a FIPS configuration?)");
+        else
+            err_nomem(e, "preparing BLAKE2b");
         chunk_hasher_free(h);
-        err_nomem(e, "preparing BLAKE2b");
         return NULL;
     }
     return h;

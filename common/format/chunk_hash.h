@@ -18,7 +18,7 @@
 
 struct chunk_hasher;
 
-/* Kinds of all: ERR_MEMORY (OpenSSL fails for no other reason here). */
+/* Kinds of all: ERR_MEMORY; of new also ERR_IO, when OpenSSL has no BLAKE2b. */
 struct chunk_hasher *chunk_hasher_new(struct err *e) __attribute__((warn_unused_result));
 void chunk_hasher_free(struct chunk_hasher *h);
 void chunk_hasher_cleanup(struct chunk_hasher **h);

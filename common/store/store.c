@@ -66,17 +66,14 @@ static int create_root(const struct store *s, struct err *e)
 /* STORE itself may be a link: it is the user's own word. */
 static int open_root(struct store *s, const struct store_options *o, struct err *e)
 {
-    CLEANUP_FD int parent = -1;
     int created = 0;
 
     if (o->create && o->access == STORE_WRITE && (created = create_root(s, e)) < 0)
         return -1;
     s->root_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (created && s->root_fd >= 0) {
-        parent = io_openat(s->root_fd, "..", O_RDONLY | O_DIRECTORY, 0);
-        if (parent < 0 || io_fsync(parent) < 0)
-            return err_sys(e, errno, "cannot make the new store %s durable", s->path);
-    }
+    /* syncfs reaches the new entry in the parent, which may not be readable. */
+    if (created && s->root_fd >= 0 && store_sync_all(s, e) < 0)
+        return -1;
     if (s->root_fd < 0 && errno == ENOENT)
         return err_set(e, ERR_NOT_FOUND, "store %s does not exist", s->path);
     if (s->root_fd < 0)

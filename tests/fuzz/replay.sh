@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The fuzzers' committed corpora run through their entries. To fuzz:
+#
+#     ./configure --enable-fuzzers CC=clang --enable-sanitizers=address,undefined
+#     make check && tests/fuzz/fuzz_archive CORPUS-COPY tests/fuzz/corpus/archive
+#
+# `cba.py corpus FOLDER` makes the seeds anew.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/../..}/tests/lib/functions.sh"
+
+for name in archive codec release; do
+    seeds=("$srcdir/tests/fuzz/corpus/$name"/*)
+    [ -e "${seeds[0]}" ] || fail "no corpus for fuzz_$name"
+    expect_exit 0 "$builddir/tests/fuzz/fuzz_$name" "${seeds[@]}"
+    echo "fuzz_$name: ${#seeds[@]} inputs"
+done

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""cbacorpus: the seeds of the fuzzers in tests/fuzz. Small and always the same."""
+
+import os
+import struct
+
+from cbaformat import (
+    BROTLI, CODECS, KIB, LZMA, MAGIC, MIB, OLD_MAGIC, ZSTD, Archive, brotli_run, compress, release,
+    sample_data, unknown_fields, xz_compress, xz_with_dictionary, zstd_run)
+from cbahostile import BOMB, CASES, CODEC_ERROR
+
+
+
+def write_file(folder, name, data):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as f:
+        f.write(data)
+
+
+def write_corpus(folder):
+    """Small seeds, deterministic: valid ones of each kind and the small hostile ones."""
+    tiny = sample_data(400)
+    variants = {}
+    for name, codec in CODECS.items():
+        variants[name] = Archive(tiny, [100, 200, 300], codec)
+    variants["empty"] = Archive()
+    variants["unpacked"] = Archive(tiny, [100, 200, 300], hash_length=16)
+    variants["unpacked"].packed = False
+    variants["extras"] = Archive(tiny, [100, 200, 300], hash_length=32)
+    variants["extras"].metadata = [(b"key", b"value"), (b"", b"")]
+    variants["extras"].extra = variants["extras"].nested_extra = unknown_fields()
+    variants["old-magic"] = Archive(tiny, [100])
+    variants["old-magic"].magic = OLD_MAGIC
+    for name, a in variants.items():
+        write_file(f"{folder}/archive", name, a.header())
+        write_file(f"{folder}/release", name, release(a))
+        write_file(f"{folder}/release", name + "-original", release(a, extras=False))
+    for name, (make, _, _, flags) in CASES.items():
+        if flags == "-" and not any(w in name for w in CODEC_ERROR.values()):
+            data = make()
+            if 14 <= len(data) < 6000 and data[:6] == MAGIC:
+                size = min(struct.unpack("<Q", data[6:14])[0] + 86, len(data))
+                write_file(f"{folder}/archive", name, data[:size])
+    # For fuzz_codec: codec, output size - 1 (u16 LE), stream.
+    for name, codec in CODECS.items():
+        head = bytes([codec]) + struct.pack("<H", len(tiny) - 1)
+        write_file(f"{folder}/codec", name, head + compress(codec, tiny))
+    run = struct.pack("<H", 4095)
+    write_file(f"{folder}/codec", "brotli-run", bytes([BROTLI]) + run + brotli_run(4096))
+    write_file(f"{folder}/codec", "brotli-bomb", bytes([BROTLI]) + run + brotli_run(BOMB))
+    write_file(f"{folder}/codec", "zstd-bomb", bytes([ZSTD]) + run + zstd_run(MIB))
+    write_file(f"{folder}/codec", "zstd-two", bytes([ZSTD]) + run + zstd_run(128 * KIB) * 2)
+    write_file(f"{folder}/codec", "xz-bomb", bytes([LZMA]) + run + xz_compress(bytes(MIB)))
+    huge = xz_with_dictionary(bytes(4096), 40)
+    write_file(f"{folder}/codec", "xz-4g", bytes([LZMA]) + run + huge)

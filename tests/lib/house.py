@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""house.py: the rules of the house that can be read off the sources.
+
+    house.py SRCDIR     prints each violation as FILE:LINE: RULE; exit 1 if any
+
+Who may include whom, where third-party headers may be, what common/ may call, which
+prototypes must not be ignored, how long a file may be, and its licence line.
+"""
+
+import pathlib
+import re
+import sys
+
+# A folder may include itself and those to its left.
+LAYERS = ["base", "format", "codec", "chunker", "store", "fetch"]
+PROGRAMS = {
+    "plugin": {"base", "format", "store"},  # neither curl nor a codec in nbdkit
+    "clone": set(LAYERS),
+    "store": set(LAYERS),
+    "compress": set(LAYERS),
+}
+# Header prefix -> where it may be included.
+HOMES = {
+    "curl/": r"common/fetch/http(_\w+)?\.[ch]",
+    "nbdkit": r"plugin/\w+\.[ch]",
+    "brotli/": r"common/codec/brotli\.c",
+    "lzma": r"common/codec/xz\.c",
+    "zstd": r"common/codec/zstd\.c",
+    "openssl/": r"common/format/chunk_hash\.c",
+    "protobuf-c/": r"common/format/\w+\.[ch]",
+}
+FORBIDDEN_CALLS = re.compile(
+    r"\b(v?f?printf|puts|fputs|putchar|perror|_?exit|quick_exit|abort|v?errx?|v?warnx?|assert)\s*\(")
+# Functions that fill an error and return -1 to be passed on: nothing to check.
+ERROR_MAKERS = ("common/base/err.h", "common/fetch/http_error.h")
+MAX_LINES = 600
+SOURCES = ("*.c", "*.h", "*.sh", "*.py", "*.mk", "*.proto")
+
+problems = []
+
+
+def complain(path, line, text):
+    problems.append(f"{path}:{line}: {text}")
+
+
+def without_comments(text):
+    """Blanks comments and strings, keeping the line numbers."""
+    pattern = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"'
+    return re.sub(pattern, lambda m: re.sub(r"[^\n]", " ", m.group()), text, flags=re.S)
+
+
+def check_local_include(path, line, name):
+    parts, folder = path.split("/"), name.split("/")[0]
+    if "/" not in name:
+        return  # of the same folder, or config.h
+    if parts[0] == "common":
+        if folder not in LAYERS:
+            complain(path, line, f"common/ may not include {name}")
+        elif LAYERS.index(folder) > LAYERS.index(parts[1]):
+            complain(path, line, f"{parts[1]} lies below {folder} and may not include {name}")
+    elif parts[0] in PROGRAMS and folder != parts[0] and folder not in PROGRAMS[parts[0]]:
+        complain(path, line, f"{parts[0]} may not include {name}")
+    if folder in PROGRAMS and folder not in LAYERS and folder != parts[0]:
+        complain(path, line, f"{name} belongs to another program")
+    if name == "store/internal.h" and not path.startswith("common/store/"):
+        complain(path, line, "store/internal.h is for store/ alone")
+
+
+def check_system_include(path, line, name):
+    for prefix, home in HOMES.items():
+        if name.startswith(prefix) and not re.fullmatch(home, path):
+            complain(path, line, f"<{name}> may be included in {home} only")
+
+
+def check_includes(path, text):
+    for i, row in enumerate(text.splitlines(), 1):
+        m = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', row)
+        if m and m[1] == '"':
+            check_local_include(path, i, m[2])
+        elif m:
+            check_system_include(path, i, m[2])
+
+
+def check_calls(path, code):
+    for i, row in enumerate(code.splitlines(), 1):
+        m = FORBIDDEN_CALLS.search(row)
+        if m and "__attribute__((format" not in row:
+            complain(path, i, f"common/ may not call {m[1]}")
+
+
+def prototypes(code):
+    """Yields (line, text) of the function declarations at file level."""
+    code = re.sub(r"^\s*#(?:[^\n\\]|\\\n)*", lambda m: re.sub(r"[^\n]", " ", m.group()), code,
+                  flags=re.M)
+    depth, start = 0, 0
+    for i, c in enumerate(code):
+        if c == "{":
+            depth += 1
+        elif c == "}":
+            depth -= 1
+            if depth == 0:
+                start = i + 1
+        elif c == ";" and depth == 0:
+            statement = code[start:i]
+            line = code.count("\n", 0, start + len(statement) - len(statement.lstrip())) + 1
+            start = i + 1
+            if "(" in statement and not re.match(r"\s*(typedef|extern|struct \w+$)", statement):
+                yield line, " ".join(statement.split())
+
+
+def check_prototypes(path, code):
+    for line, text in prototypes(code):
+        fallible = not text.startswith("void ") and re.search(r"struct err \*\w*\)", text)
+        if fallible and "warn_unused_result" not in text:
+            complain(path, line, f"not warn_unused_result: {text.split('(')[0].strip()}")
+
+
+def check_file(root, file):
+    path = file.relative_to(root).as_posix()
+    text = file.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    if len(lines) > MAX_LINES:
+        complain(path, MAX_LINES + 1, f"{len(lines)} lines, at most {MAX_LINES}")
+    if not any("SPDX-License-Identifier: MIT" in row for row in lines[:2]):
+        complain(path, 1, "no SPDX line on top")
+    if file.suffix not in (".c", ".h"):
+        return
+    code = without_comments(text)
+    if not path.startswith("tests/"):
+        check_includes(path, text)
+    if path.startswith("common/"):
+        check_calls(path, code)
+        if file.suffix == ".h" and path not in ERROR_MAKERS:
+            check_prototypes(path, code)
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    folders = ["common", "plugin", "clone", "store", "compress", "tests", "bench", "contrib"]
+    files = [f for d in folders for s in SOURCES for f in sorted((root / d).rglob(s))
+             if ".pb-c." not in f.name and "__pycache__" not in f.parts]
+    for file in files:
+        check_file(root, file)
+    print("\n".join(problems) if problems else f"{len(files)} files keep the rules")
+    sys.exit(1 if problems or len(files) < 50 else 0)
+
+
+if __name__ == "__main__":
+    main()

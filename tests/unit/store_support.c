@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_support.h"
+
+#include "store/staging.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct store *store_support_open(const char *folder, enum store_sync sync, bool four_digits)
+{
+    struct store_options options = {
+        .access = STORE_WRITE, .create = true, .four_digits = four_digits, .sync = sync};
+    struct err e = ERR_INIT;
+    struct store *s = NULL;
+
+    assert_ok(store_open(support_path(folder, "store"), &options, &s, &e), e);
+    return s;
+}
+
+void store_support_add(struct store *s, const struct image *image, size_t first, size_t count)
+{
+    struct store_writer *w = NULL;
+    struct err e = ERR_INIT;
+    size_t adopted;
+
+    assert_ok(store_writer_open(s, &w, &adopted, &e), e);
+    for (size_t i = first; i < first + count; i++) {
+        uint8_t *data = support_chunk(image, i);
+
+        assert_ok(store_writer_add(w, image_hash(image, i), image->hash_length, data,
+                                   image->chunks[i].source_size, &e),
+                  e);
+        free(data);
+    }
+    assert_ok(store_writer_finish(w, &e), e);
+    store_writer_close(w);
+}
+
+const char *store_support_chunk(const struct store *s, const struct image *image, size_t chunk)
+{
+    static char path[4096];
+    char name[STORE_CHUNK_NAME_SIZE];
+
+    snprintf(path, sizeof path, "%s/chunks/%s", store_path(s),
+             store_chunk_name(s, image_hash(image, chunk), image->hash_length, name));
+    return path;
+}
+
+void store_support_assert_presence(const struct store *s, const struct image *image,
+                                   enum store_check check, const char *expected, size_t damaged)
+{
+    struct store_presence p;
+    struct err e = ERR_INIT;
+    size_t missing = 0;
+
+    assert_ok(store_find_missing(s, image, check, NULL, NULL, &p, &e), e);
+    assert_int_equal(strlen(expected), image->chunk_count);
+    for (size_t i = 0; i < image->chunk_count; i++) {
+        if (p.missing[i] != (expected[i] == '-'))
+            fail_msg("chunk %zu is %s", i, p.missing[i] ? "missing" : "there");
+        missing += expected[i] == '-';
+    }
+    assert_int_equal(p.missing_count, missing);
+    assert_int_equal(p.damaged_count, damaged);
+    store_presence_free(&p);
+}
+
+void store_support_assert_chunk(const struct store *s, const struct image *image, size_t chunk)
+{
+    uint8_t *plain = support_chunk(image, chunk), *data;
+    size_t size;
+
+    data = support_read_file(store_support_chunk(s, image, chunk), &size);
+    assert_int_equal(size, image->chunks[chunk].source_size);
+    assert_memory_equal(data, plain, size);
+    free(data);
+    free(plain);
+}
+
+size_t store_support_count(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    size_t count = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)))
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(dir);
+    return count;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include "base/limits.h"
+#include "fetch/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_CHUNKS 400
+
+/* A table of chunks at given places; only what plan_make looks at. */
+struct table {
+    struct image image;
+    struct image_chunk chunks[MAX_CHUNKS];
+    bool missing[MAX_CHUNKS];
+};
+
+static void add(struct table *t, uint64_t offset, uint32_t size, bool missing)
+{
+    size_t i = t->image.chunk_count++;
+
+    assert_true(i < MAX_CHUNKS);
+    t->image.chunks = t->chunks;
+    t->image.has_archive = true;
+    t->chunks[i] = (struct image_chunk){
+        .archive_offset = offset, .archive_size = size, .source_size = 2 * size};
+    t->missing[i] = missing;
+}
+
+static void make(struct table *t, struct plan *p)
+{
+    struct err e = ERR_INIT;
+
+    assert_ok(plan_make(&t->image, t->missing, p, &e), e);
+}
+
+static void assert_range(const struct plan *p, size_t i, uint64_t offset, uint64_t size,
+                         size_t count)
+{
+    assert_true(i < p->range_count);
+    assert_true(p->ranges[i].offset == offset);
+    assert_true(p->ranges[i].size == size);
+    assert_int_equal(p->ranges[i].count, count);
+}
+
+static void nothing_missing(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+
+    (void)state;
+    add(&t, 1000, 10, false);
+    make(&t, &p);
+    assert_int_equal(p.range_count, 0);
+    assert_int_equal(p.download_bytes, 0);
+    plan_free(&p);
+    t.image.chunk_count = 0; /* the empty image */
+    make(&t, &p);
+    assert_int_equal(p.range_count, 0);
+    plan_free(&p);
+}
+
+/* Given out of order: sorted, joined where they touch. */
+static void neighbours_share_a_range(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+
+    (void)state;
+    add(&t, 300, 100, true);
+    add(&t, 100, 100, true);
+    add(&t, 200, 100, true);
+    make(&t, &p);
+    assert_int_equal(p.range_count, 1);
+    assert_range(&p, 0, 100, 300, 3);
+    assert_int_equal(p.chunks[0], 1);
+    assert_int_equal(p.chunks[1], 2);
+    assert_int_equal(p.chunks[2], 0);
+    assert_int_equal(p.download_bytes, 300);
+    assert_int_equal(p.write_bytes, 600);
+    assert_int_equal(p.largest_archive_size, 100);
+    assert_int_equal(p.largest_source_size, 200);
+    plan_free(&p);
+}
+
+static void small_gaps_are_fetched_along(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+
+    (void)state;
+    add(&t, 1000, 100, true);
+    add(&t, 1100 + PLAN_FREE_GAP, 100, true);       /* just small enough */
+    add(&t, 1200 + 2 * PLAN_FREE_GAP + 1, 5, true); /* just too large */
+    make(&t, &p);
+    assert_int_equal(p.range_count, 2);
+    assert_range(&p, 0, 1000, 200 + PLAN_FREE_GAP, 2);
+    assert_range(&p, 1, 1200 + 2 * PLAN_FREE_GAP + 1, 5, 1);
+    assert_int_equal(p.download_bytes, 205 + PLAN_FREE_GAP);
+    plan_free(&p);
+}
+
+/* 1,000,000 missing bytes: 5,000 may be wasted, on the smallest gaps. */
+static void gaps_within_the_budget(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+
+    (void)state;
+    add(&t, 0, 250000, true);
+    add(&t, 250000 + 3000, 250000, true); /* gap 3,000: no, the others come first */
+    add(&t, 503000 + 2000, 250000, true); /* gap 2,000 */
+    add(&t, 755000 + 2500, 250000, true); /* gap 2,500 */
+    make(&t, &p);
+    assert_int_equal(p.range_count, 2);
+    assert_range(&p, 0, 0, 250000, 1);
+    assert_range(&p, 1, 253000, 754500, 3);
+    plan_free(&p);
+}
+
+/* Every second chunk of a fixed size: all gaps are alike, so the budget cannot
+ * buy one without the others. It must buy none. */
+static void equal_gaps_do_not_break_the_budget(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+
+    (void)state;
+    for (uint64_t i = 0; i < MAX_CHUNKS; i++)
+        add(&t, i * 4096, 4096, i % 2 == 0);
+    make(&t, &p);
+    assert_int_equal(p.range_count, MAX_CHUNKS / 2);
+    assert_int_equal(p.download_bytes, MAX_CHUNKS / 2 * 4096);
+    plan_free(&p);
+}
+
+static void ranges_are_cut(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+
+    (void)state;
+    add(&t, 0, 3 * MIB, true);
+    add(&t, 3 * MIB, MIB, true);         /* 4 MiB: fits exactly */
+    add(&t, 4 * MIB, 1, true);           /* a new range */
+    add(&t, 4 * MIB + 1, 9 * MIB, true); /* oversized: alone */
+    add(&t, 13 * MIB + 1, 5, true);
+    make(&t, &p);
+    assert_int_equal(p.range_count, 4);
+    assert_range(&p, 0, 0, 4 * MIB, 2);
+    assert_range(&p, 1, 4 * MIB, 1, 1);
+    assert_range(&p, 2, 4 * MIB + 1, 9 * MIB, 1);
+    assert_range(&p, 3, 13 * MIB + 1, 5, 1);
+    plan_free(&p);
+}
+
+static void overlaps(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+
+    (void)state;
+    add(&t, 100, 1000, true);
+    add(&t, 200, 50, true);  /* inside the first */
+    add(&t, 900, 300, true); /* beyond its end */
+    add(&t, 900, 300, true); /* the same place again */
+    make(&t, &p);
+    assert_int_equal(p.range_count, 1);
+    assert_range(&p, 0, 100, 1100, 4);
+    plan_free(&p);
+}
+
+static void zero_chunks_are_not_fetched(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+
+    (void)state;
+    add(&t, 100, 10, true);
+    add(&t, 110, 10, true);
+    add(&t, 120, 10, false);
+    t.chunks[1].zero = t.chunks[2].zero = true;
+    make(&t, &p);
+    assert_int_equal(p.zero_count, 1);
+    assert_int_equal(p.zero_chunks[0], 1);
+    assert_int_equal(p.chunk_count, 1);
+    assert_int_equal(p.download_bytes, 10);
+    assert_int_equal(p.write_bytes, 20);
+    plan_free(&p);
+}
+
+/* The highest offsets that a header may have. */
+static void huge_offsets(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+
+    (void)state;
+    add(&t, UINT64_MAX - 200, 50, true);
+    add(&t, UINT64_MAX - 100, 100, true);
+    make(&t, &p);
+    assert_int_equal(p.range_count, 1);
+    assert_range(&p, 0, UINT64_MAX - 200, 200, 2);
+    plan_free(&p);
+}
+
+static void fill_at_random(struct table *t, uint64_t *seed)
+{
+    uint64_t at = support_random(seed) % 5000;
+    size_t count = support_random(seed) % MAX_CHUNKS;
+    uint32_t gap_scale = 1u << (support_random(seed) % 16), step = support_random(seed) % 3;
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t size = 1 + support_random(seed) % (1u << (4 + support_random(seed) % 18));
+
+        add(t, at, step == 1 ? 4096 : size, support_random(seed) % 3 != 0);
+        t->chunks[i].zero = support_random(seed) % 20 == 0;
+        at += step == 1 ? 4096 : size;
+        at += step == 2 ? support_random(seed) % gap_scale : 0;
+        if (support_random(seed) % 50 == 0)
+            at -= at < 100 ? 0 : 100; /* an overlap */
+    }
+}
+
+static bool lies_in(const struct image_chunk *c, const struct plan_range *r)
+{
+    return c->archive_offset >= r->offset &&
+           c->archive_offset + c->archive_size <= r->offset + r->size;
+}
+
+/* Every missing chunk belongs to exactly one range and lies in it. */
+static void check_membership(const struct table *t, const struct plan *p)
+{
+    unsigned seen[MAX_CHUNKS] = {0};
+    size_t next = 0;
+
+    for (size_t r = 0; r < p->range_count; r++) {
+        const struct plan_range *range = &p->ranges[r];
+
+        assert_int_equal(range->first, next);
+        next += range->count;
+        assert_true(range->count > 0);
+        assert_true(range->size <= LIMIT_RANGE || range->count == 1);
+        for (size_t i = range->first; i < next; i++) {
+            assert_true(lies_in(&t->chunks[p->chunks[i]], range));
+            seen[p->chunks[i]]++;
+        }
+    }
+    assert_int_equal(next, p->chunk_count);
+    for (size_t i = 0; i < p->zero_count; i++)
+        seen[p->zero_chunks[i]]++;
+    for (size_t i = 0; i < t->image.chunk_count; i++)
+        assert_int_equal(seen[i], t->missing[i] ? 1 : 0);
+}
+
+/* Each range costs at most the free gaps; all together at most 0.5 % more. */
+static void check_waste(const struct table *t, const struct plan *p)
+{
+    uint64_t needed = 0, sum = 0, free_gaps = 0;
+
+    for (size_t i = 0; i < p->chunk_count; i++)
+        needed += t->chunks[p->chunks[i]].archive_size;
+    for (size_t r = 0; r < p->range_count; r++) {
+        sum += p->ranges[r].size;
+        free_gaps += (p->ranges[r].count - 1) * PLAN_FREE_GAP;
+    }
+    assert_true(sum == p->download_bytes);
+    if (sum > needed + free_gaps + needed / PLAN_WASTE_DIVISOR)
+        fail_msg("%llu bytes are fetched for %llu", (unsigned long long)sum,
+                 (unsigned long long)needed);
+}
+
+static void properties(void **state)
+{
+    static struct table t;
+    uint64_t seed = 20240607;
+    struct plan p;
+
+    (void)state;
+    for (int round = 0; round < 3000; round++) {
+        t.image.chunk_count = 0;
+        fill_at_random(&t, &seed);
+        make(&t, &p);
+        check_membership(&t, &p);
+        check_waste(&t, &p);
+        plan_free(&p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_missing),
+        cmocka_unit_test(neighbours_share_a_range),
+        cmocka_unit_test(small_gaps_are_fetched_along),
+        cmocka_unit_test(gaps_within_the_budget),
+        cmocka_unit_test(equal_gaps_do_not_break_the_budget),
+        cmocka_unit_test(ranges_are_cut),
+        cmocka_unit_test(overlaps),
+        cmocka_unit_test(zero_chunks_are_not_fetched),
+        cmocka_unit_test(huge_offsets),
+        cmocka_unit_test(properties),
+    };
+
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}

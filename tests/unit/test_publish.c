@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_support.h"
+
+#include "store/publish.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const enum store_sync modes[] = {STORE_SYNC_FS, STORE_SYNC_FILES};
+
+static int publish(struct store *s, const char *name, const char *text, bool replace, struct err *e)
+{
+    return store_publish(s, name, (const uint8_t *)text, strlen(text), replace, e);
+}
+
+static void assert_content(const char *path, const char *text)
+{
+    size_t size;
+    uint8_t *data = support_read_file(path, &size);
+
+    assert_int_equal(size, strlen(text));
+    assert_memory_equal(data, text, size);
+    free(data);
+}
+
+static void first_and_second(void **state)
+{
+    for (size_t m = 0; m < COUNT(modes); m++) {
+        const char *folder = support_path(*state, m == 0 ? "a" : "b"), *path;
+        struct err e = ERR_INIT;
+        struct store *s;
+        struct stat st;
+
+        assert_int_equal(mkdir(folder, 0755), 0);
+        s = store_support_open(folder, modes[m], false);
+        assert_ok(publish(s, "v1", "one", false, &e), e);
+        path = support_path(folder, "store/v1");
+        assert_content(path, "one");
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0644);
+        assert_fails(publish(s, "v1", "two", false, &e), e, ERR_OTHER_IMAGE, "pass --force");
+        assert_content(path, "one");
+        assert_ok(publish(s, "v2", "two", false, &e), e);
+        /* Neither success nor failure leaves anything behind. */
+        assert_int_equal(store_support_count(support_path(folder, "store/.ihop/retired")), 0);
+        store_close(s);
+    }
+}
+
+static ino_t inode_of(const char *path)
+{
+    struct stat st;
+
+    assert_int_equal(lstat(path, &st), 0);
+    return st.st_ino;
+}
+
+/* The only file in retired/. */
+static void retired(const char *folder, char path[4096])
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+
+    assert_int_equal(store_support_count(folder), 1);
+    while ((entry = readdir(dir)))
+        if (entry->d_name[0] != '.')
+            strcpy(path, support_path(folder, entry->d_name));
+    closedir(dir);
+}
+
+/* A server holds a lock on the old file: its inode must live on. */
+static void replacing_keeps_the_old_inode(void **state)
+{
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+    const char *path = support_path(*state, "store/v1");
+    struct err e = ERR_INIT;
+    char old[4096] = "";
+    ino_t inode;
+
+    assert_ok(publish(s, "v1", "one", false, &e), e);
+    inode = inode_of(path);
+    assert_ok(publish(s, "v1", "two", true, &e), e);
+    assert_content(path, "two");
+    retired(support_path(*state, "store/.ihop/retired"), old);
+    assert_content(old, "one");
+    assert_true(inode_of(old) == inode);
+    assert_true(inode_of(path) != inode);
+    store_close(s);
+}
+
+static void odd_targets(void **state)
+{
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+    const char *outside = support_path(*state, "outside"), *path;
+    struct err e = ERR_INIT;
+
+    support_write_file(outside, "outside", 7);
+    path = support_path(*state, "store/link");
+    assert_int_equal(symlink(outside, path), 0);
+    assert_fails(publish(s, "link", "new", true, &e), e, ERR_IO, "not a regular file");
+    assert_content(outside, "outside");
+    path = support_path(*state, "store/folder");
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_fails(publish(s, "folder", "new", true, &e), e, ERR_IO, "not a regular file");
+    assert_fails(publish(s, "chunks", "new", true, &e), e, ERR_USAGE, "chunk folder");
+    assert_fails(publish(s, "../x", "new", true, &e), e, ERR_USAGE, "begins with a dot");
+    assert_fails(publish(s, "a/x", "new", true, &e), e, ERR_USAGE, "slash");
+    assert_int_equal(store_support_count(support_path(*state, "store/.ihop/retired")), 0);
+    store_close(s);
+}
+
+static void partials(void **state)
+{
+    const char *folder;
+    struct err e = ERR_INIT;
+
+    for (size_t m = 0; m < COUNT(modes); m++) {
+        struct store *s = store_support_open(*state, modes[m], false);
+
+        folder = support_path(*state, "store/.ihop/partial");
+        assert_ok(store_partial_write(s, "v1", (const uint8_t *)"one", 3, &e), e);
+        assert_ok(store_partial_write(s, "v1", (const uint8_t *)"three", 5, &e), e);
+        assert_content(support_path(folder, "v1"), "three");
+        assert_int_equal(store_support_count(folder), 1);
+        assert_fails(store_partial_write(s, "../v1", (const uint8_t *)"", 0, &e), e, ERR_USAGE,
+                     "dot");
+        store_partial_remove(s, "v1");
+        assert_int_equal(store_support_count(folder), 0);
+        store_partial_remove(s, "v1"); /* best effort: nothing there */
+        store_close(s);
+    }
+}
+
+#define IN_FOLDER(test)                                                                            \
+    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(first_and_second),
+        IN_FOLDER(replacing_keeps_the_old_inode),
+        IN_FOLDER(odd_targets),
+        IN_FOLDER(partials),
+    };
+
+    return cmocka_run_group_tests_name("publish", tests, NULL, NULL);
+}

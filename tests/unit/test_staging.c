@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_support.h"
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "store/staging.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const uint32_t sizes[] = {1000, 200000, 5};
+
+static void add_and_commit(void **state)
+{
+    static const enum store_sync modes[] = {STORE_SYNC_AUTO, STORE_SYNC_FS, STORE_SYNC_FILES};
+    struct image image = support_image(sizes, COUNT(sizes), 64);
+
+    for (size_t m = 0; m < 2 * COUNT(modes); m++) {
+        char name[] = "0";
+        const char *folder;
+        struct store *s;
+        struct stat st;
+
+        name[0] = (char)('0' + m);
+        folder = support_path(*state, name);
+        assert_int_equal(mkdir(folder, 0755), 0);
+        s = store_support_open(folder, modes[m % COUNT(modes)], m >= COUNT(modes));
+        store_support_add(s, &image, 0, COUNT(sizes));
+        for (size_t i = 0; i < COUNT(sizes); i++)
+            store_support_assert_chunk(s, &image, i);
+        assert_int_equal(stat(store_support_chunk(s, &image, 0), &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0644);
+        assert_int_equal(store_support_count(support_path(folder, "store/.ihop/staging")), 0);
+        store_close(s);
+    }
+    image_free(&image);
+}
+
+static void add_chunk(struct store_writer *w, const struct image *image, size_t i)
+{
+    uint8_t *data = support_chunk(image, i);
+    struct err e = ERR_INIT;
+
+    assert_ok(store_writer_add(w, image_hash(image, i), image->hash_length, data,
+                               image->chunks[i].source_size, &e),
+              e);
+    free(data);
+}
+
+/* More chunks than a batch has: the first ones are committed while others come. */
+static void many_batches(void **state)
+{
+    enum { COUNT_CHUNKS = 2 * BATCH_CHUNKS + 100 };
+    static uint32_t many[COUNT_CHUNKS];
+    struct store *s = store_support_open(*state, STORE_SYNC_FS, false);
+    struct store_writer *w = NULL;
+    struct err e = ERR_INIT;
+    struct image image;
+    size_t adopted;
+
+    for (size_t i = 0; i < COUNT_CHUNKS; i++)
+        many[i] = 8;
+    image = support_image(many, COUNT_CHUNKS, 16);
+    assert_ok(store_writer_open(s, &w, &adopted, &e), e);
+    for (size_t i = 0; i < COUNT_CHUNKS; i++)
+        add_chunk(w, &image, i);
+    /* The third batch was begun, so the first has been handed over for good. */
+    assert_int_equal(store_writer_bytes(w), 8 * COUNT_CHUNKS);
+    assert_ok(store_writer_finish(w, &e), e);
+    store_writer_close(w);
+    for (size_t i = 0; i < COUNT_CHUNKS; i += 97)
+        store_support_assert_chunk(s, &image, i);
+    image_free(&image);
+    store_close(s);
+}
+
+struct adder {
+    pthread_t thread;
+    struct store_writer *w;
+    const struct image *image;
+    size_t first, step;
+};
+
+static void *add_every_nth(void *arg)
+{
+    struct adder *a = arg;
+
+    for (size_t i = a->first; i < a->image->chunk_count; i += a->step)
+        add_chunk(a->w, a->image, i);
+    return NULL;
+}
+
+static void several_threads(void **state)
+{
+    static uint32_t many[400];
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+    struct store_writer *w = NULL;
+    struct err e = ERR_INIT;
+    struct adder adders[4];
+    struct image image;
+    size_t adopted;
+
+    for (size_t i = 0; i < COUNT(many); i++)
+        many[i] = 100 + (uint32_t)i;
+    image = support_image(many, COUNT(many), 32);
+    assert_ok(store_writer_open(s, &w, &adopted, &e), e);
+    for (size_t i = 0; i < COUNT(adders); i++) {
+        adders[i] = (struct adder){.w = w, .image = &image, .first = i, .step = COUNT(adders)};
+        assert_int_equal(pthread_create(&adders[i].thread, NULL, add_every_nth, &adders[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT(adders); i++)
+        pthread_join(adders[i].thread, NULL);
+    assert_ok(store_writer_finish(w, &e), e);
+    store_writer_close(w);
+    for (size_t i = 0; i < image.chunk_count; i++)
+        store_support_assert_chunk(s, &image, i);
+    image_free(&image);
+    store_close(s);
+}
+
+/* What was staged and not committed is removed by close. */
+static void close_without_finish(void **state)
+{
+    struct image image = support_image(sizes, COUNT(sizes), 32);
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+    struct store_writer *w = NULL;
+    struct err e = ERR_INIT;
+    size_t adopted;
+
+    assert_ok(store_writer_open(s, &w, &adopted, &e), e);
+    assert_int_equal(adopted, 0);
+    assert_int_equal(store_support_count(support_path(*state, "store/.ihop/staging")), 1);
+    store_writer_close(w);
+    assert_int_equal(store_support_count(support_path(*state, "store/.ihop/staging")), 0);
+    store_close(s);
+    image_free(&image);
+}
+
+/* A chunk with zeros in [from, to). */
+struct sparse {
+    size_t size, from, to;
+    size_t written; /* bytes that must have been written */
+};
+
+static void check_sparse(struct store *s, const struct sparse *c)
+{
+    uint32_t size = (uint32_t)c->size;
+    struct image image = support_image(&size, 1, 32);
+    uint8_t *data = support_chunk(&image, 0), *back, hash[CHUNK_HASH_SIZE];
+    struct store_writer *w = NULL;
+    struct err e = ERR_INIT;
+    size_t adopted, back_size;
+
+    memset(data + c->from, 0, c->to - c->from);
+    support_hash(data, size, hash);
+    memcpy(image.hashes, hash, 32);
+    assert_ok(store_writer_open(s, &w, &adopted, &e), e);
+    assert_ok(store_writer_add(w, hash, 32, data, size, &e), e);
+    assert_int_equal(store_writer_bytes(w), c->written);
+    assert_ok(store_writer_finish(w, &e), e);
+    store_writer_close(w);
+    back = support_read_file(store_support_chunk(s, &image, 0), &back_size);
+    assert_int_equal(back_size, size);
+    assert_memory_equal(back, data, size);
+    free(back);
+    free(data);
+    image_free(&image);
+}
+
+static void holes(void **state)
+{
+    static const struct sparse cases[] = {
+        {200000, 65536, 131072, 134464}, /* an aligned run in the middle */
+        {200000, 65537, 131072, 200000}, /* one byte short of it */
+        {200000, 1000, 190000, 134464},  /* only what is aligned */
+        {131072, 65536, 131072, 65536},  /* at the end */
+        {131072, 0, 65536, 65536},       /* at the start */
+        {131073, 65536, 131073, 65537},  /* a tail of one zero is written */
+        {65536, 0, 65536, 0},            /* nothing but a hole */
+        {65535, 0, 65535, 65535},        /* too short for one */
+        {1, 0, 1, 1},
+        {65537, 0, 65536, 1},
+    };
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+
+    for (size_t i = 0; i < COUNT(cases); i++)
+        check_sparse(s, &cases[i]);
+    store_close(s);
+}
+
+/* data NULL: a zero chunk is one hole of full length. */
+static void zero_chunk(void **state)
+{
+    struct store *s = store_support_open(*state, STORE_SYNC_FILES, false);
+    struct store_writer *w = NULL;
+    uint8_t *zeros = calloc(1, 1 << 20), hash[CHUNK_HASH_SIZE], *back;
+    const uint32_t size = 1 << 20;
+    struct image image = support_image(&size, 1, 64);
+    struct err e = ERR_INIT;
+    size_t adopted, back_size;
+    struct stat st;
+
+    support_hash(zeros, size, hash);
+    memcpy(image.hashes, hash, 64);
+    assert_ok(store_writer_open(s, &w, &adopted, &e), e);
+    assert_ok(store_writer_add(w, hash, 64, NULL, size, &e), e);
+    assert_int_equal(store_writer_bytes(w), 0);
+    assert_ok(store_writer_finish(w, &e), e);
+    store_writer_close(w);
+    back = support_read_file(store_support_chunk(s, &image, 0), &back_size);
+    assert_int_equal(back_size, size);
+    assert_memory_equal(back, zeros, size);
+    assert_int_equal(stat(store_support_chunk(s, &image, 0), &st), 0);
+    assert_true(st.st_blocks * 512 < 65536);
+    free(back);
+    free(zeros);
+    image_free(&image);
+    store_close(s);
+}
+
+/* As a killed clone leaves it: a folder that nobody has locked. */
+static void stage(const char *folder, const struct image *image, size_t i, bool corrupt)
+{
+    uint8_t *data = support_chunk(image, i);
+    char hex[CHUNK_HASH_HEX], name[CHUNK_HASH_HEX + 6];
+
+    if (corrupt)
+        data[0] ^= 1;
+    snprintf(name, sizeof name, "%s.chunk", image_hash_hex(image, i, hex));
+    support_write_file(support_path(folder, name), data, image->chunks[i].source_size);
+    free(data);
+}
+
+static size_t open_and_close(struct store *s)
+{
+    struct store_writer *w = NULL;
+    struct err e = ERR_INIT;
+    size_t adopted = 99;
+
+    assert_ok(store_writer_open(s, &w, &adopted, &e), e);
+    assert_ok(store_writer_finish(w, &e), e);
+    store_writer_close(w);
+    return adopted;
+}
+
+static void adopts_what_is_good(void **state)
+{
+    static const enum store_sync modes[] = {STORE_SYNC_FS, STORE_SYNC_FILES};
+
+    for (size_t m = 0; m < COUNT(modes); m++) {
+        const char *folder = support_path(*state, m == 0 ? "a" : "b"), *abandoned;
+        struct image image = support_image(sizes, COUNT(sizes), 32);
+        struct store *s;
+
+        assert_int_equal(mkdir(folder, 0755), 0);
+        s = store_support_open(folder, modes[m], false);
+        abandoned = support_path(folder, "store/.ihop/staging/0123456789abcdef");
+        assert_int_equal(mkdir(abandoned, 0755), 0);
+        stage(abandoned, &image, 0, false);
+        stage(abandoned, &image, 1, true); /* torn by a power cut */
+        support_write_file(support_path(abandoned, "noise"), "x", 1);
+        support_write_file(support_path(abandoned, "abc.chunk"), "x", 1);
+        assert_int_equal(mkfifo(support_path(abandoned, "fifo.chunk"), 0644), 0);
+        assert_int_equal(open_and_close(s), 1);
+        store_support_assert_presence(s, &image, STORE_CHECK_CONTENT, "+--", 0);
+        assert_int_equal(store_support_count(support_path(folder, "store/.ihop/staging")), 0);
+        assert_int_equal(open_and_close(s), 0);
+        store_close(s);
+        image_free(&image);
+    }
+}
+
+/* Its owner lives: hands off. */
+static void leaves_owned_folders_alone(void **state)
+{
+    struct image image = support_image(sizes, COUNT(sizes), 32);
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+    const char *owned = support_path(*state, "store/.ihop/staging/0123456789abcdef");
+    int fd;
+
+    assert_int_equal(mkdir(owned, 0755), 0);
+    stage(owned, &image, 0, false);
+    fd = open(owned, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(open_and_close(s), 0);
+    assert_int_equal(store_support_count(owned), 1);
+    close(fd);
+    assert_int_equal(open_and_close(s), 1);
+    store_support_assert_chunk(s, &image, 0);
+    store_close(s);
+    image_free(&image);
+}
+
+/* The committer's failure reaches the next caller, and nothing is retried. */
+static void failing_commit(void **state)
+{
+    struct image image = support_image(sizes, COUNT(sizes), 32);
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+    struct store_writer *w = NULL;
+    struct err e = ERR_INIT;
+    char folder[4096];
+    size_t adopted;
+
+    strcpy(folder, store_support_chunk(s, &image, 0));
+    *strrchr(folder, '/') = '\0';
+    support_write_file(folder, "", 0); /* a file where the chunk folder should be */
+    assert_ok(store_writer_open(s, &w, &adopted, &e), e);
+    add_chunk(w, &image, 0);
+    assert_fails(store_writer_finish(w, &e), e, ERR_IO, "cannot open or create folder");
+    store_writer_close(w);
+    assert_int_equal(store_support_count(support_path(*state, "store/.ihop/staging")), 0);
+    store_close(s);
+    image_free(&image);
+}
+
+#define IN_FOLDER(test)                                                                            \
+    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(add_and_commit),
+        IN_FOLDER(many_batches),
+        IN_FOLDER(several_threads),
+        IN_FOLDER(close_without_finish),
+        IN_FOLDER(holes),
+        IN_FOLDER(zero_chunk),
+        IN_FOLDER(adopts_what_is_good),
+        IN_FOLDER(leaves_owned_folders_alone),
+        IN_FOLDER(failing_commit),
+    };
+
+    return cmocka_run_group_tests_name("staging", tests, NULL, NULL);
+}
