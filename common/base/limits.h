@@ -31,7 +31,9 @@
 #define LIMIT_RELEASE_NAME 200
 
 /* Fetching. */
-#define LIMIT_RANGE       (4 * MIB)
+/* Small enough that several are in flight within the budget, large enough that
+ * what a request costs (500 bytes, a round trip) does not count. */
+#define LIMIT_RANGE       (2 * MIB)
 #define LIMIT_REDIRECTS   5
 #define LIMIT_CONNECTIONS 16
 #define LIMIT_JOBS        64
