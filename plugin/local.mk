@@ -1,1 +1,31 @@
+# SPDX-License-Identifier: MIT
+# The nbdkit plugin. It links base, format and store, and nothing that fetches or
+# decodes: nbdkit never loads curl.
 
+plugin_LTLIBRARIES = nbdkit-ihop-plugin.la
+nbdkit_ihop_plugin_la_SOURCES = \
+	plugin/chunk_fds.c plugin/chunk_fds.h \
+	plugin/export.c plugin/export.h \
+	plugin/extents.c plugin/extents.h \
+	plugin/ihop.c \
+	plugin/options.c plugin/options.h \
+	plugin/readahead.c plugin/readahead.h \
+	plugin/registry.c plugin/registry.h \
+	plugin/stats.c plugin/stats.h \
+	plugin/verifier.c plugin/verifier.h
+nbdkit_ihop_plugin_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
+nbdkit_ihop_plugin_la_CFLAGS = $(AM_CFLAGS) $(NBDKIT_CFLAGS) $(PROTOBUF_C_CFLAGS)
+nbdkit_ihop_plugin_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-Wl,--version-script=$(srcdir)/plugin/plugin.syms
+nbdkit_ihop_plugin_la_LIBADD = libstore.la
+nbdkit_ihop_plugin_la_DEPENDENCIES = libstore.la plugin/plugin.syms
+EXTRA_DIST += plugin/plugin.syms
+
+man1_MANS += nbdkit-ihop-plugin.1
+EXTRA_DIST += docs/nbdkit-ihop-plugin.pod
+CLEANFILES += nbdkit-ihop-plugin.1
+
+nbdkit-ihop-plugin.1: docs/nbdkit-ihop-plugin.pod
+	$(AM_V_GEN)$(POD2MAN) --section=1 --name=nbdkit-ihop-plugin \
+		--center='ihop' --release='ihop $(PACKAGE_VERSION)' \
+		$(srcdir)/docs/nbdkit-ihop-plugin.pod $@.tmp && mv $@.tmp $@

@@ -1,1 +1,22 @@
 # SPDX-License-Identifier: MIT
+# Tests of the nbdkit plugin: each makes its own store and runs the built plugin
+# in the system's nbdkit.
+
+plugin_tests = \
+	tests/test-plugin-cache.sh \
+	tests/test-plugin-connections.sh \
+	tests/test-plugin-damaged.sh \
+	tests/test-plugin-descriptors.sh \
+	tests/test-plugin-exports.sh \
+	tests/test-plugin-extents.sh \
+	tests/test-plugin-filters.sh \
+	tests/test-plugin-lost-chunk.sh \
+	tests/test-plugin-missing.sh \
+	tests/test-plugin-object.sh \
+	tests/test-plugin-parameters.sh \
+	tests/test-plugin-read.sh \
+	tests/test-plugin-replaced.sh \
+	tests/test-plugin-verify.sh
+
+TESTS += $(plugin_tests)
+EXTRA_DIST += $(plugin_tests) tests/lib/make-store.py tests/lib/plugin-functions.sh

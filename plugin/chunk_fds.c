@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "chunk_fds.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "store/presence.h"
+#include "stats.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/resource.h>
+#include <time.h>
+
+/* Chunks open for a moment, at a time: 16 leave most of the reserve to sockets. */
+#define MOMENTARY_MAX 16
+/* Room for the sockets of many connections (nbdkit uses three descriptors each). */
+#define CONNECTIONS_RESERVE 1024U
+/* Descriptor numbers below the limit at which nothing more is kept: twice the
+ * above, because a kernel without openat2 needs two for an open. */
+#define MOMENTARY_ROOM 32U
+/* How long a read waits when all descriptors are in use. */
+#define FULL_TABLE_TRIES    500
+#define FULL_TABLE_PAUSE_NS 10000000L
+
+int fd_budget_init(struct fd_budget *budget, unsigned max, struct err *e)
+{
+    const rlim_t wanted = FD_BUDGET_MAX + FD_BUDGET_RESERVE + CONNECTIONS_RESERVE;
+    struct rlimit limit, raised;
+    rlim_t keep;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return err_sys(e, errno, "cannot read the limit on open files");
+    raised = limit;
+    raised.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (raised.rlim_cur > limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        limit = raised;
+    keep = limit.rlim_cur > FD_BUDGET_RESERVE ? limit.rlim_cur - FD_BUDGET_RESERVE : 0;
+    if (keep > FD_BUDGET_MAX)
+        keep = FD_BUDGET_MAX;
+    if (keep > max)
+        keep = max;
+    atomic_init(&budget->left, (int)keep);
+    budget->ceiling = limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur;
+    budget->ceiling -= (int)min_u64(MOMENTARY_ROOM, (uint64_t)budget->ceiling);
+    if (sem_init(&budget->momentary, 0, MOMENTARY_MAX) < 0)
+        return err_sys(e, errno, "cannot prepare opening chunks");
+    return 0;
+}
+
+void fd_budget_free(struct fd_budget *budget)
+{
+    sem_destroy(&budget->momentary);
+}
+
+static bool budget_take(struct fd_budget *budget)
+{
+    int left = atomic_load_explicit(&budget->left, memory_order_relaxed);
+
+    while (left > 0)
+        if (atomic_compare_exchange_weak_explicit(&budget->left, &left, left - 1,
+                                                  memory_order_relaxed, memory_order_relaxed))
+            return true;
+    return false;
+}
+
+static void budget_return(struct fd_budget *budget)
+{
+    atomic_fetch_add_explicit(&budget->left, 1, memory_order_relaxed);
+}
+
+int chunk_fds_init(struct chunk_fds *c, const struct store *store, const struct image *image,
+                   struct fd_budget *budget, struct err *e)
+{
+    *c = (struct chunk_fds){.store = store, .image = image, .budget = budget};
+    c->fds = calloc(image->chunk_count + 1, sizeof *c->fds);
+    if (!c->fds)
+        return err_nomem(e, "preparing the chunk descriptors");
+    for (size_t i = 0; i < image->chunk_count; i++)
+        atomic_init(&c->fds[i], -1);
+    return 0;
+}
+
+void chunk_fds_free(struct chunk_fds *c)
+{
+    for (size_t i = 0; c->fds && i < c->image->chunk_count; i++) {
+        int fd = atomic_load(&c->fds[i]);
+
+        if (fd >= 0) {
+            close(fd);
+            budget_return(c->budget);
+        }
+    }
+    free(c->fds);
+    c->fds = NULL;
+}
+
+static int open_file(const struct chunk_fds *c, size_t chunk, struct err *e)
+{
+    int fd = store_chunk_open(c->store, image_hash(c->image, chunk), c->image->hash_length,
+                              c->image->chunks[chunk].source_size, e);
+
+    if (fd >= 0)
+        stats_count(STATS_OPENS, 1);
+    return fd;
+}
+
+static bool is_table_full(const struct err *e)
+{
+    return e->sys_errno == EMFILE || e->sys_errno == ENFILE;
+}
+
+/* More connections than the limit on open files has room for must make a read
+ * slow, not fail. */
+int chunk_fds_open(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease, struct err *e)
+{
+    const struct timespec pause = {.tv_nsec = FULL_TABLE_PAUSE_NS};
+    int fd = -1;
+
+    while (sem_wait(&c->budget->momentary) < 0)
+        ; /* EINTR */
+    for (int tries = 0; tries < FULL_TABLE_TRIES; tries++) {
+        fd = open_file(c, chunk, e);
+        if (fd >= 0 || !is_table_full(e))
+            break;
+        nanosleep(&pause, NULL);
+    }
+    if (fd < 0) {
+        sem_post(&c->budget->momentary);
+        return -1;
+    }
+    *lease = (struct chunk_lease){.fd = fd, .kept = false};
+    return 0;
+}
+
+/* The kernel gives the lowest free number, so a high one tells that the table is
+ * nearly full of sockets: what is left must stay free for momentary opens, as a
+ * kept descriptor is never closed. The budget shrinks by this one then. */
+static bool leaves_room(const struct fd_budget *budget, int fd)
+{
+    return fd < budget->ceiling;
+}
+
+/* Opens and publishes: of two threads that do so at once the second one closes
+ * its own, which nobody else has seen. */
+static int open_and_keep(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease,
+                         struct err *e)
+{
+    int none = -1, fd = open_file(c, chunk, e);
+
+    if (fd < 0 && !is_table_full(e)) {
+        budget_return(c->budget);
+        return -1;
+    }
+    if (fd < 0 || !leaves_room(c->budget, fd)) {
+        if (fd >= 0)
+            close(fd);
+        return chunk_fds_open(c, chunk, lease, e);
+    }
+    if (atomic_compare_exchange_strong_explicit(&c->fds[chunk], &none, fd, memory_order_acq_rel,
+                                                memory_order_acquire)) {
+        stats_count(STATS_CACHED, 1);
+    } else {
+        close(fd);
+        budget_return(c->budget);
+        fd = none; /* the other one's */
+    }
+    *lease = (struct chunk_lease){.fd = fd, .kept = true};
+    return 0;
+}
+
+int chunk_fds_get(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease, struct err *e)
+{
+    int fd = atomic_load_explicit(&c->fds[chunk], memory_order_acquire);
+
+    if (fd >= 0) {
+        *lease = (struct chunk_lease){.fd = fd, .kept = true};
+        return 0;
+    }
+    if (budget_take(c->budget))
+        return open_and_keep(c, chunk, lease, e);
+    return chunk_fds_open(c, chunk, lease, e);
+}
+
+void chunk_fds_put(struct chunk_fds *c, struct chunk_lease *lease)
+{
+    if (lease->kept)
+        return;
+    close(lease->fd);
+    sem_post(&c->budget->momentary);
+}
+
+void chunk_fds_replace(const struct chunk_lease *kept, const struct chunk_lease *fresh)
+{
+    /* A failure leaves the old file in place: the next read tries again. */
+    (void)dup3(fresh->fd, kept->fd, O_CLOEXEC);
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include "export.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/text.h"
+#include "store/presence.h"
+#include "store/release_file.h"
+#include "stats.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define ID_SHOWN 16 /* hex digits of an image's id in messages */
+
+static __attribute__((format(printf, 2, 3))) void err_append(struct err *e, const char *fmt, ...)
+{
+    size_t used = strlen(e->text);
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(e->text + used, sizeof e->text - used, fmt, ap);
+    va_end(ap);
+}
+
+/* The recorded URL is part of a command that people will paste into a shell. */
+static bool is_safe_in_shell(const char *url)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                               "0123456789:/._~%+,@=-";
+
+    return url && *url != '-' && url[strspn(url, safe)] == '\0';
+}
+
+/* Appends how to get chunks back. */
+static int add_remedy(const struct export *x, const char *option, const char *then, struct err *e)
+{
+    const char *url = x->image.archive_url;
+
+    if (is_safe_in_shell(url))
+        err_append(e, "; to restore it, run: ihop-clone %s%s %s/%s%s", option, url,
+                   store_path(x->store), x->name, then);
+    else
+        err_append(e, "; to restore it, run ihop-clone %sagain for %s/%s%s", option,
+                   store_path(x->store), x->name, then);
+    return -1;
+}
+
+static void source_id(const struct image *image, char hex[CHUNK_HASH_HEX])
+{
+    text_hex(image->source_checksum, CHUNK_HASH_SIZE, hex);
+}
+
+static int check_id(const struct export *x, struct err *e)
+{
+    char hex[CHUNK_HASH_HEX];
+
+    source_id(&x->image, hex);
+    if (!x->options.id || strncasecmp(hex, x->options.id, strlen(x->options.id)) == 0)
+        return 0;
+    return err_set(e, ERR_OTHER_IMAGE,
+                   "release %s/%s is the image %.*s..., but id=%s is asked for: another image has "
+                   "been cloned under this name",
+                   store_path(x->store), x->name, ID_SHOWN, hex, x->options.id);
+}
+
+/* Zero chunks are served without their files, so those do not count. */
+static int check_presence(const struct export *x, struct err *e)
+{
+    CLEANUP(store_presence_free) struct store_presence p = {0};
+    uint64_t bytes = 0;
+    size_t count = 0;
+
+    if (store_find_missing(x->store, &x->image, STORE_CHECK_SIZE, NULL, NULL, &p, e) < 0)
+        return -1;
+    for (size_t i = 0; i < x->image.chunk_count; i++)
+        if (p.missing[i] && !x->image.chunks[i].zero) {
+            bytes += x->image.chunks[i].source_size;
+            count++;
+        }
+    if (count == 0)
+        return 0;
+    err_set(e, ERR_NOT_FOUND,
+            "release %s/%s cannot be served: %zu of %zu chunks (%llu bytes) are missing or have "
+            "the wrong size",
+            store_path(x->store), x->name, count, x->image.chunk_count, (unsigned long long)bytes);
+    return add_remedy(x, "", "", e);
+}
+
+/* Releases of the original do not say which chunks are zero. */
+static int prepare_image(struct export *x, struct err *e)
+{
+    char hex[CHUNK_HASH_HEX];
+
+    if (check_id(x, e) < 0)
+        return -1;
+    if (!x->image.has_archive && image_find_zero_chunks(&x->image, e) < 0)
+        return -1;
+    if (x->options.check && check_presence(x, e) < 0)
+        return -1;
+    source_id(&x->image, hex);
+    snprintf(x->description, sizeof x->description, "ihop release %s, image %.*s", x->name,
+             ID_SHOWN, hex);
+    return 0;
+}
+
+static int prepare_tables(struct export *x, struct fd_budget *budget, struct err *e)
+{
+    if (chunk_map_init(&x->map, &x->image, e) < 0 ||
+        chunk_fds_init(&x->fds, x->store, &x->image, budget, e) < 0)
+        return -1;
+    x->solid = calloc(x->image.chunk_count + 1, sizeof *x->solid);
+    if (!x->solid)
+        return err_nomem(e, "preparing an export");
+    if (x->options.verify && !(x->verifier = verifier_new(&x->image, e)))
+        return -1;
+    return 0;
+}
+
+static void export_cleanup(struct export **x)
+{
+    export_free(*x);
+}
+
+struct export *export_load(const struct export_options *options, const struct store *store,
+                           const char *name, struct fd_budget *budget, struct err *e)
+{
+    CLEANUP(export_cleanup) struct export *x = calloc(1, sizeof *x);
+
+    if (!x) {
+        err_nomem(e, "opening an export");
+        return NULL;
+    }
+    x->options = *options;
+    x->store = store;
+    x->lock_fd = -1;
+    if (store_release_load(store, name, &x->image, &x->lock_fd, e) < 0)
+        return NULL;
+    snprintf(x->name, sizeof x->name, "%s", name);
+    if (prepare_image(x, e) < 0 || prepare_tables(x, budget, e) < 0)
+        return NULL;
+    return STEAL(x);
+}
+
+void export_free(struct export *x)
+{
+    if (!x)
+        return;
+    chunk_fds_free(&x->fds);
+    chunk_map_free(&x->map);
+    verifier_free(x->verifier);
+    free(x->solid);
+    image_free(&x->image);
+    if (x->lock_fd >= 0)
+        close(x->lock_fd);
+    free(x);
+}
+
+/* Part of one chunk: size bytes at offset in its file, to buf. */
+struct part {
+    size_t chunk;
+    uint8_t *buf;
+    size_t size;
+    uint64_t offset;
+};
+
+/* Path of the chunk, for messages: made only when there is one to write. */
+struct chunk_path {
+    char text[ERR_TEXT_SIZE / 2];
+};
+
+static const char *chunk_path(const struct export *x, size_t chunk, struct chunk_path *path)
+{
+    char name[STORE_CHUNK_NAME_SIZE];
+
+    store_chunk_name(x->store, image_hash(&x->image, chunk), x->image.hash_length, name);
+    snprintf(path->text, sizeof path->text, "%.250s/chunks/%s", store_path(x->store), name);
+    return path->text;
+}
+
+static int verify_chunk(struct export *x, size_t chunk, int fd, bool again, struct err *e)
+{
+    struct chunk_path path;
+
+    return verifier_check(x->verifier, chunk, fd, again, chunk_path(x, chunk, &path), e);
+}
+
+/* As nbdkit's file plugin does with cache=none. The kernel drops whole pages
+ * only; the page that this part begins in was left behind by the part before. */
+static void drop_pages(int fd, const struct part *p)
+{
+    uint64_t in_page = p->offset % 4096;
+
+    posix_fadvise(fd, (off_t)(p->offset - in_page), (off_t)(p->size + in_page),
+                  POSIX_FADV_DONTNEED);
+}
+
+/* again: fd is a file that no one has verified. */
+static int read_from(struct export *x, const struct part *p, int fd, bool again, struct err *e)
+{
+    struct chunk_path path;
+    ssize_t n;
+
+    if (x->verifier && (again || !verifier_is_good(x->verifier, p->chunk)) &&
+        verify_chunk(x, p->chunk, fd, again, e) < 0)
+        return -1;
+    n = io_pread_full(fd, p->buf, p->size, p->offset);
+    if (n < 0)
+        return err_sys(e, errno, "cannot read chunk %s", chunk_path(x, p->chunk, &path));
+    if ((size_t)n < p->size)
+        return err_set(e, ERR_DAMAGED, "chunk %s was cut short while in use",
+                       chunk_path(x, p->chunk, &path));
+    if (x->options.drop_cache)
+        drop_pages(fd, p);
+    return 0;
+}
+
+/* The kept descriptor fails: ihop-clone may have put a good file in its place
+ * since, which then is used from now on, without a restart of the server. */
+static int read_reopened(struct export *x, const struct part *p, const struct chunk_lease *kept,
+                         struct err *e)
+{
+    struct chunk_lease fresh;
+    int r;
+
+    if (chunk_fds_open(&x->fds, p->chunk, &fresh, e) < 0)
+        return -1;
+    r = read_from(x, p, fresh.fd, true, e);
+    if (r == 0)
+        chunk_fds_replace(kept, &fresh);
+    chunk_fds_put(&x->fds, &fresh);
+    return r;
+}
+
+static bool is_bad(const struct export *x, size_t chunk)
+{
+    return x->verifier && verifier_is_bad(x->verifier, chunk);
+}
+
+static int explain(const struct export *x, size_t chunk, struct err *e)
+{
+    if (is_bad(x, chunk))
+        return add_remedy(x, "--recheck ", ", then restart this server", e);
+    if (e->kind == ERR_NOT_FOUND || e->kind == ERR_DAMAGED)
+        return add_remedy(x, "", "", e);
+    return -1;
+}
+
+static int read_part(struct export *x, const struct part *p, struct err *e)
+{
+    struct chunk_lease lease;
+    int r;
+
+    if (chunk_fds_get(&x->fds, p->chunk, &lease, e) < 0)
+        return explain(x, p->chunk, e);
+    r = read_from(x, p, lease.fd, false, e);
+    if (__builtin_expect(r < 0, 0) && lease.kept && !is_bad(x, p->chunk))
+        r = read_reopened(x, p, &lease, e);
+    chunk_fds_put(&x->fds, &lease);
+    return r < 0 ? explain(x, p->chunk, e) : 0;
+}
+
+int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, struct err *e)
+{
+    uint8_t *at = buf;
+    size_t i;
+
+    if (count == 0)
+        return 0;
+    i = chunk_map_find(&x->map, offset);
+    stats_count(STATS_BYTES, count);
+    for (; count > 0; i++) {
+        struct part p = {
+            .chunk = x->image.order[i],
+            .buf = at,
+            .size = (size_t)min_u64(count, x->map.starts[i + 1] - offset),
+            .offset = offset - x->map.starts[i],
+        };
+
+        if (x->image.chunks[p.chunk].zero) {
+            memset(at, 0, p.size);
+            stats_count(STATS_ZERO_BYTES, p.size);
+        } else if (read_part(x, &p, e) < 0) {
+            stats_count(STATS_READ_ERRORS, 1);
+            return -1;
+        }
+        at += p.size;
+        offset += p.size;
+        count -= (uint32_t)p.size;
+    }
+    return 0;
+}
+
+/* A chunk that cannot be opened is left to the read that needs it. */
+static void prefetch_part(struct export *x, size_t chunk, uint64_t offset, uint64_t size)
+{
+    struct chunk_lease lease;
+    struct err ignored;
+
+    if (x->image.chunks[chunk].zero || chunk_fds_get(&x->fds, chunk, &lease, &ignored) < 0)
+        return;
+    posix_fadvise(lease.fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
+    stats_count(STATS_PREFETCHED, 1);
+    chunk_fds_put(&x->fds, &lease);
+}
+
+void export_prefetch(struct export *x, uint64_t count, uint64_t offset)
+{
+    size_t i = count > 0 ? chunk_map_find(&x->map, offset) : 0;
+
+    for (; count > 0; i++) {
+        uint64_t size = min_u64(count, x->map.starts[i + 1] - offset);
+
+        prefetch_part(x, x->image.order[i], offset - x->map.starts[i], size);
+        offset += size;
+        count -= size;
+    }
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* export: one release of a store, opened for serving.
+ *
+ * Once loaded, nothing in it changes but the descriptors that it keeps, so any
+ * number of connections and threads share it. It holds a shared flock on its
+ * release file: gc keeps the chunks, even when the name is given to another
+ * image meanwhile.
+ */
+#ifndef IHOP_PLUGIN_EXPORT_H
+#define IHOP_PLUGIN_EXPORT_H
+
+#include "chunk_fds.h"
+#include "verifier.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "format/chunk_map.h"
+#include "format/image.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct export_options {
+    bool check;      /* refuse a release with missing chunks */
+    bool verify;     /* hash each chunk before its first use */
+    bool drop_cache; /* keep what was read out of the page cache */
+    const char *id;  /* hex digits that the source checksum must begin with, or NULL */
+};
+
+struct export
+{
+    struct export_options options;
+    const struct store *store;
+    char name[LIMIT_RELEASE_NAME + 1];
+    char description[LIMIT_RELEASE_NAME + 64];
+    struct image image;
+    struct chunk_map map;
+    struct chunk_fds fds;
+    struct verifier *verifier; /* NULL unless options.verify */
+    atomic_uchar *solid;       /* for each chunk: 1 when its file is known to have no holes */
+    int lock_fd;
+};
+
+/* Reads and checks the release. store and budget must outlive the export.
+ * Kinds: those of store_release_load and store_find_missing; ERR_NOT_FOUND when
+ * chunks are missing, with the remedy; ERR_OTHER_IMAGE when the id differs. */
+struct export *export_load(const struct export_options *options, const struct store *store,
+                           const char *name, struct fd_budget *budget, struct err *e)
+    __attribute__((warn_unused_result));
+void export_free(struct export *x);
+
+/* Reads count bytes at offset, which must lie within the image: all or nothing.
+ * The message names the chunk and says what to do. */
+int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Asks the kernel to read the range in the background; advice, never fails. */
+void export_prefetch(struct export *x, uint64_t count, uint64_t offset);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "extents.h"
+
+#include "base/checked.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Files examined by one request, so that it takes milliseconds. */
+#define PROBES_MAX 1024
+
+struct walk {
+    struct export *x;
+    bool one;
+    extent_fn fn;
+    void *user;
+    unsigned probes;
+
+    /* The extent that may still grow. */
+    uint64_t offset, size;
+    bool hole;
+    bool done; /* one extent was asked for and is complete */
+};
+
+static int flush(struct walk *w)
+{
+    int r = w->size > 0 ? w->fn(w->user, w->offset, w->size, w->hole) : 0;
+
+    w->offset += w->size;
+    w->size = 0;
+    return r;
+}
+
+static int add(struct walk *w, uint64_t size, bool hole)
+{
+    if (w->size > 0 && w->hole != hole) {
+        if (w->one) {
+            w->done = true;
+            return 0;
+        }
+        if (flush(w) < 0)
+            return -1;
+    }
+    w->hole = hole;
+    w->size += size;
+    return 0;
+}
+
+/* SEEK_DATA has failed. No data up to the end of a whole file is a hole; in a file that was cut
+ * short that is no hole: a client would take zeros for the content. */
+static bool is_hole(int fd, uint64_t end)
+{
+    struct stat st;
+
+    return errno == ENXIO && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= end;
+}
+
+/* [at, end) of an open chunk file. A descriptor's position moves, but nobody
+ * uses it. */
+static int add_file(struct walk *w, int fd, uint64_t at, uint64_t end)
+{
+    while (at < end && !w->done) {
+        off_t data = lseek(fd, (off_t)at, SEEK_DATA), hole;
+        uint64_t next;
+
+        if (data < 0)
+            return add(w, end - at, is_hole(fd, end));
+        if (data > (off_t)at) {
+            next = min_u64((uint64_t)data, end);
+            if (add(w, next - at, true) < 0)
+                return -1;
+            at = next;
+            continue;
+        }
+        hole = lseek(fd, (off_t)at, SEEK_HOLE);
+        next = hole > (off_t)at ? min_u64((uint64_t)hole, end) : end;
+        if (add(w, next - at, false) < 0)
+            return -1;
+        at = next;
+    }
+    return 0;
+}
+
+/* Remembers a file without holes: it is never examined again. */
+static bool is_solid(struct walk *w, size_t chunk, int fd)
+{
+    uint64_t size = w->x->image.chunks[chunk].source_size;
+    bool solid = lseek(fd, 0, SEEK_HOLE) >= (off_t)size;
+
+    if (solid)
+        atomic_store_explicit(&w->x->solid[chunk], 1, memory_order_relaxed);
+    return solid;
+}
+
+/* A store makes no hole shorter than HOLE_MIN. */
+static bool may_have_holes(const struct walk *w, size_t chunk)
+{
+    return w->x->image.chunks[chunk].source_size >= HOLE_MIN &&
+           !atomic_load_explicit(&w->x->solid[chunk], memory_order_relaxed);
+}
+
+static int add_chunk(struct walk *w, size_t chunk, uint64_t at, uint64_t end)
+{
+    struct chunk_lease lease;
+    struct err ignored;
+    int r;
+
+    if (w->x->image.chunks[chunk].zero)
+        return add(w, end - at, true);
+    if (!may_have_holes(w, chunk))
+        return add(w, end - at, false);
+    w->probes++;
+    /* A chunk that cannot be opened is data: reading it tells what is wrong. */
+    if (chunk_fds_get(&w->x->fds, chunk, &lease, &ignored) < 0)
+        return add(w, end - at, false);
+    r = is_solid(w, chunk, lease.fd) ? add(w, end - at, false) : add_file(w, lease.fd, at, end);
+    chunk_fds_put(&w->x->fds, &lease);
+    return r;
+}
+
+int extents_find(struct export *x, uint64_t offset, uint64_t count, bool one, extent_fn fn,
+                 void *user)
+{
+    struct walk w = {.x = x, .one = one, .fn = fn, .user = user, .offset = offset};
+    uint64_t end = offset + count;
+    size_t i = count > 0 ? chunk_map_find(&x->map, offset) : 0;
+
+    for (; offset < end && !w.done && w.probes < PROBES_MAX; i++) {
+        uint64_t start = x->map.starts[i], next = min_u64(x->map.starts[i + 1], end);
+
+        if (add_chunk(&w, x->image.order[i], offset - start, next - start) < 0)
+            return -1;
+        offset = next;
+    }
+    return flush(&w);
+}

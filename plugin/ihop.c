@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* nbdkit-ihop-plugin: serves the releases of a chunk store over NBD, read-only.
+ *
+ * This file is the glue: nbdkit's callbacks and its way to report errors.
+ * export.h has what is served. All requests run in parallel; after get_ready
+ * the globals below do not change (the registry has a lock of its own).
+ */
+#include "config.h"
+
+#include "extents.h"
+#include "options.h"
+#include "readahead.h"
+#include "registry.h"
+#include "stats.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "store/release_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+
+#define PREFERRED_BLOCK 4096
+
+static struct options options = OPTIONS_INIT;
+static struct store *store;
+static struct fd_budget budget;
+static struct registry registry;
+static bool is_ready;         /* budget and registry are there */
+static struct export *single; /* with release=: the one export, whatever name is asked for */
+
+/* One connection. */
+struct handle {
+    struct export *export;
+    struct readahead readahead;
+};
+
+/* Messages may carry names that a client sent. */
+static int report(struct err *e)
+{
+    text_make_printable(e->text);
+    nbdkit_error("%s", e->text);
+    return -1;
+}
+
+static int ihop_config(const char *key, const char *value)
+{
+    return options_set(&options, key, value);
+}
+
+static int ihop_config_complete(void)
+{
+    return options_complete(&options);
+}
+
+static void ihop_dump_plugin(void)
+{
+    printf("ihop_version=%s\n", PACKAGE_VERSION);
+    printf("ihop_exports=yes\n");
+    printf("ihop_check=yes\n");
+    printf("ihop_verify_first=yes\n");
+    printf("ihop_cache_none=yes\n");
+    printf("ihop_max_fds=%u\n", FD_BUDGET_MAX);
+}
+
+static int require_releases(struct err *e)
+{
+    CLEANUP(store_names_free) struct store_names names = {0};
+
+    if (store_release_names(store, &names, e) < 0)
+        return -1;
+    if (names.count == 0)
+        return err_set(e, ERR_NOT_FOUND,
+                       "store %s has no release: run ihop-clone ARCHIVE %s/RELEASE first",
+                       store_path(store), store_path(store));
+    return 0;
+}
+
+/* Before the fork, so that all errors reach the user. */
+static int ihop_get_ready(void)
+{
+    const struct store_options access = {.access = STORE_READ};
+    struct err e = ERR_INIT;
+
+    if (store_open(options.store, &access, &store, &e) < 0 ||
+        fd_budget_init(&budget, options.max_fds, &e) < 0)
+        return report(&e);
+    registry_init(&registry, store, &options.export, &budget);
+    is_ready = true;
+    if (options.release) {
+        single = registry_open(&registry, options.release, &e);
+        return single ? 0 : report(&e);
+    }
+    return require_releases(&e) < 0 ? report(&e) : 0;
+}
+
+static void ihop_unload(void)
+{
+    stats_print();
+    if (is_ready) {
+        registry_free(&registry);
+        fd_budget_free(&budget);
+    }
+    store_close(store);
+    options_free(&options);
+}
+
+static int list_store(struct nbdkit_exports *exports, struct err *e)
+{
+    CLEANUP(store_names_free) struct store_names names = {0};
+
+    if (store_release_names(store, &names, e) < 0)
+        return -1;
+    for (size_t i = 0; i < names.count; i++)
+        if (nbdkit_add_export(exports, names.names[i], NULL) < 0)
+            return err_set(e, ERR_MEMORY, "cannot list release %s", names.names[i]);
+    return 0;
+}
+
+static int ihop_list_exports(int readonly, int is_tls, struct nbdkit_exports *exports)
+{
+    struct err e = ERR_INIT;
+
+    (void)readonly;
+    (void)is_tls;
+    if (single)
+        return nbdkit_add_export(exports, "", single->description);
+    return list_store(exports, &e) < 0 ? report(&e) : 0;
+}
+
+/* Not the release's name: filters that serve the default export alone (scan)
+ * know it by its empty name. */
+static const char *ihop_default_export(int readonly, int is_tls)
+{
+    (void)readonly;
+    (void)is_tls;
+    return "";
+}
+
+static struct export *find_export(struct err *e)
+{
+    const char *name = nbdkit_export_name();
+
+    if (single)
+        return single;
+    if (!name || *name == '\0') {
+        err_set(e, ERR_USAGE,
+                "the client asked for no export: each release of %s is one, so connect to "
+                "nbd://HOST/RELEASE (nbdinfo --list shows them), or serve one with release=",
+                store_path(store));
+        return NULL;
+    }
+    return registry_open(&registry, name, e);
+}
+
+static void *ihop_open(int readonly)
+{
+    struct handle *h = calloc(1, sizeof *h);
+    struct err e = ERR_INIT;
+
+    (void)readonly;
+    if (!h) {
+        err_nomem(&e, "opening a connection");
+        report(&e);
+        return NULL;
+    }
+    h->export = find_export(&e);
+    if (!h->export) {
+        free(h);
+        report(&e);
+        return NULL;
+    }
+    return h;
+}
+
+static void ihop_close(void *handle)
+{
+    free(handle);
+}
+
+static const char *ihop_export_description(void *handle)
+{
+    const struct handle *h = handle;
+
+    return h->export->description;
+}
+
+static int64_t ihop_get_size(void *handle)
+{
+    const struct handle *h = handle;
+
+    return (int64_t)h->export->image.source_size; /* at most LIMIT_IMAGE */
+}
+
+static int ihop_block_size(void *handle, uint32_t *minimum, uint32_t *preferred, uint32_t *maximum)
+{
+    (void)handle;
+    *minimum = 1;
+    *preferred = PREFERRED_BLOCK;
+    *maximum = UINT32_MAX;
+    return 0;
+}
+
+/* All connections see the same bytes, for ever. */
+static int ihop_can_multi_conn(void *handle)
+{
+    (void)handle;
+    return 1;
+}
+
+static int ihop_can_extents(void *handle)
+{
+    (void)handle;
+    return 1;
+}
+
+static int ihop_can_cache(void *handle)
+{
+    (void)handle;
+    return NBDKIT_CACHE_NATIVE;
+}
+
+static int ihop_pread(void *handle, void *buf, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    struct handle *h = handle;
+    struct err e;
+
+    (void)flags;
+    readahead_note(&h->readahead, h->export, count, offset);
+    if (export_read(h->export, buf, count, offset, &e) < 0)
+        return report(&e);
+    return 0;
+}
+
+/* Never -1: the readahead and scan filters of nbdkit 1.32 crash the server then. */
+static int ihop_cache(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    struct handle *h = handle;
+
+    (void)flags;
+    export_prefetch(h->export, count, offset);
+    return 0;
+}
+
+static int add_extent(void *user, uint64_t offset, uint64_t size, bool hole)
+{
+    return nbdkit_add_extent(user, offset, size,
+                             hole ? NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO : 0);
+}
+
+static int ihop_extents(void *handle, uint32_t count, uint64_t offset, uint32_t flags,
+                        struct nbdkit_extents *extents)
+{
+    struct handle *h = handle;
+
+    return extents_find(h->export, offset, count, (flags & NBDKIT_FLAG_REQ_ONE) != 0, add_extent,
+                        extents);
+}
+
+static struct nbdkit_plugin plugin = {
+    .name = "ihop",
+    .longname = "nbdkit ihop plugin",
+    .version = PACKAGE_VERSION,
+    .description = "Serves a release from an ihop chunk store, read-only",
+    .magic_config_key = "path",
+    .config = ihop_config,
+    .config_complete = ihop_config_complete,
+    .config_help = OPTIONS_HELP,
+    .dump_plugin = ihop_dump_plugin,
+    .get_ready = ihop_get_ready,
+    .unload = ihop_unload,
+    .list_exports = ihop_list_exports,
+    .default_export = ihop_default_export,
+    .open = ihop_open,
+    .close = ihop_close,
+    .export_description = ihop_export_description,
+    .get_size = ihop_get_size,
+    .block_size = ihop_block_size,
+    .can_multi_conn = ihop_can_multi_conn,
+    .can_extents = ihop_can_extents,
+    .can_cache = ihop_can_cache,
+    .pread = ihop_pread,
+    .cache = ihop_cache,
+    .extents = ihop_extents,
+};
+
+/* nbdkit's header defines this one without declaring it. */
+struct nbdkit_plugin *plugin_init(void);
+
+NBDKIT_REGISTER_PLUGIN(plugin)

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "store/name.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+static int set_text(char **text, const char *key, const char *value)
+{
+    if (*text) {
+        nbdkit_error("%s= is given twice", key);
+        return -1;
+    }
+    if (*value == '\0') {
+        nbdkit_error("%s= is empty", key);
+        return -1;
+    }
+    *text = strdup(value);
+    if (!*text) {
+        nbdkit_error("out of memory");
+        return -1;
+    }
+    return 0;
+}
+
+static int set_choice(bool *second, const char *key, const char *value, const char *off,
+                      const char *on)
+{
+    if (strcmp(value, off) != 0 && strcmp(value, on) != 0) {
+        nbdkit_error("%s=%s: the value must be %s or %s", key, value, off, on);
+        return -1;
+    }
+    *second = strcmp(value, on) == 0;
+    return 0;
+}
+
+/* nbdkit's own parsers do not name the parameter in all their messages. */
+static int set_check(struct options *o, const char *value)
+{
+    static const char *const words[] = {"no", "yes", "off", "on", "false", "true", "0", "1"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(value, words[i]) == 0) {
+            o->export.check = i % 2 == 1;
+            return 0;
+        }
+    nbdkit_error("check=%s: the value must be yes or no", value);
+    return -1;
+}
+
+static int set_max_fds(struct options *o, const char *value)
+{
+    uint64_t n;
+
+    if (!text_parse_u64(value, 0, UINT_MAX, &n)) {
+        nbdkit_error("maxfds=%s: a whole number is expected", value);
+        return -1;
+    }
+    o->max_fds = (unsigned)n;
+    return 0;
+}
+
+static int set_id(struct options *o, const char *value)
+{
+    size_t digits = strspn(value, "0123456789abcdefABCDEF");
+
+    if (value[digits] != '\0' || digits > 2 * CHUNK_HASH_SIZE) {
+        nbdkit_error("id=%s: up to 128 hex digits are expected, the beginning of the image's "
+                     "BLAKE2b-512",
+                     value);
+        return -1;
+    }
+    return set_text(&o->id, "id", value);
+}
+
+int options_set(struct options *o, const char *key, const char *value)
+{
+    if (strcmp(key, "path") == 0)
+        return set_text(&o->path, key, value);
+    if (strcmp(key, "store") == 0)
+        return set_text(&o->store, key, value);
+    if (strcmp(key, "release") == 0)
+        return set_text(&o->release, key, value);
+    if (strcmp(key, "id") == 0)
+        return set_id(o, value);
+    if (strcmp(key, "check") == 0)
+        return set_check(o, value);
+    if (strcmp(key, "verify") == 0)
+        return set_choice(&o->export.verify, key, value, "off", "first");
+    if (strcmp(key, "cache") == 0)
+        return set_choice(&o->export.drop_cache, key, value, "default", "none");
+    if (strcmp(key, "maxfds") == 0)
+        return set_max_fds(o, value);
+    nbdkit_error("unknown parameter '%s' (store, release, id, check, verify, cache and maxfds are "
+                 "known)",
+                 key);
+    return -1;
+}
+
+static int report(const struct err *e)
+{
+    nbdkit_error("%s", e->text);
+    return -1;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The bare word: a folder is a store, anything else is STORE/RELEASE. */
+static int split_path(struct options *o)
+{
+    struct err e = ERR_INIT;
+    const char *name;
+
+    if (o->store) {
+        nbdkit_error("'%s' and store=%s both name a store: give one of them", o->path, o->store);
+        return -1;
+    }
+    if (is_folder(o->path))
+        return set_text(&o->store, "store", o->path);
+    if (o->release) {
+        nbdkit_error("'%s' is not a folder, so release=%s has no store: use store=STORE release=%s",
+                     o->path, o->release, o->release);
+        return -1;
+    }
+    if (store_name_split(o->path, &o->store, &name, &e) < 0)
+        return report(&e);
+    return set_text(&o->release, "release", name);
+}
+
+/* nbdkit changes to / when it becomes a daemon. */
+static int make_absolute(struct options *o)
+{
+    char *absolute;
+
+    if (!is_folder(o->store)) {
+        if (access(o->store, F_OK) < 0)
+            nbdkit_error("store %s: %s", o->store, strerror(errno));
+        else
+            nbdkit_error("store %s is not a folder", o->store);
+        return -1;
+    }
+    absolute = nbdkit_realpath(o->store);
+    if (!absolute)
+        return -1;
+    free(o->store);
+    o->store = absolute;
+    return 0;
+}
+
+int options_complete(struct options *o)
+{
+    struct err e = ERR_INIT;
+
+    if (o->path && split_path(o) < 0)
+        return -1;
+    if (!o->store) {
+        nbdkit_error("which release? Use: nbdkit ihop STORE/RELEASE, or nbdkit ihop store=STORE");
+        return -1;
+    }
+    if (o->release && store_name_check(o->release, &e) < 0)
+        return report(&e);
+    if (o->id && !o->release) {
+        nbdkit_error("id= is about one release: add release=NAME");
+        return -1;
+    }
+    o->export.id = o->id;
+    return make_absolute(o);
+}
+
+void options_free(struct options *o)
+{
+    free(o->path);
+    free(o->store);
+    free(o->release);
+    free(o->id);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* options: the plugin's parameters.
+ *
+ * These functions report their errors through nbdkit_error and return -1, as
+ * nbdkit's callbacks do. Called before there are threads.
+ */
+#ifndef IHOP_PLUGIN_OPTIONS_H
+#define IHOP_PLUGIN_OPTIONS_H
+
+#include "export.h"
+
+struct options {
+    char *path;    /* path=, or the bare word on the command line */
+    char *store;   /* absolute once completed */
+    char *release; /* NULL: every release is an export */
+    char *id;
+    unsigned max_fds;
+    struct export_options export;
+};
+
+#define OPTIONS_INIT                                                                               \
+    {                                                                                              \
+        .max_fds = FD_BUDGET_MAX, .export = {.check = true }                                       \
+    }
+
+#define OPTIONS_HELP                                                                               \
+    "[path=]<STORE>/<RELEASE>  Serve this release (or, given a folder, as store=).\n"              \
+    "store=<STORE>        The chunk store; alone: every release in it is an export.\n"             \
+    "release=<NAME>       The release in STORE to serve.\n"                                        \
+    "id=<HEX>             Refuse to start unless the image's checksum begins so.\n"                \
+    "check=yes|no         Look for missing chunks first (default: yes).\n"                         \
+    "verify=off|first     Hash each chunk before its first use (default: off).\n"                  \
+    "cache=default|none   Keep what was read in the page cache or drop it.\n"                      \
+    "maxfds=<N>           Keep at most N chunk files open (default: 4096)."
+
+int options_set(struct options *o, const char *key, const char *value)
+    __attribute__((warn_unused_result));
+
+/* Checks the whole and finds the store. */
+int options_complete(struct options *o) __attribute__((warn_unused_result));
+void options_free(struct options *o);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* readahead: reads the next chunks ahead of a sequential reader.
+ *
+ * The kernel's own readahead stops at the end of each chunk file. One state for
+ * each connection; its threads share it without a lock: a race costs at most a
+ * needless or a missing piece of advice.
+ */
+#ifndef IHOP_PLUGIN_READAHEAD_H
+#define IHOP_PLUGIN_READAHEAD_H
+
+#include "export.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Positions are 32 bits wide: not every machine has 64-bit atomics. */
+struct readahead {
+    atomic_uint place; /* of the latest read, in units of 64 KiB */
+    atomic_uint run;   /* reads near one another so far */
+    atomic_uint ahead; /* order entries below this were announced */
+};
+
+/* Tells of a read that is about to happen. */
+void readahead_note(struct readahead *r, struct export *x, uint32_t count, uint64_t offset);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* registry: the exports opened so far, by name.
+ *
+ * A name that was opened once stays that image for the server's life, for all
+ * connections: a reconnect must not find another image under a mounted file
+ * system. So nothing is dropped before registry_free. Thread-safe, but for init
+ * and free; the first opening of a release makes others wait.
+ */
+#ifndef IHOP_PLUGIN_REGISTRY_H
+#define IHOP_PLUGIN_REGISTRY_H
+
+#include "export.h"
+
+#include <pthread.h>
+
+struct registry {
+    const struct store *store;
+    struct export_options options;
+    struct fd_budget *budget;
+    pthread_mutex_t lock;
+    struct pinned *first; /* by lock */
+};
+
+void registry_init(struct registry *r, const struct store *store,
+                   const struct export_options *options, struct fd_budget *budget);
+void registry_free(struct registry *r);
+
+/* The export of this name, loaded if it is new. It belongs to the registry. */
+struct export *registry_open(struct registry *r, const char *name, struct err *e)
+    __attribute__((warn_unused_result));
+
+#endif

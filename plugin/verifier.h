@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* verifier: hashes each chunk before its first use (verify=first).
+ *
+ * A chunk that once hashed wrong stays bad as long as the server lives: a block
+ * device must not change under a file system. A chunk found good is not hashed
+ * again; for rot after that there is dm-verity.
+ *
+ * Asking about a good chunk takes no lock. Thread-safe, but for init and free.
+ */
+#ifndef IHOP_PLUGIN_VERIFIER_H
+#define IHOP_PLUGIN_VERIFIER_H
+
+#include "base/err.h"
+#include "format/image.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct verifier;
+
+/* The image must outlive it. */
+struct verifier *verifier_new(const struct image *image, struct err *e)
+    __attribute__((warn_unused_result));
+void verifier_free(struct verifier *v);
+
+/* Whether the chunk, open as fd, is good: hashes it unless its state is known.
+ * again: fd is another file than the one that was hashed, so hash a good one
+ * again. ERR_DAMAGED: wrong content (verifier_is_bad then holds) or cut short;
+ * ERR_IO, ERR_MEMORY. what names the chunk in messages. */
+int verifier_check(struct verifier *v, size_t chunk, int fd, bool again, const char *what,
+                   struct err *e) __attribute__((warn_unused_result));
+
+bool verifier_is_good(const struct verifier *v, size_t chunk);
+bool verifier_is_bad(const struct verifier *v, size_t chunk);
+
+#endif

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+# plugin-functions.sh: what the tests of the nbdkit plugin share, on top of
+# functions.sh, which it sources.
+
+. "${srcdir:-$(dirname "${BASH_SOURCE[0]}")/../..}/tests/lib/functions.sh"
+requires nbdkit nbdcopy nbdinfo python3
+
+# The first python3 in PATH may be one without libnbd's module.
+for nbd_python in python3 /usr/bin/python3 ''; do
+    [ -n "$nbd_python" ] || skip "not installed: the Python module nbd (Debian: python3-libnbd)"
+    ! "$nbd_python" -c 'import nbd' 2>/dev/null || break
+done
+[ -e "$plugin" ] || fail "$plugin is not built"
+
+# A plugin built with AddressSanitizer needs its library loaded first; the
+# server's own leaks are not ours.
+preload=$(ldd "$plugin" | awk '/lib[at]san/ { print $3; exit }')
+[ -z "$preload" ] || export ASAN_OPTIONS=detect_leaks=0
+
+# ihop [NBDKIT-OPTION... --] PARAMETER...: nbdkit with the plugin.
+ihop() {
+    local options=()
+
+    if [[ " $* " == *" -- "* ]]; then
+        while [ "$1" != -- ]; do
+            options+=("$1")
+            shift
+        done
+        shift
+    fi
+    LD_PRELOAD=$preload nbdkit "${options[@]}" "$plugin" "$@"
+}
+
+# ihop_run COMMAND [NBDKIT-OPTION... --] PARAMETER...: COMMAND with the server as
+# $uri, until it ends. (Not with -U -: a server that does not start leaves its
+# temporary folder behind then.)
+ihop_run() {
+    local command=$1
+
+    shift
+    rm -f "$tmp/run.socket"
+    ihop -U "$tmp/run.socket" --run "$command" "$@"
+}
+
+# make_store ARG...: tests/lib/make-store.py; the chunk list goes to $tmp/chunks.
+make_store() {
+    python3 "$srcdir/tests/lib/make-store.py" "$@" >"$tmp/chunks"
+}
+
+# make_image FILE SIZE [SEED [ZERO-START ZERO-SIZE]...]: pseudo-random bytes with
+# runs of zeros.
+make_image() {
+    python3 - "$@" <<'PYTHON'
+import random, sys
+size = int(sys.argv[2])
+seed, *zeros = [int(a) for a in sys.argv[3:]] or [1]
+image = bytearray(random.Random(seed).randbytes(size))
+for start, count in zip(zeros[::2], zeros[1::2]):
+    image[start : start + count] = bytes(count)
+open(sys.argv[1], "wb").write(image)
+PYTHON
+}
+
+# chunk N FIELD: of line N of $tmp/chunks: 1 offset, 2 size, 3 path, 4 data or zero.
+chunk() {
+    awk -v n="$1" -v field="$2" 'NR == n { print $field }' "$tmp/chunks"
+}
+
+# compare IMAGE PARAMETER...: every byte that the plugin serves.
+compare() {
+    local image=$1
+
+    shift
+    rm -f "$tmp/copy"
+    ihop_run "nbdcopy \"\$uri\" '$tmp/copy'" -- "$@"
+    cmp "$image" "$tmp/copy"
+}
+
+# serve [NBDKIT-OPTION... --] PARAMETER...: in the background, until the test
+# ends. Sets $socket, $uri and $server (a pid); its messages go to $tmp/log. Not
+# in a subshell: there nothing would stop it when the test fails. $open_files is
+# what ulimit gets for it, for example "-Sn 100".
+open_files=
+serve() {
+    socket=$tmp/socket
+    uri=nbd+unix:///?socket=$socket
+    rm -f "$socket" "$tmp/pid"
+    [[ " $* " == *" -- "* ]] || set -- -- "$@"
+    (
+        # shellcheck disable=SC2086 # two words
+        [ -z "$open_files" ] || ulimit $open_files
+        ihop -f -U "$socket" -P "$tmp/pid" "$@"
+    ) >"$tmp/log" 2>&1 &
+    server_job=$!
+    wait_for 20 test -s "$tmp/pid"
+    server=$(cat "$tmp/pid")
+    at_exit kill "$server"
+}
+
+stop_server() {
+    kill "$server"
+    wait "$server_job"
+}
+
+# nbd PYTHON [EXPORT]: runs it in nbdsh; h is connected to the server.
+nbd() {
+    "$nbd_python" -m nbd --base-allocation -u "nbd+unix:///${2:-}?socket=$socket" -c "$1"
+}
+
+# What nbdsh code uses: image(), and eio(offset, size), which wants EIO.
+python_eio='
+import errno
+def eio(h, offset, size):
+    try:
+        h.pread(size, offset)
+    except nbd.Error as error:
+        assert error.errnum == errno.EIO, error
+        return
+    raise AssertionError("the read succeeded")
+'
+
+log_matches() {
+    grep -Eq -e "$1" "$tmp/log"
+}
+
+# expect_log REGEX: the server has written such a line.
+expect_log() {
+    wait_for 10 log_matches "$1"
+}

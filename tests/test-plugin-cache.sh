@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# cache=none leaves nothing in the page cache; NBD's cache command and sequential
+# reads fetch ahead, and neither ever fails.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
+requires fincore
+
+make_image "$tmp/image" 8000000
+make_store --layout 2 --min 30000 --max 90000 "$tmp/image" "$tmp/store/v1"
+
+cached() {
+    find "$tmp/store/chunks" -name '*.chunk' -exec fincore --bytes --raw --noheadings -o RES {} + |
+        awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+drop() {
+    find "$tmp/store/chunks" -name '*.chunk' -exec sh -c \
+        'for f; do dd if="$f" iflag=nocache count=0 status=none; done' sh {} +
+}
+
+stat_of() {
+    sed -n "s/.*stats: $1: //p" "$tmp/log"
+}
+
+cache_none() {
+    sync -f "$tmp/store" # dirty pages are never dropped
+    drop
+    [ "$(cached)" -lt 100000 ] || skip "this file system keeps its page cache (tmpfs?)"
+    compare "$tmp/image" "$tmp/store/v1"
+    [ "$(cached)" -ge 8000000 ] || fail "nothing stayed in the page cache by default"
+    # Readahead may get one window in front of the last read of a thread.
+    compare "$tmp/image" "$tmp/store/v1" cache=none
+    [ "$(cached)" -lt 1000000 ] || fail "$(cached) bytes are still in the page cache"
+}
+
+cache_command() {
+    local path
+
+    path=$(chunk 4 3)
+    rm "$tmp/store/$path"
+    serve -v -D ihop.stats=1 -- "$tmp/store/v1" check=no
+    nbd "
+h.cache(h.get_size(), 0)
+h.cache(1, $(chunk 4 1))
+h.cache(1, h.get_size() - 1)
+image = open('$tmp/image', 'rb').read()
+assert h.pread(100, 0) == image[:100]
+"
+    stop_server
+    make_store --layout 2 --min 30000 --max 90000 "$tmp/image" "$tmp/store/v1"
+    [ "$(stat_of 'prefetched chunks')" = "$(wc -l <"$tmp/chunks")" ] ||
+        fail "$(stat_of 'prefetched chunks') chunks were prefetched"
+}
+
+# One reader from start to end: each chunk but the first few is announced once.
+sequential() {
+    local all
+
+    all=$(wc -l <"$tmp/chunks")
+    serve -v -D ihop.stats=1 -- "$tmp/store/v1"
+    nbd "
+image = open('$tmp/image', 'rb').read()
+for at in range(0, len(image), 65536):
+    size = min(65536, len(image) - at)
+    assert h.pread(size, at) == image[at:at + size]
+"
+    stop_server
+    [ "$(stat_of 'prefetched chunks')" -le "$all" ] || fail "chunks were announced twice"
+    [ "$(stat_of 'prefetched chunks')" -ge $((all - 15)) ] ||
+        fail "only $(stat_of 'prefetched chunks') of $all chunks were announced"
+    [ "$(stat_of bytes)" = 8000000 ] || fail "the statistics count $(stat_of bytes) bytes"
+}
+
+scattered() {
+    serve -v -D ihop.stats=1 -- "$tmp/store/v1"
+    # At least 4 MiB from one read to the next.
+    nbd "
+for i in range(100):
+    h.pread(4096, 4096 * i)
+    h.pread(4096, 7900000 - 4096 * i)
+"
+    stop_server
+    [ "$(stat_of 'prefetched chunks')" = 0 ] || fail "random reads were taken for sequential ones"
+}
+
+sequential
+scattered
+cache_none
+cache_command

@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Zero chunks and holes in chunk files are reported as holes: exactly where the
+# image has zeros, never beyond the request, neighbours as one.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
+
+KiB=1024
+# Zeros over several chunks; and 256 KiB of zeros inside one large chunk.
+make_image "$tmp/image" $((4096 * KiB)) 1 \
+    $((512 * KiB)) $((1024 * KiB)) $((2560 * KiB)) $((256 * KiB))
+
+zero_chunks() {
+    make_store --layout "$1" --min $((16 * KiB)) --max $((16 * KiB)) "$tmp/image" "$tmp/store$1/v1"
+    expect_exit 0 ihop_run 'nbdinfo --map "$uri"' -- "$tmp/store$1/v1"
+    awk '{ print $1, $2, $3 }' "$tmp/out" >"$tmp/map"
+    diff - "$tmp/map" <<MAP
+0 $((512 * KiB)) 0
+$((512 * KiB)) $((1024 * KiB)) 3
+$((1536 * KiB)) $((1024 * KiB)) 0
+$((2560 * KiB)) $((256 * KiB)) 3
+$((2816 * KiB)) $((1280 * KiB)) 0
+MAP
+}
+
+holes_in_files() {
+    make_store --layout 2 --sparse --min $((2048 * KiB)) --max $((2048 * KiB)) \
+        "$tmp/image" "$tmp/sparse/v1"
+    # Does this file system tell holes? (stat: fewer blocks than the size needs)
+    [ "$(stat -c %b "$tmp/sparse/$(chunk 2 3)")" -lt $((2048 * 2)) ] ||
+        skip "$tmp is on a file system without holes"
+    expect_exit 0 ihop_run 'nbdinfo --map "$uri"' -- "$tmp/sparse/v1"
+    awk '{ print $1, $2, $3 }' "$tmp/out" >"$tmp/map-of-files"
+    diff "$tmp/map" "$tmp/map-of-files"
+}
+
+# Any request: covers its start, stays inside, agrees with the image.
+every_request() {
+    serve "$tmp/$1/v1"
+    nbd "
+import random
+image = open('$tmp/image', 'rb').read()
+rng = random.Random(2)
+border = 512 * 1024
+requests = [(0, len(image)), (border - 1, 2), (border - 1, 1), (border, 1), (border + 5, 7)]
+for i in range(300):
+    start = rng.randrange(len(image))
+    requests.append((start, rng.randint(1, len(image) - start)))
+for start, size in requests:
+    for flags in (0, nbd.CMD_FLAG_REQ_ONE):
+        got = []
+        h.block_status(size, start, lambda m, o, entries, e: got.extend(entries), flags)
+        extents = list(zip(got[::2], got[1::2]))
+        assert extents and sum(length for length, kind in extents) <= size, (start, size, extents)
+        if flags:
+            assert len(extents) == 1
+        else:
+            assert sum(length for length, kind in extents) == size
+        at, before = start, None
+        for length, kind in extents:
+            assert kind in (0, 3) and kind != before, extents
+            piece = image[at:at + length]
+            if kind == 3:
+                assert not any(piece), (at, length)
+            at, before = at + length, kind
+"
+    stop_server
+}
+
+sparse_copy() {
+    ihop_run "nbdcopy --allocated \"\$uri\" '$tmp/full'" -- "$tmp/store2/v1"
+    ihop_run "nbdcopy \"\$uri\" '$tmp/thin'" -- "$tmp/store2/v1"
+    cmp "$tmp/image" "$tmp/full"
+    cmp "$tmp/image" "$tmp/thin"
+    [ "$(stat -c %b "$tmp/thin")" -le $(((4096 - 1280) * 2 + 64)) ] ||
+        fail "the copy is not sparse: $(stat -c %b "$tmp/thin") blocks"
+}
+
+zero_chunks 2
+zero_chunks 4 # the original does not record them: they are found by their hash
+every_request store2
+holes_in_files
+every_request sparse
+sparse_copy

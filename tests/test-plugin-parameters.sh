@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The forms of the command line, and what is said about a bad one: one line, and
+# nbdkit does not start.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
+
+make_image "$tmp/image" 100000
+make_store "$tmp/image" "$tmp/store/v1"
+cd "$tmp"
+sum=$(b2sum "$tmp/image" | cut -d' ' -f1)
+
+good() {
+    compare image store/v1
+    compare image "$tmp/store/v1"
+    compare image ./store//v1
+    compare image store=store release=v1
+    compare image store=store/ release=v1
+    compare image store release=v1
+    compare image path=store/v1
+    compare image store/v1 check=no verify=first cache=none maxfds=3
+    compare image store/v1 check=off cache=default verify=off
+    compare image store/v1 id="$sum"
+    compare image store/v1 id="${sum:0:13}"
+    compare image store/v1 id="$(echo "${sum:0:20}" | tr a-f A-F)"
+    ln -s store link
+    compare image link/v1
+    cd store
+    compare ../image ./v1
+    cd ..
+}
+
+# From a daemon, whose working directory is /.
+daemon() {
+    LD_PRELOAD=$preload nbdkit -U "$tmp/daemon" -P "$tmp/daemon.pid" "$plugin" store release=v1
+    at_exit kill "$(cat daemon.pid)"
+    nbdcopy "nbd+unix:///?socket=$tmp/daemon" copy
+    cmp image copy
+}
+
+# bad REGEX PARAMETER...
+bad() {
+    local regex=$1
+
+    shift
+    expect_exit 1 ihop_run true -- "$@"
+    expect_stderr "^nbdkit: .*$regex"
+    one_line_on_stderr
+}
+
+bad_parameters() {
+    bad "unknown parameter 'colour'.*store" store/v1 colour=red
+    bad "which release\?.*STORE/RELEASE"
+    bad "which release\?" release=v1
+    bad "store=.* is empty" store=
+    bad "release=.* is empty" store=store release=
+    bad "store= is given twice" store=store store=store release=v1
+    bad "both name a store" store/v1 store=store
+    bad "not a folder, so release=v1 has no store" store/v1 release=v1
+    # With AddressSanitizer loaded first, nbdkit 1.32 hangs at exit after a message
+    # made by strerror; with its own file plugin, too.
+    if [ -z "$preload" ]; then
+        bad "store nowhere: No such file" store=nowhere release=v1
+        bad "store nowhere: No such file" nowhere/v1
+    fi
+    bad "store image is not a folder" store=image release=v1
+    bad "'v9' names no store: use STORE/RELEASE" v9
+    bad "has no release v9" store/v9
+    bad "check=perhaps: the value must be yes or no" store/v1 check=perhaps
+    bad "verify=always: the value must be off or first" store/v1 verify=always
+    bad "cache=all: the value must be default or none" store/v1 cache=all
+    bad "maxfds=x12: a whole number is expected" store/v1 maxfds=x12
+    bad "maxfds=-1: a whole number" store/v1 maxfds=-1
+    bad "maxfds=12x: a whole number" store/v1 maxfds=12x
+    bad "id=xyz: up to 128 hex digits" store/v1 id=xyz
+    bad "id=.* is empty" store/v1 id=
+    bad "up to 128 hex digits" store/v1 "id=${sum}0"
+    bad "id= is about one release" store id="$sum"
+    bad "is the image ${sum:0:16}.*id=0123.*another image" store/v1 id=0123
+    mkdir -p empty
+    bad "store .*/empty has no release: run ihop-clone" empty
+    bad "begins with a dot" store=store release=..
+    bad "contains a slash" store=store release=a/../v1
+    bad "name of the chunk folder" store=store release=Chunks
+    bad "control character" store=store release=$'a\tb'
+    bad "longer than 200" store=store release="$(printf 'a%.0s' $(seq 201))"
+    ln -s v1 store/alias
+    bad "is a link, not a release" store/alias
+    mkdir store/folder
+    bad "not a regular file" store=store release=folder
+    mkfifo store/fifo
+    bad "not a regular file" store/fifo
+    : >store/nothing
+    bad "release .*/nothing: .*empty or cut short" store/nothing
+}
+
+help_and_capabilities() {
+    local key
+
+    expect_exit 0 ihop --dump-plugin --
+    expect_stdout '^ihop_version=[0-9]'
+    expect_stdout '^magic_config_key=path$'
+    expect_stdout '^max_thread_model=parallel$'
+    expect_exit 0 ihop --help --
+    for key in store release id check verify cache maxfds; do
+        expect_stdout "^$key=[<a-z].* "
+    done
+}
+
+good
+daemon
+bad_parameters
+help_and_capabilities

@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Every byte of an image comes back: both layouts, odd sizes, one-byte chunks,
+# short hashes, reads across chunk borders.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
+
+sizes() {
+    local size
+
+    for size in 1 511 512 513 70000 1000001; do
+        make_image "$tmp/image" "$size" "$size"
+        make_store "$tmp/image" "$tmp/original/v$size"
+        make_store --layout 2 "$tmp/image" "$tmp/ours/v$size"
+        compare "$tmp/image" "$tmp/original/v$size"
+        compare "$tmp/image" "$tmp/ours/v$size"
+        [ "$(stat -c %s "$tmp/copy")" = "$size" ] || fail "size $size is not exact"
+    done
+}
+
+empty_image() {
+    : >"$tmp/image"
+    make_store "$tmp/image" "$tmp/original/empty"
+    expect_exit 0 ihop_run 'nbdinfo --size "$uri"' -- "$tmp/original/empty"
+    expect_stdout '^0$'
+}
+
+tiny_chunks() {
+    make_image "$tmp/image" 3001 7
+    make_store --min 1 --max 1 "$tmp/image" "$tmp/tiny/one"
+    make_store --min 1 --max 3 --layout 2 "$tmp/image" "$tmp/tiny2/three"
+    compare "$tmp/image" "$tmp/tiny/one"
+    compare "$tmp/image" "$tmp/tiny2/three"
+}
+
+hash_lengths() {
+    local length
+
+    make_image "$tmp/image" 400000 3
+    for length in 4 16 20 32; do
+        make_store --hash-length $length "$tmp/image" "$tmp/hash/h$length"
+        compare "$tmp/image" "$tmp/hash/h$length"
+    done
+}
+
+across_borders() {
+    make_image "$tmp/image" 600000 9 100000 200000
+    make_store --layout 2 --min 1000 --max 20000 "$tmp/image" "$tmp/borders/v1"
+    serve "$tmp/borders/v1"
+    nbd "
+import random
+image = open('$tmp/image', 'rb').read()
+borders = [int(line.split()[0]) for line in open('$tmp/chunks')]
+assert len(borders) > 30
+for b in borders:
+    for start, end in ((b - 1, b + 1), (b, b + 1), (b - 700, b + 700), (b, b + 60000)):
+        start, end = max(0, start), min(len(image), end)
+        assert h.pread(end - start, start) == image[start:end], (start, end)
+rng = random.Random(4)
+for i in range(500):
+    start = rng.randrange(len(image))
+    size = rng.randint(1, min(len(image) - start, 150000))
+    assert h.pread(size, start) == image[start:start + size], (start, size)
+assert h.pread(len(image), 0) == image
+assert h.is_read_only()
+"
+}
+
+sizes
+empty_image
+tiny_chunks
+hash_lengths
+across_borders
