@@ -73,15 +73,16 @@ static int look_at_store(struct clone *c, struct err *e)
 
 /* Whether the release of this name came from this very archive: two small
  * requests tell, without the header. */
-static int is_same_archive(struct clone *c, uint64_t header_size, bool *same, struct err *e)
+static int is_same_archive(struct clone *c, const struct header_start *start, bool *same,
+                           struct err *e)
 {
     uint8_t checksum[CHUNK_HASH_SIZE];
 
     *same = false;
-    if (!c->has_old || !c->old.has_archive || c->old.header_size != header_size ||
+    if (!c->has_old || !c->old.has_archive || c->old.header_size != start->size ||
         c->old.archive_size != c->reader->size)
         return 0;
-    if (header_read_checksum(c->reader, header_size, checksum, e) < 0)
+    if (header_read_checksum(c->reader, start, checksum, e) < 0)
         return -1;
     *same = memcmp(checksum, c->old.header_checksum, sizeof checksum) == 0;
     return 0;
@@ -116,15 +117,14 @@ static int read_archive(struct clone *c, bool *same, struct err *e)
 {
     const struct fetch_progress progress = {.phase = FETCH_HEADER};
     struct archive_policy policy = archive_policy(c->o);
-    uint64_t header_size;
+    struct header_start start;
 
     if (c->events->progress)
         c->events->progress(c->events->user, &progress);
-    if (header_read_size(c->reader, &header_size, e) < 0 ||
-        is_same_archive(c, header_size, same, e) < 0)
+    if (header_read_start(c->reader, &start, e) < 0 || is_same_archive(c, &start, same, e) < 0)
         return -1;
     if (!*same)
-        return header_read(c->reader, header_size, &policy, &c->image, e);
+        return header_read(c->reader, &start, &policy, &c->image, e);
     if (check_policy(c, &policy, e) < 0)
         return -1;
     c->image = c->old;

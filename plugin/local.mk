@@ -29,3 +29,9 @@ nbdkit-ihop-plugin.1: docs/nbdkit-ihop-plugin.pod
 	$(AM_V_GEN)$(POD2MAN) --section=1 --name=nbdkit-ihop-plugin \
 		--center='ihop' --release='ihop $(PACKAGE_VERSION)' \
 		$(srcdir)/docs/nbdkit-ihop-plugin.pod $@.tmp && mv $@.tmp $@
+
+# nbdkit loads the .so; libtool's description of it is of no use there.
+install-data-hook:
+	rm -f $(DESTDIR)$(plugindir)/nbdkit-ihop-plugin.la
+uninstall-hook:
+	rm -f $(DESTDIR)$(plugindir)/nbdkit-ihop-plugin.so

@@ -83,23 +83,23 @@ EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus
 FUZZ_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 if ENABLE_FUZZERS
 FUZZ_CFLAGS += -fsanitize=fuzzer
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 FUZZ_MAIN =
 else
-FUZZ_LDFLAGS = $(AM_LDFLAGS)
+fuzz_ldflags = $(AM_LDFLAGS)
 FUZZ_MAIN = tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/replay_main.c
 
 tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz_archive.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_archive_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_fuzz_archive_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_archive_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_archive_LDADD = libformat.la
 tests_fuzz_fuzz_release_SOURCES = tests/fuzz/fuzz_release.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_release_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_fuzz_release_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_release_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_release_LDADD = libformat.la
 tests_fuzz_fuzz_codec_SOURCES = tests/fuzz/fuzz_codec.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_codec_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_fuzz_codec_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_codec_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_codec_LDADD = libcodec.la

@@ -5,40 +5,37 @@
 
 #include <string.h>
 
-int header_read_size(struct reader *r, uint64_t *header_size, struct err *e)
+int header_read_start(struct reader *r, struct header_start *start, struct err *e)
 {
-    uint8_t prefix[ARCHIVE_PREFIX_SIZE];
-
-    if (reader_read(r, 0, sizeof prefix, prefix, e) < 0)
+    if (reader_read(r, 0, sizeof start->prefix, start->prefix, e) < 0)
         return -1;
-    if (archive_parse_prefix(prefix, header_size, e) < 0)
+    if (archive_parse_prefix(start->prefix, &start->size, e) < 0)
         return err_context(e, "%s", r->name);
-    if (*header_size > r->size)
+    if (start->size > r->size)
         return err_set(e, ERR_ARCHIVE,
-                       "%s: its header claims %llu bytes, but the whole archive has "
-                       "%llu",
-                       r->name, (unsigned long long)*header_size, (unsigned long long)r->size);
+                       "%s: its header claims %llu bytes, but the whole archive has %llu", r->name,
+                       (unsigned long long)start->size, (unsigned long long)r->size);
     return 0;
 }
 
-int header_read_checksum(struct reader *r, uint64_t header_size, uint8_t checksum[CHUNK_HASH_SIZE],
-                         struct err *e)
+int header_read_checksum(struct reader *r, const struct header_start *start,
+                         uint8_t checksum[CHUNK_HASH_SIZE], struct err *e)
 {
-    return reader_read(r, header_size - CHUNK_HASH_SIZE, CHUNK_HASH_SIZE, checksum, e);
+    return reader_read(r, start->size - CHUNK_HASH_SIZE, CHUNK_HASH_SIZE, checksum, e);
 }
 
-int header_read(struct reader *r, uint64_t header_size, const struct archive_policy *policy,
-                struct image *image, struct err *e)
+int header_read(struct reader *r, const struct header_start *start,
+                const struct archive_policy *policy, struct image *image, struct err *e)
 {
-    /* archive_parse_prefix has bounded the size. */
-    CLEANUP_FREE uint8_t *header = malloc((size_t)header_size);
+    size_t size = (size_t)start->size, have = sizeof start->prefix;
+    CLEANUP_FREE uint8_t *header = malloc(size); /* archive_parse_prefix has bounded it */
 
     if (!header)
         return err_nomem(e, "reading an archive's header");
-    /* The prefix once more is 14 bytes; another request for them costs more. */
-    if (reader_read(r, 0, (size_t)header_size, header, e) < 0)
+    memcpy(header, start->prefix, have);
+    if (reader_read(r, have, size - have, header + have, e) < 0)
         return -1;
-    if (archive_parse(header, (size_t)header_size, r->size, policy, image, e) < 0)
+    if (archive_parse(header, size, r->size, policy, image, e) < 0)
         return err_context(e, "%s", r->name);
     header_arm(r, image);
     return 0;

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Builds ihop from a fresh checkout: autoreconf, configure, make.
+set -euo pipefail
+
+usage() {
+    cat <<END
+usage: $(basename "$0") [-q] [BUILD-FOLDER [CONFIGURE-OPTION...]]
+
+  -q            only say what goes wrong
+  BUILD-FOLDER  default: build, in the source folder
+END
+}
+
+quiet=no
+case ${1:-} in
+    -q)
+        quiet=yes
+        shift
+        ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+esac
+source=$(cd "$(dirname "$0")/.." && pwd)
+build=${1:-$source/build}
+[ $# -eq 0 ] || shift
+
+# Runs a command; with -q its output is shown only when it fails.
+run() {
+    if [ $quiet = no ]; then
+        "$@"
+    elif ! "$@" >"$build/build.log" 2>&1; then
+        tail -n 40 "$build/build.log" >&2
+        echo "build.sh: this failed: $* (the whole output is in $build/build.log)" >&2
+        exit 1
+    fi
+}
+
+mkdir -p "$build"
+build=$(cd "$build" && pwd)
+if [ "$build" != "$source" ] && [ -e "$source/config.status" ]; then
+    echo "build.sh: $source is configured for a build in itself: run 'make distclean' there first" >&2
+    exit 1
+fi
+# make itself runs autoreconf again when a Makefile.am or configure.ac changes.
+if [ ! -x "$source/configure" ] || [ ! -e "$source/Makefile.in" ]; then
+    run env -C "$source" autoreconf -fi
+fi
+if [ ! -e "$build/Makefile" ] || [ $# -gt 0 ]; then
+    run env -C "$build" "$source/configure" "$@"
+fi
+run make -C "$build" -j"$(nproc)"

@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Installs, builds, and shows the main job on two example releases. Everything
+# is in a temporary folder, which is removed at the end.
+set -euo pipefail
+
+usage() {
+    cat <<END
+usage: $(basename "$0") [--no-install] [BUILD-FOLDER]
+
+Installs what is needed (--no-install: not), builds ihop in BUILD-FOLDER (default:
+build), and shows an update of a device from example release 1 to 2.
+END
+}
+
+install=yes
+case ${1:-} in
+    --no-install)
+        install=no
+        shift
+        ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+esac
+source=$(cd "$(dirname "$0")/.." && pwd)
+build=${1:-$source/build}
+data=$source/tests/data
+PATH=$PATH:/sbin:/usr/sbin
+export LC_ALL=C
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+
+step() {
+    printf '\n== %s\n' "$*"
+}
+
+die() {
+    echo "demo: $*" >&2
+    exit 1
+}
+
+# ---- install and build ----
+
+step "Install and build"
+if [ $install = yes ]; then
+    "$source/contrib/install-deps.sh"
+fi
+"$source/contrib/build.sh" -q "$build"
+build=$(cd "$build" && pwd)
+ihop_clone=$build/ihop-clone
+plugin=$build/.libs/nbdkit-ihop-plugin.so
+echo "built in $build"
+
+# ---- what cleans up ----
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/ihop-demo.XXXXXX")
+chmod 755 "$tmp"
+nginx_pid='' loop='' fuse_pid='' mounted=no
+
+unmount_all() {
+    if [ $mounted = yes ]; then
+        umount "$tmp/mnt"
+        mounted=no
+    fi
+    if [ -n "$loop" ]; then
+        losetup -d "$loop"
+        loop=''
+    fi
+    if [ -n "$fuse_pid" ]; then
+        fusermount3 -u "$tmp/fuse" || fusermount3 -uz "$tmp/fuse" || true
+        wait "$fuse_pid" || true
+        fuse_pid=''
+    fi
+}
+
+clean_up() {
+    trap - EXIT
+    unmount_all >/dev/null 2>&1 || true
+    if [ -n "$nginx_pid" ]; then
+        kill "$nginx_pid" 2>/dev/null || true
+        wait "$nginx_pid" 2>/dev/null || true
+    fi
+    rm -rf "$tmp"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+# ---- a web server ----
+
+free_port() {
+    python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+answers() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# Started by root, nginx would read files as another user, who may not be able to
+# see them: master_process off keeps ours.
+start_nginx() {
+    local port=$1 i
+
+    mkdir -p "$tmp/nginx"
+    cat >"$tmp/nginx/nginx.conf" <<END
+daemon off;
+master_process off;
+pid $tmp/nginx/pid;
+error_log $tmp/nginx/error.log;
+events { }
+http {
+    access_log off;
+    client_body_temp_path $tmp/nginx/body;
+    proxy_temp_path $tmp/nginx/proxy;
+    fastcgi_temp_path $tmp/nginx/fastcgi;
+    uwsgi_temp_path $tmp/nginx/uwsgi;
+    scgi_temp_path $tmp/nginx/scgi;
+    server {
+        listen 127.0.0.1:$port;
+        root $data;
+    }
+}
+END
+    nginx -p "$tmp/nginx" -e "$tmp/nginx/error.log" -c "$tmp/nginx/nginx.conf" 2>"$tmp/nginx/out" &
+    nginx_pid=$!
+    for ((i = 0; i < 200; i++)); do
+        if [ -s "$tmp/nginx/pid" ] && answers "$port"; then
+            return 0
+        fi
+        kill -0 "$nginx_pid" 2>/dev/null || break
+        sleep 0.05
+    done
+    cat "$tmp/nginx/out" "$tmp/nginx/error.log" >&2 || true
+    die "nginx does not start on 127.0.0.1:$port"
+}
+
+port=$(free_port)
+start_nginx "$port"
+url=http://127.0.0.1:$port
+
+# ---- clone ----
+
+# member NAME: a number of the last summary.
+member() {
+    python3 -c 'import json, sys
+print(json.loads(open(sys.argv[1]).read().splitlines()[-1])[sys.argv[2]])' "$tmp/summary" "$1"
+}
+
+# clone RELEASE: into the store, and one line about what it took.
+clone() {
+    echo "\$ ihop-clone $url/$1.cba store/$1"
+    (cd "$tmp" && "$ihop_clone" --quiet --json "$url/$1.cba" "store/$1") >"$tmp/summary" ||
+        die "ihop-clone failed"
+    printf '  %d chunks: %d were in the store, %d fetched; %d bytes downloaded, %d requests\n' \
+        "$(member chunks_total)" "$(member chunks_reused)" "$(member chunks_fetched)" \
+        "$(member bytes_downloaded)" "$(member requests)"
+}
+
+step "Release 1 goes into an empty store"
+clone demo-v1
+first=$(member bytes_downloaded)
+
+step "Release 2 shares most of its chunks with release 1"
+clone demo-v2
+second=$(member bytes_downloaded)
+echo "  release 2 cost $((second * 100 / first)) % of release 1"
+if [ $((second * 5)) -ge "$first" ]; then
+    die "release 2 should cost less than a fifth of release 1"
+fi
+
+# ---- serve ----
+
+step "Serve each release as a block device, read all of it, compare"
+for release in demo-v1 demo-v2; do
+    echo "\$ nbdkit ihop store/$release --run 'nbdcopy \"\$uri\" - | b2sum'"
+    got=$(nbdkit -U - "$plugin" "$tmp/store/$release" --run 'nbdcopy "$uri" - | b2sum' | cut -d' ' -f1)
+    if [ "$got" != "$(cat "$data/$release.b2")" ]; then
+        die "$release from the store is not the image that the archive was made of"
+    fi
+    echo "  $(echo "$got" | cut -c1-16)...: byte for byte the image that the archive was made of"
+done
+
+# ---- mount ----
+
+step "Mount release 2 as a file system"
+
+no_mount() {
+    echo "  not possible here: $1. All else was shown."
+}
+
+why=
+if [ "$(id -u)" -ne 0 ]; then
+    why="mounting needs root"
+elif [ ! -c /dev/fuse ] || [ ! -c /dev/loop-control ]; then
+    why="/dev/fuse or /dev/loop-control is not there (a container?)"
+fi
+
+# Prints why the mount did not work, if it did not.
+try_mount() {
+    mkdir -p "$tmp/fuse" "$tmp/mnt"
+    nbdfuse -r "$tmp/fuse/disk" --command nbdkit -s "$plugin" "$tmp/store/demo-v2" 2>"$tmp/fuse.log" &
+    fuse_pid=$!
+    for ((i = 0; i < 100; i++)); do
+        [ ! -s "$tmp/fuse/disk" ] || break
+        kill -0 "$fuse_pid" 2>/dev/null || break
+        sleep 0.05
+    done
+    if [ ! -s "$tmp/fuse/disk" ]; then
+        why="nbdfuse: $(tail -n 1 "$tmp/fuse.log")"
+    elif ! loop=$(losetup --find --show --read-only "$tmp/fuse/disk" 2>"$tmp/loop.log"); then
+        why="losetup: $(tail -n 1 "$tmp/loop.log")"
+    elif ! mount -o ro "$loop" "$tmp/mnt" 2>"$tmp/mount.log"; then
+        why="mount: $(tail -n 1 "$tmp/mount.log")"
+    else
+        mounted=yes
+    fi
+}
+
+if [ -z "$why" ]; then
+    try_mount
+fi
+if [ $mounted = yes ]; then
+    echo "\$ ls usr/bin && cat etc/os-release"
+    echo "  $(ls "$tmp/mnt/usr/bin" | tr '\n' ' ')"
+    sed 's/^/  /' "$tmp/mnt/etc/os-release"
+    grep -q '^VERSION_ID=2' "$tmp/mnt/etc/os-release" || die "the mounted file system is not release 2"
+    unmount_all
+else
+    no_mount "$why"
+fi
+
+step "Done"
+echo "Next: contrib/test.sh runs the tests; README.md tells how to use ihop."

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Makes a reproducible ext4 image of a folder: the same files give the same
+# bytes. Images that differ only where files differ are what makes updates
+# small. mkfs.ext4 alone is not enough: it takes each file's change time (ctime)
+# from the disk that it reads, and nobody can set that one.
+set -euo pipefail
+
+usage() {
+    cat <<END
+usage: $(basename "$0") FOLDER IMAGE SIZE UUID
+
+  SIZE   as mkfs.ext4 takes it, for example 640M
+  UUID   of the file system; give the same one for every release
+
+SOURCE_DATE_EPOCH is the time written into the image (default: 1700000000).
+END
+}
+
+if [ $# -ne 4 ]; then
+    usage >&2
+    exit 2
+fi
+folder=$1 image=$2 size=$3 uuid=$4
+time=${SOURCE_DATE_EPOCH:-1700000000}
+PATH=$PATH:/sbin:/usr/sbin
+
+rm -f "$image"
+# No journal: a read-only image has no use for one. Nothing is left to be
+# initialised later, so the image is complete as it is.
+E2FSPROGS_FAKE_TIME=$time mkfs.ext4 -q -F -b 4096 -I 256 -m 0 -U "$uuid" \
+    -O '^has_journal,^resize_inode' \
+    -E "hash_seed=$uuid,root_owner=0:0,lazy_itable_init=0,nodiscard" \
+    -d "$folder" "$image" "$size" >/dev/null
+
+# Every inode in use: all numbers that dumpe2fs does not list as free.
+used_inodes() {
+    dumpe2fs "$image" 2>/dev/null | awk '
+        /^Inode count:/ { count = $3 }
+        /^  Free inodes: / {
+            sub(/^  Free inodes: /, "")
+            n = split($0, ranges, /, */)
+            for (i = 1; i <= n; i++) {
+                if (ranges[i] == "")
+                    continue
+                if (split(ranges[i], ends, "-") == 1)
+                    ends[2] = ends[1]
+                for (j = ends[1]; j <= ends[2]; j++)
+                    free[j] = 1
+            }
+        }
+        END {
+            print 2 # the root folder; 1 and 3 to 10 are reserved
+            for (j = 11; j <= count; j++)
+                if (!(j in free))
+                    print j
+        }'
+}
+
+used_inodes | awk -v t="$time" '
+    {
+        print "set_inode_field <" $1 "> ctime @" t
+        print "set_inode_field <" $1 "> ctime_extra 0"
+        print "set_inode_field <" $1 "> atime @" t
+        print "set_inode_field <" $1 "> atime_extra 0"
+        print "set_inode_field <" $1 "> crtime @" t
+    }' >"$image.times"
+errors=$(E2FSPROGS_FAKE_TIME=$time debugfs -w -f "$image.times" "$image" 2>&1 >/dev/null | grep -v '^debugfs ' || true)
+rm -f "$image.times"
+if [ -n "$errors" ]; then
+    echo "$(basename "$0"): debugfs could not set the times in $image: ${errors%%$'\n'*}" >&2
+    exit 1
+fi
