@@ -141,17 +141,17 @@ static void ranges_are_cut(void **state)
     struct plan p;
 
     (void)state;
-    add(&t, 0, 3 * MIB, true);
-    add(&t, 3 * MIB, MIB, true);         /* 4 MiB: fits exactly */
-    add(&t, 4 * MIB, 1, true);           /* a new range */
-    add(&t, 4 * MIB + 1, 9 * MIB, true); /* oversized: alone */
-    add(&t, 13 * MIB + 1, 5, true);
+    add(&t, 0, LIMIT_RANGE - MIB, true);
+    add(&t, LIMIT_RANGE - MIB, MIB, true);   /* fits exactly */
+    add(&t, LIMIT_RANGE, 1, true);           /* a new range */
+    add(&t, LIMIT_RANGE + 1, 9 * MIB, true); /* oversized: alone */
+    add(&t, LIMIT_RANGE + 9 * MIB + 1, 5, true);
     make(&t, &p);
     assert_int_equal(p.range_count, 4);
-    assert_range(&p, 0, 0, 4 * MIB, 2);
-    assert_range(&p, 1, 4 * MIB, 1, 1);
-    assert_range(&p, 2, 4 * MIB + 1, 9 * MIB, 1);
-    assert_range(&p, 3, 13 * MIB + 1, 5, 1);
+    assert_range(&p, 0, 0, LIMIT_RANGE, 2);
+    assert_range(&p, 1, LIMIT_RANGE, 1, 1);
+    assert_range(&p, 2, LIMIT_RANGE + 1, 9 * MIB, 1);
+    assert_range(&p, 3, LIMIT_RANGE + 9 * MIB + 1, 5, 1);
     plan_free(&p);
 }
 
