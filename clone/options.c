@@ -25,6 +25,7 @@ enum option_type {
     TYPE_WORD,   /* unsigned: index into words */
     TYPE_PIN,    /* a header checksum in hex */
     TYPE_HEADER, /* an HTTP header, or @FILE */
+    TYPE_MIRROR, /* a URL; may be repeated */
 };
 
 struct option_spec {
@@ -73,6 +74,8 @@ static const struct option_spec specs[] = {
      "refuse if less would stay free"},
     {"wait", 0, TYPE_NUMBER, AT(wait_seconds), 0, DAY, NULL, "SECONDS",
      "wait for a locked store [0]"},
+    {"mirror", 0, TYPE_MIRROR, 0, 0, 0, NULL, "URL",
+     "where else the same archive is; may be repeated"},
     {"header", 'H', TYPE_HEADER, 0, 0, 0, NULL, "LINE|@FILE",
      "send this HTTP header; from FILE: one on each line"},
     {"http-header", 0, TYPE_HEADER, 0, 0, 0, NULL, "LINE|@FILE", NULL},
@@ -162,6 +165,17 @@ static int add_headers_of_file(struct options *o, const char *path, struct err *
     return r;
 }
 
+static int add_mirror(struct options *o, const char *url, struct err *e)
+{
+    if (!reader_is_url(url))
+        return err_set(e, ERR_USAGE, "--mirror takes a URL, not '%s'", url);
+    if (array_grow((void **)&o->mirrors, &o->mirror_room, o->mirror_count, sizeof *o->mirrors, e) <
+        0)
+        return -1;
+    o->mirrors[o->mirror_count++] = url;
+    return 0;
+}
+
 static int set_pin(struct options *o, const char *value, struct err *e)
 {
     if (text_unhex(value, o->pin, sizeof o->pin) != CHUNK_HASH_SIZE)
@@ -208,6 +222,8 @@ static int set_option(struct options *o, const struct option_spec *s, const char
         return set_word(s, target, value, e);
     case TYPE_PIN:
         return set_pin(o, value, e);
+    case TYPE_MIRROR:
+        return add_mirror(o, value, e);
     case TYPE_HEADER:
         return value[0] == '@' ? add_headers_of_file(o, value + 1, e) : add_header(o, value, e);
     }
@@ -273,6 +289,8 @@ static void finish_http(struct options *o)
 {
     o->http.headers = (const char *const *)o->headers;
     o->http.header_count = o->header_count;
+    o->http.mirrors = o->mirrors;
+    o->http.mirror_count = o->mirror_count;
     o->http.retry_delay_ms = o->retry_delay_s * 1000;
     o->http.connect_timeout_ms = o->connect_timeout_s * 1000;
     o->http.timeout_ms = o->timeout_s * 1000;
@@ -310,5 +328,6 @@ void options_free(struct options *o)
     for (size_t i = 0; i < o->header_count; i++)
         free(o->headers[i]);
     free(o->headers);
+    free(o->mirrors);
     free(o->store);
 }

@@ -35,6 +35,8 @@ struct options {
     struct http_options http;
     char **headers; /* what http.headers points to */
     size_t header_count, header_room;
+    const char **mirrors; /* what http.mirrors points to */
+    size_t mirror_count, mirror_room;
     unsigned retry_delay_s, connect_timeout_s, timeout_s;
 };
 

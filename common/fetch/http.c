@@ -10,30 +10,30 @@
 #include "fetch/reader.h"
 
 #include "base/checked.h"
-#include "base/cleanup.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "fetch/etag_set.h"
 #include "fetch/http_error.h"
 #include "fetch/http_response.h"
-#include "fetch/http_url.h"
+#include "fetch/http_site.h"
 #include "fetch/retry.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RECEIVE_BUFFER    (256 * 1024L)
 #define LOW_SPEED         100L       /* bytes a second; below is a stall */
 #define DISCARD_MAX       (64 * KIB) /* of an error's body, to keep the connection */
 #define RETRY_RESET_BYTES (64 * KIB) /* this much progress forgives earlier failures */
 
-struct http_reader;
-
 struct transfer {
     struct http_reader *r;
     CURL *easy;
     struct range_request *q; /* NULL: idle */
+    unsigned generation;     /* of the site, when it began */
     struct http_response response;
     size_t discarded;
     bool new_etag;    /* stopped, as the archive may have changed */
@@ -45,14 +45,11 @@ struct http_reader {
     struct reader base;
     const struct http_options *o;
     CURLM *multi;
-    char *first_url, *url; /* the user's; the one that redirects led to */
-    char *name;            /* first_url without user info and query */
-    char *user, *password;
-    struct curl_slist *own_headers, *all_headers; /* for other hosts; for the first */
+    struct http_site site;
+    struct curl_slist *own_headers, *all_headers; /* for any host; for an origin */
     struct transfer transfers[LIMIT_CONNECTIONS];
     struct range_request *queue; /* in order of arrival */
     struct range_request *done;
-    bool fresh_fall_back; /* returned to first_url, and nothing has come since */
 
     struct etag_set etags;
     struct range_request canary; /* compares the header checksum again */
@@ -60,20 +57,6 @@ struct http_reader {
     bool canary_active;
     char canary_etag[HTTP_ETAG_SIZE]; /* the one in question */
 };
-
-/* Takes the user's URL; user info goes its own way. */
-static int take_url(struct http_reader *h, const char *url, struct err *e)
-{
-    h->name = http_url_public(url);
-    if (!h->name || (!http_url_has_scheme(url, "http") && !http_url_has_scheme(url, "https")))
-        return err_set(e, ERR_USAGE,
-                       "%s is not a URL that can be read: use http:// or https://, "
-                       "or the path of a local file",
-                       h->name ? h->name : "the archive");
-    h->first_url = http_url_split(url, &h->user, &h->password);
-    h->url = h->first_url ? strdup(h->first_url) : NULL;
-    return h->url ? 0 : err_nomem(e, "reading the URL");
-}
 
 /* ---- the queue ---- */
 
@@ -216,11 +199,12 @@ static void set_options(struct transfer *t)
 static void set_secrets(struct transfer *t)
 {
     const struct http_reader *h = t->r;
-    bool home = http_url_same_origin(h->first_url, h->url);
+    const struct http_origin *o = http_site_origin(&h->site);
+    bool home = http_site_is_home(&h->site);
 
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, home ? h->all_headers : h->own_headers);
-    curl_easy_setopt(t->easy, CURLOPT_USERNAME, home ? h->user : NULL);
-    curl_easy_setopt(t->easy, CURLOPT_PASSWORD, home ? h->password : NULL);
+    curl_easy_setopt(t->easy, CURLOPT_USERNAME, home ? o->user : NULL);
+    curl_easy_setopt(t->easy, CURLOPT_PASSWORD, home ? o->password : NULL);
 }
 
 static int start(struct http_reader *h, struct transfer *t, struct range_request *q, struct err *e)
@@ -235,13 +219,14 @@ static int start(struct http_reader *h, struct transfer *t, struct range_request
         set_options(t);
     }
     t->q = q;
+    t->generation = h->site.generation;
     t->response = (struct http_response){0};
     t->discarded = 0;
     t->new_etag = false;
     t->error.kind = ERR_NONE;
     t->curl_text[0] = '\0';
     snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)from, (unsigned long long)to);
-    curl_easy_setopt(t->easy, CURLOPT_URL, h->url);
+    curl_easy_setopt(t->easy, CURLOPT_URL, h->site.url);
     curl_easy_setopt(t->easy, CURLOPT_RANGE, range);
     curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, q->tries > 0 ? 1L : 0L);
     set_secrets(t);
@@ -300,73 +285,45 @@ static int retry(struct http_reader *h, struct transfer *t, struct range_request
 static int retry_or_fail(struct http_reader *h, struct transfer *t, struct range_request *q,
                          struct err *e)
 {
-    err_context(e, "%s (bytes %llu-%llu)", h->name, (unsigned long long)q->offset,
+    err_context(e, "%s (bytes %llu-%llu)", h->base.name, (unsigned long long)q->offset,
                 (unsigned long long)(q->offset + q->size - 1));
     return e->kind == ERR_NETWORK ? retry(h, t, q, e) : -1;
-}
-
-static int go_to(struct http_reader *h, const char *url, struct err *e)
-{
-    char *copy = strdup(url);
-
-    if (!copy)
-        return err_nomem(e, "following a redirect");
-    free(h->url);
-    h->url = copy;
-    return 0;
 }
 
 static int redirect(struct http_reader *h, struct transfer *t, struct range_request *q,
                     struct err *e)
 {
-    CLEANUP_FREE char *public = NULL;
     char *target = NULL;
 
     curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &target);
-    public = target ? http_url_public(target) : NULL;
-    if (!target || !public)
-        return err_set(e, ERR_PROTOCOL, "%s: the server redirects to nowhere (status %u)", h->name,
-                       t->response.status);
-    if (!http_url_has_scheme(target, "https") && !http_url_has_scheme(target, "http"))
-        return err_set(e, ERR_PROTOCOL,
-                       "%s: the server redirects to %s, which is neither http nor "
-                       "https: refused",
-                       h->name, public);
-    if (http_url_has_scheme(h->url, "https") && !http_url_has_scheme(target, "https"))
-        return err_set(e, ERR_PROTOCOL, "%s: the server redirects from https to %s: refused",
-                       h->name, public);
     if (++q->redirects > LIMIT_REDIRECTS)
-        return err_set(e, ERR_PROTOCOL, "%s: more than %d redirects", h->name, LIMIT_REDIRECTS);
-    if (go_to(h, target, e) < 0)
-        return -1;
+        return err_set(e, ERR_PROTOCOL, "%s: more than %d redirects", h->base.name,
+                       LIMIT_REDIRECTS);
+    if (http_site_redirect(&h->site, target ? target : "", e) < 0)
+        return err_context(e, "%s", h->base.name);
     enqueue(h, q);
     return 0;
-}
-
-/* A redirect's target may have expired, as signed URLs do: ask anew once. */
-static bool may_fall_back(struct http_reader *h, unsigned status)
-{
-    return (status == 401 || status == 403 || status == 404 || status == 410) &&
-           strcmp(h->url, h->first_url) != 0 && !h->fresh_fall_back;
 }
 
 static int bad_status(struct http_reader *h, struct transfer *t, struct range_request *q,
                       struct err *e)
 {
     unsigned s = t->response.status;
+    int moved = 0;
 
     if (s == 301 || s == 302 || s == 303 || s == 307 || s == 308)
         return redirect(h, t, q, e);
-    if (may_fall_back(h, s)) {
-        h->fresh_fall_back = true;
-        q->redirects = 0;
-        if (go_to(h, h->first_url, e) < 0)
-            return -1;
-        enqueue(h, q);
-        return 0;
+    if (s == 401 || s == 403 || s == 404 || s == 410)
+        moved = http_site_fall_back(&h->site, e);
+    if (moved < 0)
+        return -1;
+    if (moved == 0) {
+        http_error_status(s, e);
+        return retry_or_fail(h, t, q, e);
     }
-    http_error_status(s, e);
-    return retry_or_fail(h, t, q, e);
+    q->redirects = 0;
+    enqueue(h, q);
+    return 0;
 }
 
 /* Sends the canary out: the request that saw the new ETag waits for it. */
@@ -388,13 +345,25 @@ static int canary_returned(struct http_reader *h, struct err *e)
         return err_set(e, ERR_PROTOCOL,
                        "%s: the archive changed while it was read (another header "
                        "checksum): run again",
-                       h->name);
+                       h->base.name);
     etag_set_add(&h->etags, h->canary_etag);
     return 0;
 }
 
-/* Decides what becomes of a transfer that libcurl is done with. */
-static int finish(struct http_reader *h, struct transfer *t, CURLcode code, struct err *e)
+static int succeed(struct http_reader *h, struct range_request *q, struct err *e)
+{
+    q->redirects = 0;
+    if (q == &h->canary)
+        return canary_returned(h, e);
+    http_site_succeeded(&h->site);
+    q->next = h->done;
+    h->done = q;
+    return 0;
+}
+
+/* Decides what becomes of a transfer that libcurl is done with; -1: this origin
+ * has failed. */
+static int decide(struct http_reader *h, struct transfer *t, CURLcode code, struct err *e)
 {
     struct range_request *q = t->q;
 
@@ -407,19 +376,61 @@ static int finish(struct http_reader *h, struct transfer *t, CURLcode code, stru
         *e = t->error;
         return retry_or_fail(h, t, q, e);
     }
-    if (t->response.status == 206 && q->received == q->size) {
-        h->fresh_fall_back = false;
-        q->redirects = 0;
-        if (q == &h->canary)
-            return canary_returned(h, e);
-        q->next = h->done;
-        h->done = q;
-        return 0;
-    }
+    if (t->response.status == 206 && q->received == q->size)
+        return succeed(h, q, e);
     if (t->response.status >= 300)
         return bad_status(h, t, q, e);
     http_error_transport(t->easy, code, t->curl_text, e);
     return retry_or_fail(h, t, q, e);
+}
+
+static bool is_origins_fault(enum err_kind kind)
+{
+    return kind == ERR_NETWORK || kind == ERR_PROTOCOL || kind == ERR_NOT_FOUND ||
+           kind == ERR_REFUSED || kind == ERR_ARCHIVE;
+}
+
+/* Asks again elsewhere, from where the request stopped. */
+static void ask_again(struct http_reader *h, struct range_request *q)
+{
+    q->due_ms = 0;
+    if (q == &h->canary)
+        q->received = 0; /* it has to be the new place's */
+    enqueue(h, q);
+}
+
+/* Goes on with the next mirror. Its archive must be the same: the canary looks. */
+static int fail_over(struct http_reader *h, struct range_request *q, struct err *e)
+{
+    struct err failure = *e;
+    int moved = is_origins_fault(e->kind) ? http_site_next(&h->site, e) : 0;
+
+    if (moved <= 0)
+        return -1;
+    h->base.name = http_site_origin(&h->site)->name;
+    fetch_note(h->o->events, "%s; going on with %s", failure.text, h->base.name);
+    e->kind = ERR_NONE;
+    h->etags.count = 0;
+    if (h->base.has_canary && q != &h->canary)
+        send_canary(h, "");
+    h->canary_active = h->base.has_canary;
+    q->tries = 0;
+    q->redirects = 0;
+    ask_again(h, q);
+    return 0;
+}
+
+static int finish(struct http_reader *h, struct transfer *t, CURLcode code, struct err *e)
+{
+    struct range_request *q = t->q;
+    bool moot = t->generation != h->site.generation;
+
+    /* What an older URL says counts only when it is all that was asked for. */
+    if (moot && (q == &h->canary || t->response.status != 206 || q->received < q->size)) {
+        ask_again(h, q);
+        return 0;
+    }
+    return decide(h, t, code, e) < 0 ? fail_over(h, q, e) : 0;
 }
 
 static int collect(struct http_reader *h, struct err *e)
@@ -522,11 +533,7 @@ static void http_close(struct reader *r)
     curl_multi_cleanup(h->multi);
     curl_slist_free_all(h->own_headers);
     curl_slist_free_all(h->all_headers);
-    free(h->user);
-    free(h->password);
-    free(h->first_url);
-    free(h->url);
-    free(h->name);
+    http_site_free(&h->site);
     free(h);
 }
 
@@ -563,10 +570,10 @@ static int prepare(struct http_reader *h, const char *url, struct err *e)
         return err_nomem(e, "preparing a download");
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->o->connections);
-    if (take_url(h, url, e) < 0)
+    if (http_site_init(&h->site, url, h->o->mirrors, h->o->mirror_count, e) < 0)
         return -1;
-    h->base.name = h->name;
-    h->base.location = h->name;
+    h->base.name = http_site_origin(&h->site)->name;
+    h->base.location = h->base.name;
     return prepare_headers(h, e);
 }
 

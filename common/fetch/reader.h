@@ -113,7 +113,9 @@ struct reader *reader_open_file(const char *path, struct err *e)
 
 /* http.c */
 struct http_options {
-    const char *const *headers; /* "Name: value", for the first host alone */
+    const char *const *mirrors; /* other URLs of the same archive */
+    size_t mirror_count;
+    const char *const *headers; /* "Name: value", for the hosts of URL and mirrors alone */
     size_t header_count;
     const char *cacert, *cert, *key, *proxy; /* NULL: libcurl's default */
     unsigned connections;                    /* at a time */
