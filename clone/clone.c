@@ -194,6 +194,27 @@ static int is_complete(struct clone *c, bool same, bool *complete, struct err *e
     return *complete ? store_confirm(c->store, e) : 0;
 }
 
+/* Another clone may have published the same image under this name meanwhile. */
+static int publish(const struct clone *c, const struct store *store, const uint8_t *data,
+                   size_t size, struct err *e)
+{
+    struct err why = ERR_INIT;
+    struct image there = {0};
+    bool same;
+
+    if (store_publish(store, c->o->release, data, size, c->replace, e) == 0)
+        return 0;
+    if (e->kind != ERR_OTHER_IMAGE ||
+        store_release_load(store, c->o->release, &there, NULL, &why) < 0)
+        return -1;
+    same = image_same_source(&there, &c->image);
+    image_free(&there);
+    if (!same)
+        return -1;
+    e->kind = ERR_NONE;
+    return store_publish(store, c->o->release, data, size, true, e);
+}
+
 /* Fetches what is missing and publishes. */
 static int update_store(struct clone *c, struct err *e)
 {
@@ -210,7 +231,7 @@ static int update_store(struct clone *c, struct err *e)
     c->ensure.partial_size = size;
     if (ensure_chunks(store, &c->image, c->reader, &c->ensure, c->events, &c->result->cost,
                       &c->result->written, e) < 0 ||
-        store_publish(store, c->o->release, data, size, c->replace, e) < 0)
+        publish(c, store, data, size, e) < 0)
         return -1;
     store_partial_remove(store, c->o->release);
     return 0;

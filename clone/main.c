@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/text.h"
 #include "clone/clone.h"
 #include "clone/options.h"
 #include "clone/output.h"
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     if (options_parse(argc, argv, &o, &e) < 0) {
+        text_make_printable(e.text); /* it may repeat what the user wrote */
         fprintf(stderr, "ihop-clone: %s\n", e.text);
         code = err_exit_code(e.kind);
     } else if (o.help) {

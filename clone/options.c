@@ -309,6 +309,8 @@ int options_parse(int argc, char **argv, struct options *o, struct err *e)
     make_getopt_tables(longs, letters);
     opterr = 0;
     while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+        if (code == '?' && optopt > 0 && optopt < 256) /* maybe one letter of several */
+            return err_set(e, ERR_USAGE, "unknown option '-%c' (--help lists all)", optopt);
         if (code == '?')
             return err_set(e, ERR_USAGE, "unknown or ambiguous option '%s' (--help lists all)",
                            argv[optind - 1]);

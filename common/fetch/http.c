@@ -14,8 +14,8 @@
 #include "base/limits.h"
 #include "fetch/etag_set.h"
 #include "fetch/http_error.h"
-#include "fetch/http_response.h"
 #include "fetch/http_site.h"
+#include "fetch/http_transfer.h"
 #include "fetch/retry.h"
 
 #include <curl/curl.h>
@@ -24,22 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECEIVE_BUFFER    (256 * 1024L)
-#define LOW_SPEED         100L       /* bytes a second; below is a stall */
-#define DISCARD_MAX       (64 * KIB) /* of an error's body, to keep the connection */
 #define RETRY_RESET_BYTES (64 * KIB) /* this much progress forgives earlier failures */
-
-struct transfer {
-    struct http_reader *r;
-    CURL *easy;
-    struct range_request *q; /* NULL: idle */
-    unsigned generation;     /* of the site, when it began */
-    struct http_response response;
-    size_t discarded;
-    bool new_etag;    /* stopped, as the archive may have changed */
-    struct err error; /* of our own checks */
-    char curl_text[CURL_ERROR_SIZE];
-};
 
 struct http_reader {
     struct reader base;
@@ -97,12 +82,12 @@ static int ms_until_due(const struct http_reader *h, int timeout_ms)
     return timeout_ms;
 }
 
-/* ---- callbacks of libcurl ---- */
+/* ---- transfers ---- */
 
 /* At the end of a response's header: -1 stops the transfer. */
-static int judge(struct transfer *t)
+static int judge(void *user, struct transfer *t)
 {
-    struct http_reader *h = t->r;
+    struct http_reader *h = user;
     const struct range_request *q = t->q;
 
     if (t->response.status == 200)
@@ -125,115 +110,19 @@ static int judge(struct transfer *t)
     return 0;
 }
 
-static size_t on_header(char *line, size_t one, size_t size, void *user)
-{
-    struct transfer *t = user;
-
-    (void)one;
-    if (size > 0 && (line[0] == '\r' || line[0] == '\n')) {
-        if (t->response.status >= 200 && judge(t) < 0)
-            return 0;
-    } else {
-        http_response_line(&t->response, line, size);
-    }
-    return size;
-}
-
-static size_t on_body(char *data, size_t one, size_t size, void *user)
-{
-    struct transfer *t = user;
-    struct range_request *q = t->q;
-
-    (void)one;
-    if (t->response.status != 206) {
-        t->discarded += size;
-        return t->discarded <= DISCARD_MAX ? size : 0;
-    }
-    if (size > q->size - q->received) {
-        err_set(&t->error, ERR_PROTOCOL, "the server sends more bytes than were asked for");
-        return 0;
-    }
-    memcpy(q->data + q->received, data, size);
-    q->received += size;
-    t->r->base.stats.bytes += size;
-    return size;
-}
-
-/* ---- starting a transfer ---- */
-
-static void set_options(struct transfer *t)
-{
-    const struct http_reader *h = t->r;
-    const struct http_options *o = h->o;
-    CURL *c = t->easy;
-
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-    curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "ihop/" PACKAGE_VERSION);
-    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
-    curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout_ms + 999) / 1000);
-    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->curl_text);
-    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(c, CURLOPT_PRIVATE, t);
-    if (o->limit_rate)
-        curl_easy_setopt(c, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)o->limit_rate);
-    if (o->proxy)
-        curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
-    if (o->cacert)
-        curl_easy_setopt(c, CURLOPT_CAINFO, o->cacert);
-    if (o->cert)
-        curl_easy_setopt(c, CURLOPT_SSLCERT, o->cert);
-    if (o->key)
-        curl_easy_setopt(c, CURLOPT_SSLKEY, o->key);
-}
-
-static void set_secrets(struct transfer *t)
-{
-    const struct http_reader *h = t->r;
-    const struct http_origin *o = http_site_origin(&h->site);
-    bool home = http_site_is_home(&h->site);
-
-    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, home ? h->all_headers : h->own_headers);
-    curl_easy_setopt(t->easy, CURLOPT_USERNAME, home ? o->user : NULL);
-    curl_easy_setopt(t->easy, CURLOPT_PASSWORD, home ? o->password : NULL);
-}
-
 static int start(struct http_reader *h, struct transfer *t, struct range_request *q, struct err *e)
 {
-    uint64_t from = q->offset + q->received, to = q->offset + q->size - 1;
-    char range[48];
+    const struct http_origin *o = http_site_origin(&h->site);
+    bool home = http_site_is_home(&h->site);
+    struct transfer_target target = {
+        .url = h->site.url,
+        .user = home ? o->user : NULL,
+        .password = home ? o->password : NULL,
+        .headers = home ? h->all_headers : h->own_headers,
+        .generation = h->site.generation,
+    };
 
-    if (!t->easy) {
-        t->easy = curl_easy_init();
-        if (!t->easy)
-            return err_nomem(e, "preparing a download");
-        set_options(t);
-    }
-    t->q = q;
-    t->generation = h->site.generation;
-    t->response = (struct http_response){0};
-    t->discarded = 0;
-    t->new_etag = false;
-    t->error.kind = ERR_NONE;
-    t->curl_text[0] = '\0';
-    snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)from, (unsigned long long)to);
-    curl_easy_setopt(t->easy, CURLOPT_URL, h->site.url);
-    curl_easy_setopt(t->easy, CURLOPT_RANGE, range);
-    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, q->tries > 0 ? 1L : 0L);
-    set_secrets(t);
-    if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
-        return err_nomem(e, "starting a download");
-    h->base.stats.requests++;
-    return 0;
+    return transfer_start(t, h->multi, h->o, &target, q, e);
 }
 
 static int start_due(struct http_reader *h, bool *started, struct err *e)
@@ -376,9 +265,9 @@ static int decide(struct http_reader *h, struct transfer *t, CURLcode code, stru
         *e = t->error;
         return retry_or_fail(h, t, q, e);
     }
-    if (t->response.status == 206 && q->received == q->size)
+    if (transfer_is_complete(t))
         return succeed(h, q, e);
-    if (t->response.status >= 300)
+    if (t->response.status >= 200 && t->response.status != 206)
         return bad_status(h, t, q, e);
     http_error_transport(t->easy, code, t->curl_text, e);
     return retry_or_fail(h, t, q, e);
@@ -426,7 +315,7 @@ static int finish(struct http_reader *h, struct transfer *t, CURLcode code, stru
     bool moot = t->generation != h->site.generation;
 
     /* What an older URL says counts only when it is all that was asked for. */
-    if (moot && (q == &h->canary || t->response.status != 206 || q->received < q->size)) {
+    if (moot && (q == &h->canary || !transfer_is_complete(t))) {
         ask_again(h, q);
         return 0;
     }
@@ -448,6 +337,25 @@ static int collect(struct http_reader *h, struct err *e)
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         curl_multi_remove_handle(h->multi, t->easy);
         r = finish(h, t, code, e);
+        t->q = NULL;
+        if (r < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int end_stalled(struct http_reader *h, struct err *e)
+{
+    for (unsigned i = 0; i < h->o->connections; i++) {
+        struct transfer *t = &h->transfers[i];
+        int r;
+
+        if (!t->q || !transfer_has_stalled(t, h->o->timeout_ms))
+            continue;
+        curl_multi_remove_handle(h->multi, t->easy);
+        if (t->error.kind == ERR_NONE)
+            err_set(&t->error, ERR_NETWORK, "nothing came for %u s", h->o->timeout_ms / 1000);
+        r = finish(h, t, CURLE_OPERATION_TIMEDOUT, e);
         t->q = NULL;
         if (r < 0)
             return -1;
@@ -497,7 +405,7 @@ static int http_step(struct reader *r, int timeout_ms, struct range_request **do
     if (!h->done &&
         curl_multi_poll(h->multi, NULL, 0, ms_until_due(h, timeout_ms), NULL) != CURLM_OK)
         return err_nomem(e, "downloading");
-    if (perform(h, e) < 0)
+    if (perform(h, e) < 0 || end_stalled(h, e) < 0)
         return -1;
     return take_done(h, done) ? 1 : 0;
 }
@@ -528,8 +436,7 @@ static void http_close(struct reader *r)
     if (h->multi)
         http_cancel(r);
     for (unsigned i = 0; i < LIMIT_CONNECTIONS; i++)
-        if (h->transfers[i].easy)
-            curl_easy_cleanup(h->transfers[i].easy);
+        transfer_free(&h->transfers[i]);
     curl_multi_cleanup(h->multi);
     curl_slist_free_all(h->own_headers);
     curl_slist_free_all(h->all_headers);
@@ -589,7 +496,7 @@ struct reader *reader_open_http(const char *url, const struct http_options *opti
     h->base.parallel = options->connections;
     h->o = options;
     for (unsigned i = 0; i < LIMIT_CONNECTIONS; i++)
-        h->transfers[i].r = h;
+        h->transfers[i] = (struct transfer){.judge = judge, .user = h, .stats = &h->base.stats};
     srandom((unsigned)(io_now_ms() ^ (uint64_t)getpid() << 16));
     if (prepare(h, url, e) < 0) {
         http_close(&h->base);

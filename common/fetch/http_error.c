@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define CERT_NOT_YET_VALID 9 /* X509_V_ERR_CERT_NOT_YET_VALID */
@@ -49,6 +50,11 @@ int http_error_transport(CURL *easy, CURLcode code, char *detail, struct err *e)
     long verify = 0;
 
     text_make_printable(detail);
+    /* libcurl repeats the proxy's address here, with its password. */
+    if (strncmp(detail, "Unsupported proxy", 17) == 0)
+        return err_set(e, ERR_USAGE,
+                       "the proxy's address cannot be used (--proxy, http_proxy or https_proxy): "
+                       "write http://HOST:PORT");
     switch (code) {
     case CURLE_OK: /* a body without a length, that ended early */
         return err_set(e, ERR_NETWORK, "the connection closed too early");

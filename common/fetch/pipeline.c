@@ -51,7 +51,8 @@ struct pipeline {
     size_t chunks_done;
     uint32_t *wrong; /* chunks to fetch once more */
     size_t wrong_count;
-    bool stop;        /* no more work, or an error */
+    bool closing;     /* no more work comes: finish what is there */
+    bool stop;        /* a worker failed: leave it */
     struct err error; /* first one of the workers */
 };
 
@@ -83,7 +84,7 @@ static struct item *take_item(struct pipeline *p, size_t *cost)
     for (;;) {
         struct item *item = p->first;
 
-        if (p->stop)
+        if (p->stop || (!item && p->closing))
             return NULL;
         if (item) {
             *cost = decode_cost(p, item->chunk);
@@ -472,6 +473,26 @@ static void drop_rest(struct pipeline *p)
     }
 }
 
+/* A chunk that stays wrong may be one of another archive, put in the place of
+ * ours, by a server that gives no entity tags: the header tells. */
+static void blame_change(struct pipeline *p, struct err *e)
+{
+    struct reader *r = p->reader;
+    uint8_t bytes[sizeof r->canary];
+    struct err why = ERR_INIT;
+
+    if (!r->has_canary || reader_read(r, r->canary_offset, sizeof bytes, bytes, &why) < 0) {
+        if (why.kind == ERR_PROTOCOL)
+            *e = why;
+        return;
+    }
+    if (memcmp(bytes, r->canary, sizeof bytes) != 0)
+        err_set(e, ERR_PROTOCOL,
+                "%s: the archive changed while it was read (another header "
+                "checksum): run again",
+                r->name);
+}
+
 static int run_workers(struct pipeline *p, unsigned jobs, struct err *e)
 {
     CLEANUP_FREE struct worker *workers = calloc(jobs, sizeof *workers);
@@ -488,12 +509,15 @@ static int run_workers(struct pipeline *p, unsigned jobs, struct err *e)
     if (r < 0)
         reader_cancel(p->reader);
     pthread_mutex_lock(&p->lock);
-    p->stop = true;
+    /* After a failure of the reader, too: what has arrived whole is kept. */
+    p->closing = true;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
     while (started > 0)
         worker_join(&workers[--started]);
     drop_rest(p);
+    if (r < 0 && e->kind == ERR_ARCHIVE)
+        blame_change(p, e);
     return r;
 }
 

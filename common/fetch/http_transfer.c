@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "fetch/http_transfer.h"
+
+#include "base/io.h"
+#include "base/limits.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RECEIVE_BUFFER (256 * 1024L)
+#define LOW_SPEED      100L       /* bytes a second; below is a stall */
+#define DISCARD_MAX    (64 * KIB) /* of an error's body, to keep the connection */
+
+static size_t on_header(char *line, size_t one, size_t size, void *user)
+{
+    struct transfer *t = user;
+
+    (void)one;
+    if (size > 0 && (line[0] == '\r' || line[0] == '\n')) {
+        if (t->response.status >= 200 && t->judge(t->user, t) < 0)
+            return 0;
+    } else {
+        http_response_line(&t->response, line, size);
+    }
+    return size;
+}
+
+static size_t on_body(char *data, size_t one, size_t size, void *user)
+{
+    struct transfer *t = user;
+    struct range_request *q = t->q;
+
+    (void)one;
+    if (t->response.status != 206) {
+        t->discarded += size;
+        return t->discarded <= DISCARD_MAX ? size : 0;
+    }
+    if (size > q->size - q->received) {
+        err_set(&t->error, ERR_PROTOCOL, "the server sends more bytes than were asked for");
+        return 0;
+    }
+    t->progress_ms = io_now_ms();
+    memcpy(q->data + q->received, data, size);
+    q->received += size;
+    t->stats->bytes += size;
+    return size;
+}
+
+static void set_options(struct transfer *t, const struct http_options *o)
+{
+    CURL *c = t->easy;
+
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "ihop/" PACKAGE_VERSION);
+    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+    curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout_ms + 999) / 1000);
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->curl_text);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(c, CURLOPT_PRIVATE, t);
+    if (o->limit_rate)
+        curl_easy_setopt(c, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)o->limit_rate);
+    if (o->proxy)
+        curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
+    if (o->cacert)
+        curl_easy_setopt(c, CURLOPT_CAINFO, o->cacert);
+    if (o->cert)
+        curl_easy_setopt(c, CURLOPT_SSLCERT, o->cert);
+    if (o->key)
+        curl_easy_setopt(c, CURLOPT_SSLKEY, o->key);
+}
+
+static void reset(struct transfer *t, struct range_request *q, unsigned generation)
+{
+    t->q = q;
+    t->generation = generation;
+    t->response = (struct http_response){0};
+    t->new_etag = false;
+    t->error.kind = ERR_NONE;
+    t->progress_ms = io_now_ms();
+    t->discarded = 0;
+    t->curl_text[0] = '\0';
+}
+
+int transfer_start(struct transfer *t, CURLM *multi, const struct http_options *options,
+                   const struct transfer_target *target, struct range_request *q, struct err *e)
+{
+    uint64_t from = q->offset + q->received, to = q->offset + q->size - 1;
+    char range[48];
+
+    if (!t->easy) {
+        t->easy = curl_easy_init();
+        if (!t->easy)
+            return err_nomem(e, "preparing a download");
+        set_options(t, options);
+    }
+    reset(t, q, target->generation);
+    snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)from, (unsigned long long)to);
+    curl_easy_setopt(t->easy, CURLOPT_URL, target->url);
+    curl_easy_setopt(t->easy, CURLOPT_RANGE, range);
+    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, q->tries > 0 ? 1L : 0L);
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, target->headers);
+    curl_easy_setopt(t->easy, CURLOPT_USERNAME, target->user);
+    curl_easy_setopt(t->easy, CURLOPT_PASSWORD, target->password);
+    if (curl_multi_add_handle(multi, t->easy) != CURLM_OK)
+        return err_nomem(e, "starting a download");
+    t->stats->requests++;
+    return 0;
+}
+
+bool transfer_is_complete(const struct transfer *t)
+{
+    return t->response.status == 206 && t->q->received == t->q->size;
+}
+
+bool transfer_has_stalled(struct transfer *t, unsigned timeout_ms)
+{
+    curl_off_t connected_us = 0;
+
+    curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+    if (connected_us == 0) /* connecting has a limit of its own */
+        t->progress_ms = io_now_ms();
+    return io_now_ms() - t->progress_ms > timeout_ms;
+}
+
+void transfer_free(struct transfer *t)
+{
+    if (t->easy)
+        curl_easy_cleanup(t->easy);
+    t->easy = NULL;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* http_transfer: one request for a range on the wire, by a libcurl easy handle that
+ * is used again and again. What its outcome means is decided in http.c. */
+#ifndef IHOP_FETCH_HTTP_TRANSFER_H
+#define IHOP_FETCH_HTTP_TRANSFER_H
+
+#include "base/err.h"
+#include "fetch/http_response.h"
+#include "fetch/reader.h"
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct transfer {
+    CURL *easy;              /* NULL: never used */
+    struct range_request *q; /* NULL: idle */
+    unsigned generation;     /* of the site, when it began */
+    struct http_response response;
+    bool new_etag;        /* stopped, as the archive may have changed */
+    struct err error;     /* of our own checks */
+    uint64_t progress_ms; /* when the last bytes came */
+    size_t discarded;     /* of a body that is not a range */
+    char curl_text[CURL_ERROR_SIZE];
+
+    /* Called at the end of a response's header; -1 (with error or new_etag set)
+     * stops the transfer before its body. */
+    int (*judge)(void *user, struct transfer *t);
+    void *user;
+    struct reader_stats *stats;
+};
+
+/* Where to ask, and what to send along. */
+struct transfer_target {
+    const char *url, *user, *password;
+    const struct curl_slist *headers;
+    unsigned generation;
+};
+
+/* Asks for what q lacks. judge, user and stats are set before. ERR_MEMORY. */
+int transfer_start(struct transfer *t, CURLM *multi, const struct http_options *options,
+                   const struct transfer_target *target, struct range_request *q, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Whether the whole range is there. */
+bool transfer_is_complete(const struct transfer *t);
+
+/* Whether nothing came for longer than the timeout, since it connected. libcurl's
+ * own limit averages over seconds: after a fast beginning it finds a dead
+ * connection late. */
+bool transfer_has_stalled(struct transfer *t, unsigned timeout_ms);
+
+void transfer_free(struct transfer *t);
+
+#endif

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Where a clone writes: only below STORE, readable for all whatever the umask;
+# names that could lead elsewhere are usage errors.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
+. "$srcdir/tests/lib/net.sh"
+make_archives
+archive=$tmp/www/solid.cba
+
+mkdir "$tmp/parent"
+cd "$tmp/parent"
+(umask 077 && expect_exit 0 "$ihop_clone" --quiet "$archive" store/r)
+holds store/r "$tmp/image"
+[ -z "$(find store -type f ! -perm 0644)" ] || fail "a file is not 0644: $(find store -type f ! -perm 0644 | head -n 1)"
+[ -z "$(find store -type d ! -perm 0755)" ] || fail "a folder is not 0755: $(find store -type d ! -perm 0755 | head -n 1)"
+equal "$(ls -A)" store "what lies beside the store"
+
+# Relative, absolute, through a link, with slashes too many.
+ln -s store link
+for path in ./store/a store//b "$PWD/store/c" link/d ../parent/store/e; do
+    expect_exit 0 "$ihop_clone" --json --quiet "$archive" "$path"
+    equal "$(json chunks_fetched)" 0 "chunks fetched for $path"
+    holds "store/${path##*/}" "$tmp/image"
+done
+(cd store && expect_exit 0 "$ihop_clone" --quiet "$archive" ./f)
+holds store/f "$tmp/image"
+equal "$(ls -A | tr '\n' ' ')" "link store " "what lies beside the store"
+
+# One level is created, not two.
+expect_exit 7 "$ihop_clone" "$archive" "none/store/r"
+one_line_on_stderr
+expect_stderr "none/store: its parent folder does not exist"
+[ ! -e none ] || fail "a parent folder was created"
+: >file
+expect_exit 7 "$ihop_clone" "$archive" "file/r"
+one_line_on_stderr
+expect_stderr "cannot (open|create) store file"
+
+# refused NAME REGEX: as the name of a release in the store.
+find . | sort >"$tmp/before"
+refused() {
+    expect_exit 2 "$ihop_clone" "$archive" "store/$1"
+    one_line_on_stderr
+    expect_stderr "$2"
+}
+
+expect_exit 2 "$ihop_clone" "$archive" bare
+one_line_on_stderr
+expect_stderr "use STORE/RELEASE, for example ./bare"
+refused "" "is empty"
+refused . "begins with a dot"
+refused .. "begins with a dot"
+refused .hidden "begins with a dot"
+refused .ihop "begins with a dot"
+refused chunks "chunk folder"
+refused Chunks "chunk folder"
+refused CHUNKS "chunk folder"
+refused "$(printf 'x%.0s' $(seq 201))" "longer than 200 bytes"
+refused $'tab\there' "control character"
+refused $'line\nbreak' "control character"
+refused $'bell\a' "control character"
+refused $'escape\033[2J' "control character"
+refused $'delete\177' "control character"
+refused $'c1\302\233' "control character"
+refused $'latin\351' "not valid UTF-8"
+refused $'overlong\300\257' "not valid UTF-8"
+refused $'surrogate\355\240\200' "not valid UTF-8"
+find . | sort >"$tmp/after"
+diff "$tmp/before" "$tmp/after" || fail "a refused name left something behind"
+
+# What a terminal is told of such a name has no control characters.
+expect_exit 2 "$ihop_clone" "$archive" $'store/escape\033[2J'
+! LC_ALL=C grep -q '[[:cntrl:]]' "$tmp/err" || fail "a control character on the terminal"
+
+# Unusual, and fine.
+for name in "$(printf 'x%.0s' $(seq 200))" "with space" $'gr\303\274n' 'a..b' '-dash' 'chunks2' '*' "quote'\""; do
+    expect_exit 0 "$ihop_clone" --quiet "$archive" "store/$name"
+    holds "store/$name" "$tmp/image"
+done
