@@ -122,12 +122,13 @@ static void *work(void *arg)
     struct decoder d;
     size_t i;
 
-    if (!out || !h || decoder_open(&d, image.compression, &e) < 0)
+    decoder_init(&d, image.compression);
+    if (!out || !h)
         die("out of memory");
     while ((i = atomic_fetch_add(&next_chunk, 1)) < image.chunk_count)
         if (!present[i])
             write_chunk(i, &d, h, out);
-    decoder_close(&d);
+    decoder_release(&d);
     chunk_hasher_free(h);
     free(out);
     return arg;

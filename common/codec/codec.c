@@ -13,18 +13,15 @@ const struct codec *codec_get(enum image_compression id)
     return table[id];
 }
 
-int decoder_open(struct decoder *d, enum image_compression id, struct err *e)
+void decoder_init(struct decoder *d, enum image_compression id)
 {
     d->codec = codec_get(id);
     d->state = NULL;
-    if (d->codec->open && !(d->state = d->codec->open()))
-        return err_nomem(e, "preparing a decoder");
-    return 0;
 }
 
-void decoder_close(struct decoder *d)
+void decoder_release(struct decoder *d)
 {
-    if (d->codec && d->codec->close)
+    if (d->state)
         d->codec->close(d->state);
     d->state = NULL;
 }
@@ -36,6 +33,8 @@ int decoder_run(struct decoder *d, const struct image_chunk *chunk, const uint8_
         *plain = in;
         return 0;
     }
+    if (d->codec->open && !d->state && !(d->state = d->codec->open()))
+        return err_nomem(e, "preparing a decoder");
     if (d->codec->decode(d->state, in, chunk->archive_size, out, chunk->source_size, e) < 0)
         return -1;
     *plain = out;

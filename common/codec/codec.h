@@ -39,12 +39,14 @@ const struct codec *codec_get(enum image_compression id);
 
 struct decoder {
     const struct codec *codec;
-    void *state;
+    void *state; /* opened when first needed */
 };
 
-int decoder_open(struct decoder *d, enum image_compression id, struct err *e)
-    __attribute__((warn_unused_result));
-void decoder_close(struct decoder *d);
+void decoder_init(struct decoder *d, enum image_compression id);
+
+/* Gives back the memory that decoding has taken; the decoder can go on to be used.
+ * For the end, and after a chunk that took much. */
+void decoder_release(struct decoder *d);
 
 /* A chunk as it lies in the archive: one whose archive_size equals its
  * source_size is stored as it is, whatever the codec. in has archive_size

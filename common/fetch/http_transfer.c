@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fetch/http_transfer.h"
 
+#include "base/checked.h"
 #include "base/io.h"
 #include "base/limits.h"
 
@@ -67,8 +68,12 @@ static void set_options(struct transfer *t, const struct http_options *o)
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(c, CURLOPT_PRIVATE, t);
-    if (o->limit_rate)
+    if (o->limit_rate) {
+        /* libcurl reads a buffer before it looks at the rate. */
+        curl_easy_setopt(c, CURLOPT_BUFFERSIZE,
+                         (long)min_u64(RECEIVE_BUFFER, o->limit_rate / 1000 + 1024));
         curl_easy_setopt(c, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)o->limit_rate);
+    }
     if (o->proxy)
         curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
     if (o->cacert)

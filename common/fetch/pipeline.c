@@ -11,7 +11,7 @@
 
 #define STEP_MS     100
 #define PROGRESS_MS 100
-#define OUTPUT_KEPT (1 * MIB) /* a worker's buffer up to this size is reused */
+#define COST_KEPT   (1 * MIB) /* what a worker may keep from chunk to chunk */
 
 /* A range in flight or being decoded; owned by the main thread until its last
  * chunk is done. */
@@ -63,7 +63,7 @@ struct worker {
     pthread_t thread;
     struct decoder decoder;
     struct chunk_hasher *hasher;
-    uint8_t *output; /* OUTPUT_KEPT bytes at most */
+    uint8_t *output; /* COST_KEPT bytes at most, between chunks */
     size_t output_size;
 };
 
@@ -153,10 +153,13 @@ static uint8_t *get_output(struct worker *w, size_t size)
     return grown;
 }
 
-static void trim_output(struct worker *w)
+/* After a large chunk, neither its buffer nor what the decoder took is kept: no
+ * budget counts it between chunks. */
+static void trim(struct worker *w, size_t cost)
 {
-    if (w->output_size <= OUTPUT_KEPT)
+    if (cost <= COST_KEPT)
         return;
+    decoder_release(&w->decoder);
     free(w->output);
     w->output = NULL;
     w->output_size = 0;
@@ -223,7 +226,7 @@ static void *worker_main(void *arg)
 
         if (outcome == CHUNK_FAILED)
             fail(w->p, &e); /* ends all workers, this one too */
-        trim_output(w);
+        trim(w, cost);
         item_done(w->p, item, cost, outcome);
     }
     return NULL;
@@ -234,8 +237,7 @@ static int worker_start(struct worker *w, struct pipeline *p, struct err *e)
     int r;
 
     w->p = p;
-    if (decoder_open(&w->decoder, p->image->compression, e) < 0)
-        return -1;
+    decoder_init(&w->decoder, p->image->compression);
     w->hasher = chunk_hasher_new(e);
     r = w->hasher ? pthread_create(&w->thread, NULL, worker_main, w) : -1;
     if (r > 0)
@@ -243,7 +245,7 @@ static int worker_start(struct worker *w, struct pipeline *p, struct err *e)
     if (r == 0)
         return 0;
     chunk_hasher_free(w->hasher);
-    decoder_close(&w->decoder);
+    decoder_release(&w->decoder);
     return -1;
 }
 
@@ -251,7 +253,7 @@ static void worker_join(struct worker *w)
 {
     pthread_join(w->thread, NULL);
     chunk_hasher_free(w->hasher);
-    decoder_close(&w->decoder);
+    decoder_release(&w->decoder);
     free(w->output);
 }
 

@@ -168,19 +168,24 @@ static int take_lock(const struct store *s, int operation, unsigned wait_seconds
     }
 }
 
-/* The first writer decides on the layout, alone. */
+/* The first writer decides on the layout. It is alone while it does, by a flock on
+ * .ihop itself that nobody holds for long. */
 static int decide_layout(struct store *s, const struct store_options *o, struct err *e)
 {
+    int r;
+
     if (find_layout(s, e) < 0)
         return -1;
-    if (s->folder_digits == 0) {
-        if (take_lock(s, LOCK_EX, o->wait_seconds, e) < 0 || find_layout(s, e) < 0)
-            return -1;
-        if (s->folder_digits == 0 && write_format(s, o->four_digits ? 4 : 2, e) < 0)
-            return -1;
-    }
-    /* Converting EX to SH may let another writer in between: it finds the format. */
-    return take_lock(s, LOCK_SH, o->wait_seconds, e);
+    if (s->folder_digits != 0)
+        return 0;
+    while (flock(s->meta_fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return err_sys(e, errno, "cannot lock %s/" STORE_META, s->path);
+    r = find_layout(s, e);
+    if (r == 0 && s->folder_digits == 0)
+        r = write_format(s, o->four_digits ? 4 : 2, e);
+    flock(s->meta_fd, LOCK_UN);
+    return r;
 }
 
 static int check_same_device(const struct store *s, struct err *e)
@@ -205,7 +210,7 @@ static int open_for_writing(struct store *s, const struct store_options *o, stru
     s->lock_fd = io_openat(s->meta_fd, "lock", O_RDWR | O_CREAT, 0644);
     if (s->lock_fd < 0)
         return err_sys(e, errno, "cannot open %s/" STORE_META "/lock", s->path);
-    if (decide_layout(s, o, e) < 0)
+    if (decide_layout(s, o, e) < 0 || take_lock(s, LOCK_SH, o->wait_seconds, e) < 0)
         return -1;
     if (make_folder(s->path, s->meta_fd, STORE_META "/staging", &s->staging_fd, e) < 0 ||
         make_folder(s->path, s->meta_fd, STORE_META "/partial", &s->partial_fd, e) < 0 ||

@@ -48,6 +48,9 @@ run_at_exit() {
     for ((i = ${#at_exit_commands[@]} - 1; i >= 0; i--)); do
         eval "${at_exit_commands[i]}" >/dev/null 2>&1
     done
+    # What is still there has had its chance: a signal can be lost between fork and exec.
+    # shellcheck disable=SC2046 # one word for each job
+    kill -KILL $(jobs -p) 2>/dev/null
     wait 2>/dev/null
     if [ "${KEEP_TMP:-0}" = 1 ]; then
         echo "kept: $tmp" >&2

@@ -45,8 +45,6 @@ struct sample {
 
 static void open_sample(struct sample *s, enum image_compression id, size_t size)
 {
-    struct err e = ERR_INIT;
-
     *s = (struct sample){.size = size,
                          .plain = malloc(size + 1),
                          .stream = calloc(1, 2 * ROOM),
@@ -54,12 +52,12 @@ static void open_sample(struct sample *s, enum image_compression id, size_t size
     for (size_t i = 0; i < size; i++)
         s->plain[i] = (uint8_t)((size_t) "pattern"[i % 7] + (i >> 10));
     s->stream_size = encode(id, s->plain, size, s->stream);
-    assert_ok(decoder_open(&s->decoder, id, &e), e);
+    decoder_init(&s->decoder, id);
 }
 
 static void close_sample(struct sample *s)
 {
-    decoder_close(&s->decoder);
+    decoder_release(&s->decoder);
     free(s->plain);
     free(s->stream);
     free(s->out);
