@@ -294,7 +294,7 @@ static void finish_http(struct options *o)
     o->http.retry_delay_ms = o->retry_delay_s * 1000;
     o->http.connect_timeout_ms = o->connect_timeout_s * 1000;
     o->http.timeout_ms = o->timeout_s * 1000;
-    /* libcurl limits each transfer by itself: one at a time holds the limit. */
+    /* More of them would only fill more socket buffers beyond the limit. */
     if (o->http.limit_rate)
         o->http.connections = 1;
 }

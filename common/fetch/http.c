@@ -35,7 +35,7 @@ struct http_reader {
     struct transfer transfers[LIMIT_CONNECTIONS];
     struct range_request *queue; /* in order of arrival */
     struct range_request *done;
-    uint64_t begun_ms; /* for the rate limit */
+    struct rate rate;
 
     struct etag_set etags;
     struct range_request canary; /* compares the header checksum again */
@@ -56,21 +56,12 @@ static void enqueue(struct http_reader *h, struct range_request *q)
     *last = q;
 }
 
-/* When the rate limit lets the next request start. libcurl holds the limit within
- * a transfer, but begins each one with a burst; this makes up for the bursts. */
-static uint64_t paced_ms(const struct http_reader *h)
-{
-    return h->o->limit_rate ? h->begun_ms + h->base.stats.bytes * 1000 / h->o->limit_rate : 0;
-}
-
 /* Takes the first request that may start now. While the canary is out, it alone
  * may: what else would come may be of another archive. */
 static struct range_request *dequeue_due(struct http_reader *h)
 {
     uint64_t now = io_now_ms();
 
-    if (now < paced_ms(h))
-        return NULL;
     for (struct range_request **at = &h->queue; *at; at = &(*at)->next) {
         struct range_request *q = *at;
 
@@ -86,13 +77,10 @@ static int ms_until_due(const struct http_reader *h, int timeout_ms)
 {
     uint64_t now = io_now_ms();
 
-    for (const struct range_request *q = h->queue; q; q = q->next) {
-        uint64_t due_ms = max_u64(q->due_ms, paced_ms(h));
-
-        if (due_ms > now && due_ms - now < (uint64_t)timeout_ms)
-            timeout_ms = (int)(due_ms - now);
-    }
-    return timeout_ms;
+    for (const struct range_request *q = h->queue; q; q = q->next)
+        if (q->due_ms > now && q->due_ms - now < (uint64_t)timeout_ms)
+            timeout_ms = (int)(q->due_ms - now);
+    return rate_wait_ms(&h->rate, timeout_ms);
 }
 
 /* ---- transfers ---- */
@@ -357,6 +345,13 @@ static int collect(struct http_reader *h, struct err *e)
     return 0;
 }
 
+static void resume_paused(struct http_reader *h)
+{
+    for (unsigned i = 0; i < h->o->connections; i++)
+        if (h->transfers[i].q && h->transfers[i].paused && rate_allows(&h->rate))
+            transfer_resume(&h->transfers[i]);
+}
+
 static int end_stalled(struct http_reader *h, struct err *e)
 {
     for (unsigned i = 0; i < h->o->connections; i++) {
@@ -418,6 +413,7 @@ static int http_step(struct reader *r, int timeout_ms, struct range_request **do
     if (!h->done &&
         curl_multi_poll(h->multi, NULL, 0, ms_until_due(h, timeout_ms), NULL) != CURLM_OK)
         return err_nomem(e, "downloading");
+    resume_paused(h);
     if (perform(h, e) < 0 || end_stalled(h, e) < 0)
         return -1;
     return take_done(h, done) ? 1 : 0;
@@ -508,9 +504,10 @@ struct reader *reader_open_http(const char *url, const struct http_options *opti
     h->base.ops = &http_ops;
     h->base.parallel = options->connections;
     h->o = options;
-    h->begun_ms = io_now_ms();
+    h->rate.limit = options->limit_rate;
     for (unsigned i = 0; i < LIMIT_CONNECTIONS; i++)
-        h->transfers[i] = (struct transfer){.judge = judge, .user = h, .stats = &h->base.stats};
+        h->transfers[i] =
+            (struct transfer){.judge = judge, .user = h, .stats = &h->base.stats, .rate = &h->rate};
     srandom((unsigned)(io_now_ms() ^ (uint64_t)getpid() << 16));
     if (prepare(h, url, e) < 0) {
         http_close(&h->base);

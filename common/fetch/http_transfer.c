@@ -40,6 +40,13 @@ static size_t on_body(char *data, size_t one, size_t size, void *user)
         err_set(&t->error, ERR_PROTOCOL, "the server sends more bytes than were asked for");
         return 0;
     }
+    /* libcurl's own limit lets a second's bytes pass at once, again and again. With
+     * HTTP/1.1 a pause leaves what comes in the socket. */
+    if (!rate_allows(t->rate)) {
+        t->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    rate_take(t->rate, size);
     t->progress_ms = io_now_ms();
     memcpy(q->data + q->received, data, size);
     q->received += size;
@@ -57,10 +64,14 @@ static void set_options(struct transfer *t, const struct http_options *o)
     curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "ihop/" PACKAGE_VERSION);
-    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+    /* With a limit, a tenth of a second's bytes at a time. */
+    curl_easy_setopt(c, CURLOPT_BUFFERSIZE,
+                     o->limit_rate ? (long)min_u64(o->limit_rate / 10 + 1024, RECEIVE_BUFFER)
+                                   : RECEIVE_BUFFER);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT,
+                     o->limit_rate ? (long)min_u64(o->limit_rate / 2, LOW_SPEED) : LOW_SPEED);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout_ms + 999) / 1000);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->curl_text);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
@@ -68,12 +79,6 @@ static void set_options(struct transfer *t, const struct http_options *o)
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(c, CURLOPT_PRIVATE, t);
-    if (o->limit_rate) {
-        /* libcurl reads a buffer before it looks at the rate. */
-        curl_easy_setopt(c, CURLOPT_BUFFERSIZE,
-                         (long)min_u64(RECEIVE_BUFFER, o->limit_rate / 1000 + 1024));
-        curl_easy_setopt(c, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)o->limit_rate);
-    }
     if (o->proxy)
         curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
     if (o->cacert)
@@ -90,6 +95,7 @@ static void reset(struct transfer *t, struct range_request *q, unsigned generati
     t->generation = generation;
     t->response = (struct http_response){0};
     t->new_etag = false;
+    t->paused = false;
     t->error.kind = ERR_NONE;
     t->progress_ms = io_now_ms();
     t->discarded = 0;
@@ -122,6 +128,12 @@ int transfer_start(struct transfer *t, CURLM *multi, const struct http_options *
     return 0;
 }
 
+void transfer_resume(struct transfer *t)
+{
+    t->paused = false;
+    curl_easy_pause(t->easy, CURLPAUSE_CONT);
+}
+
 bool transfer_is_complete(const struct transfer *t)
 {
     return t->response.status == 206 && t->q->received == t->q->size;
@@ -132,7 +144,7 @@ bool transfer_has_stalled(struct transfer *t, unsigned timeout_ms)
     curl_off_t connected_us = 0;
 
     curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-    if (connected_us == 0) /* connecting has a limit of its own */
+    if (connected_us == 0 || t->paused) /* connecting has a limit of its own */
         t->progress_ms = io_now_ms();
     return io_now_ms() - t->progress_ms > timeout_ms;
 }

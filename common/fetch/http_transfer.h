@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "fetch/http_response.h"
+#include "fetch/rate.h"
 #include "fetch/reader.h"
 
 #include <curl/curl.h>
@@ -28,6 +29,8 @@ struct transfer {
     int (*judge)(void *user, struct transfer *t);
     void *user;
     struct reader_stats *stats;
+    struct rate *rate; /* of all transfers together */
+    bool paused;       /* by the rate */
 };
 
 /* Where to ask, and what to send along. */
@@ -37,10 +40,13 @@ struct transfer_target {
     unsigned generation;
 };
 
-/* Asks for what q lacks. judge, user and stats are set before. ERR_MEMORY. */
+/* Asks for what q lacks. judge, user, stats and rate are set before. ERR_MEMORY. */
 int transfer_start(struct transfer *t, CURLM *multi, const struct http_options *options,
                    const struct transfer_target *target, struct range_request *q, struct err *e)
     __attribute__((warn_unused_result));
+
+/* Goes on after a pause, which the transfer made itself. */
+void transfer_resume(struct transfer *t);
 
 /* Whether the whole range is there. */
 bool transfer_is_complete(const struct transfer *t);
