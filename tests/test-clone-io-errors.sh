@@ -9,6 +9,8 @@ set -euo pipefail
 requires strace
 make_archives
 strace -qq -f -o /dev/null -e trace=getpid true 2>/dev/null || skip "strace may not trace here"
+# LeakSanitizer cannot work in a process that is traced.
+export ASAN_OPTIONS=detect_leaks=0
 archive=$tmp/www/solid.cba
 
 # traced TRACE INJECTION ARGUMENT...: the calls that were injected are in $tmp/trace.
