@@ -4,3 +4,10 @@ CLEANFILES += bench-limit
 bench_limit_SOURCES = bench/limit.c
 bench_limit_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 bench_limit_LDADD = libcodec.la
+
+EXTRA_DIST += \
+	bench/clone.py \
+	bench/delay-relay.py \
+	bench/make-images.sh \
+	bench/real-images.sh \
+	bench/slow-line.sh
