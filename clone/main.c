@@ -4,6 +4,7 @@
 #include "clone/options.h"
 #include "clone/output.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ static int run(const struct options *o)
     else
         output_result(&out, &result);
     if (fflush(stdout) != 0 && e.kind == ERR_NONE) {
-        err_set(&e, ERR_IO, "cannot write to standard output");
+        err_sys(&e, errno, "cannot write to standard output");
         output_error(&out, &e);
     }
     return err_exit_code(e.kind);

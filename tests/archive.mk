@@ -29,6 +29,7 @@ unit_programs = \
 	tests/unit/test_plan \
 	tests/unit/test_presence \
 	tests/unit/test_publish \
+	tests/unit/test_rate \
 	tests/unit/test_release \
 	tests/unit/test_staging \
 	tests/unit/test_store \
@@ -57,6 +58,7 @@ tests_unit_test_name_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_presence_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_publish_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_rate_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_release_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_staging_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
@@ -66,6 +68,7 @@ tests_unit_test_text_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_codec_CFLAGS += $(CODECS_CFLAGS)
 tests_unit_test_codec_LDADD = libcodec.la libunit.la $(CODECS_LIBS) -lbrotlienc
 tests_unit_test_plan_LDADD = libfetch.la libunit.la
+tests_unit_test_rate_LDADD = libfetch.la libunit.la
 endif
 
 # ---- fuzzers ----

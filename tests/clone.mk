@@ -4,8 +4,10 @@ clone_tests = \
 	tests/test-clone-basic.sh \
 	tests/test-clone-budget.sh \
 	tests/test-clone-full.sh \
+	tests/test-clone-interrupted-calls.sh \
 	tests/test-clone-io-errors.sh \
 	tests/test-clone-killed.sh \
+	tests/test-clone-memory.sh \
 	tests/test-clone-options.sh \
 	tests/test-clone-output.sh \
 	tests/test-clone-parallel.sh \
@@ -15,9 +17,11 @@ clone_tests = \
 	tests/test-clone-unprivileged.sh \
 	tests/test-net-changed.sh \
 	tests/test-net-cut.sh \
+	tests/test-net-exact.sh \
 	tests/test-net-lies.sh \
 	tests/test-net-link.sh \
 	tests/test-net-long-body.sh \
+	tests/test-net-mirror.sh \
 	tests/test-net-odd-servers.sh \
 	tests/test-net-redirect.sh \
 	tests/test-net-secrets.sh \

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -147,6 +148,16 @@ int io_fsync(int fd)
 
     do
         r = fsync(fd);
+    while (r < 0 && errno == EINTR);
+    return r;
+}
+
+int io_flock(int fd, int operation)
+{
+    int r;
+
+    do
+        r = flock(fd, operation);
     while (r < 0 && errno == EINTR);
     return r;
 }

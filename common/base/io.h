@@ -39,6 +39,9 @@ int io_close(int *fd) __attribute__((warn_unused_result));
 /* fsync retried on EINTR only: any other failure is final. */
 int io_fsync(int fd) __attribute__((warn_unused_result));
 
+/* flock retried on EINTR. */
+int io_flock(int fd, int operation) __attribute__((warn_unused_result));
+
 /* Creates folder name below dirfd unless a folder is there; 0755. */
 int io_mkdirat(int dirfd, const char *name) __attribute__((warn_unused_result));
 

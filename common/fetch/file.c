@@ -103,7 +103,9 @@ static int open_archive(struct file_reader *f, struct err *e)
     struct stat st;
 
     /* Not blocking on a FIFO; that is refused below. */
-    f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    do
+        f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    while (f->fd < 0 && errno == EINTR);
     if (f->fd < 0 && errno == ENOENT)
         return err_set(e, ERR_NOT_FOUND, "there is no archive %s", f->path);
     if (f->fd < 0 || fstat(f->fd, &st) < 0)

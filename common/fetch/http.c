@@ -31,6 +31,7 @@ struct http_reader {
     const struct http_options *o;
     CURLM *multi;
     struct http_site site;
+    bool network_failed;                          /* some origin, since the last success */
     struct curl_slist *own_headers, *all_headers; /* for any host; for an origin */
     struct transfer transfers[LIMIT_CONNECTIONS];
     struct range_request *queue; /* in order of arrival */
@@ -231,13 +232,19 @@ static void send_canary(struct http_reader *h, const char *etag)
 static int canary_returned(struct http_reader *h, struct err *e)
 {
     h->canary_active = false;
-    if (memcmp(h->canary_bytes, h->base.canary, sizeof h->canary_bytes) != 0)
+    if (memcmp(h->canary_bytes, h->base.canary, sizeof h->canary_bytes) == 0) {
+        etag_set_add(&h->etags, h->canary_etag);
+        return 0;
+    }
+    if (h->site.failed > 0)
         return err_set(e, ERR_PROTOCOL,
-                       "%s: the archive changed while it was read (another header "
-                       "checksum): run again",
+                       "%s: this mirror holds another archive than the run began with (another "
+                       "header checksum)",
                        h->base.name);
-    etag_set_add(&h->etags, h->canary_etag);
-    return 0;
+    return err_set(e, ERR_PROTOCOL,
+                   "%s: the archive changed while it was read (another header "
+                   "checksum): run again",
+                   h->base.name);
 }
 
 static int succeed(struct http_reader *h, struct range_request *q, struct err *e)
@@ -246,6 +253,7 @@ static int succeed(struct http_reader *h, struct range_request *q, struct err *e
     if (q == &h->canary)
         return canary_returned(h, e);
     http_site_succeeded(&h->site);
+    h->network_failed = false;
     q->next = h->done;
     h->done = q;
     return 0;
@@ -295,6 +303,10 @@ static int fail_over(struct http_reader *h, struct range_request *q, struct err 
     struct err failure = *e;
     int moved = is_origins_fault(e->kind) ? http_site_next(&h->site, e) : 0;
 
+    h->network_failed = h->network_failed || failure.kind == ERR_NETWORK;
+    /* With one of several out of reach, trying again later is worth it. */
+    if (moved == 0 && h->network_failed)
+        e->kind = ERR_NETWORK;
     if (moved <= 0)
         return -1;
     h->base.name = http_site_origin(&h->site)->name;

@@ -54,7 +54,7 @@ static int rename_with_lock(const struct store *store, const char *temporary, co
     CLEANUP_FD int lock = io_openat(store->meta_fd, "publish", O_RDWR | O_CREAT, 0644);
     char kept[IO_RANDOM_NAME_SIZE];
 
-    if (lock < 0 || flock(lock, LOCK_EX) < 0 || io_random_name(kept) < 0)
+    if (lock < 0 || io_flock(lock, LOCK_EX) < 0 || io_random_name(kept) < 0)
         return err_sys(e, errno, "cannot lock %s/" STORE_META "/publish", store->path);
     if (check_target(store, name, replace, e) < 0) /* now that nobody else can publish */
         return -1;

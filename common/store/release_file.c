@@ -37,9 +37,8 @@ static int open_locked(const struct store *store, const char *name, int *fd, str
 
         if (open_release(store, name, &candidate, e) < 0)
             return -1;
-        while (flock(candidate, LOCK_SH) < 0)
-            if (errno != EINTR)
-                return err_sys(e, errno, "cannot lock release %s/%s", store->path, name);
+        if (io_flock(candidate, LOCK_SH) < 0)
+            return err_sys(e, errno, "cannot lock release %s/%s", store->path, name);
         if (fstat(candidate, &st) < 0)
             return err_sys(e, errno, "cannot examine release %s/%s", store->path, name);
         if (st.st_nlink == 0)

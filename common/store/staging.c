@@ -188,10 +188,10 @@ static int make_folder(struct store_writer *w, struct err *e)
         fd = io_openat(store->staging_fd, w->name, O_RDONLY | O_DIRECTORY, 0);
         if (fd < 0 && errno == ENOENT)
             continue;
-        if (fd < 0 || (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno != EWOULDBLOCK))
+        if (fd < 0 || (io_flock(fd, LOCK_EX | LOCK_NB) < 0 && errno != EWOULDBLOCK))
             return err_sys(e, errno, "cannot lock %s/" STORE_META "/staging/%s", store->path,
                            w->name);
-        if (flock(fd, LOCK_EX) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0) {
+        if (io_flock(fd, LOCK_EX) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0) {
             w->folder_fd = steal_fd(&fd);
             return 0;
         }
@@ -259,7 +259,7 @@ static int adopt_folder(const struct store *store, const char *name, struct chun
             unlinkat(store->staging_fd, name, 0); /* not ours: nothing to lose */
         return 0;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    if (io_flock(fd, LOCK_EX | LOCK_NB) < 0)
         return 0; /* its owner lives */
     if (adopt_files(store, fd, h, &b, e) < 0)
         return -1;

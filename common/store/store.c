@@ -70,7 +70,9 @@ static int open_root(struct store *s, const struct store_options *o, struct err 
 
     if (o->create && o->access == STORE_WRITE && (created = create_root(s, e)) < 0)
         return -1;
-    s->root_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    do
+        s->root_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (s->root_fd < 0 && errno == EINTR);
     /* syncfs reaches the new entry in the parent, which may not be readable. */
     if (created && s->root_fd >= 0 && store_sync_all(s, e) < 0)
         return -1;
@@ -155,9 +157,9 @@ static int take_lock(const struct store *s, int operation, unsigned wait_seconds
     const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
 
     for (;;) {
-        if (flock(s->lock_fd, operation | LOCK_NB) == 0)
+        if (io_flock(s->lock_fd, operation | LOCK_NB) == 0)
             return 0;
-        if (errno != EWOULDBLOCK && errno != EINTR)
+        if (errno != EWOULDBLOCK)
             return err_sys(e, errno, "cannot lock %s/" STORE_META "/lock", s->path);
         if (io_now_ms() >= end)
             return err_set(e, ERR_BUSY,
@@ -178,9 +180,8 @@ static int decide_layout(struct store *s, const struct store_options *o, struct 
         return -1;
     if (s->folder_digits != 0)
         return 0;
-    while (flock(s->meta_fd, LOCK_EX) < 0)
-        if (errno != EINTR)
-            return err_sys(e, errno, "cannot lock %s/" STORE_META, s->path);
+    if (io_flock(s->meta_fd, LOCK_EX) < 0)
+        return err_sys(e, errno, "cannot lock %s/" STORE_META, s->path);
     r = find_layout(s, e);
     if (r == 0 && s->folder_digits == 0)
         r = write_format(s, o->four_digits ? 4 : 2, e);

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Peak resident memory of a clone: at most 64 MiB and three times the dictionary,
+# whatever the archive; also when a control group allows no more.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
+. "$srcdir/tests/lib/net.sh"
+program=$ihop_clone # libtool may have made a script of it
+[ ! -x "$builddir/.libs/ihop-clone" ] || program=$builddir/.libs/ihop-clone
+! ldd "$program" | grep -Eq 'lib(asan|tsan)' || skip "a sanitizer's own memory would be counted"
+mkdir "$tmp/www"
+
+# many.cba: 3,000 small chunks. wide.cba: a
+# dictionary of 7 MB. large.cba: chunks of 16 MiB, compressed so that the decoder
+# needs what xz -9 asks for (64 MiB, of which it touches what a chunk fills).
+"$net_python" - "$srcdir/tests/lib" "$tmp/www" <<'EOF_PYTHON'
+import hashlib, lzma, sys
+sys.path.insert(0, sys.argv[1])
+import cbaformat
+MIB = cbaformat.MIB
+
+def noise(size, seed):
+    return hashlib.shake_128(seed).digest(size)
+
+def write(name, data, step, codec):
+    archive = cbaformat.Archive(data, cbaformat.fixed_cuts(len(data), step), codec)
+    with open(f"{sys.argv[2]}/{name}.cba", "wb") as f:
+        f.write(archive.encode())
+
+write("many", noise(3000 * 4096, b"many"), 4096, cbaformat.BROTLI)
+write("wide", noise(80000 * 16, b"wide"), 16, cbaformat.NONE)
+# The dictionary's size is all that a decoder sees of a preset; preset 9 is slow.
+nine = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 64 * MIB}]
+cbaformat.xz_compress = lambda data: lzma.compress(data, filters=nine)
+text = b"".join(b"%d bottles of beer on the wall\n" % i for i in range(100000))[:2 * MIB]
+write("large", b"".join(noise(14 * MIB, b"%d" % i) + text for i in range(3)), 16 * MIB, cbaformat.LZMA)
+EOF_PYTHON
+start_server "$tmp/www"
+
+# limit ARCHIVE: bytes.
+limit() {
+    echo $((64 * 1048576 + 3 * ($(header_size "$tmp/www/$1.cba") - 86)))
+}
+
+# peak CMD [ARG...]: runs it; its peak is $peak, bytes.
+peak() {
+    expect_exit 0 "$net_python" -c 'import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "w") as f:
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, file=f)
+sys.exit(code)' "$tmp/peak" "$@"
+    peak=$(cat "$tmp/peak")
+}
+
+# stays_small ARCHIVE SOURCE [OPTION...]
+stays_small() {
+    local archive=$1 source=$2
+
+    shift 2
+    rm -rf "$tmp/s"
+    peak "$program" --quiet --jobs 4 "$@" "$source/$archive.cba" "$tmp/s/r"
+    echo "$archive from $source $*: $peak bytes; at most $(limit "$archive")"
+    at_least "$peak" 1000000 "bytes of resident memory, if they are measured"
+    at_most "$peak" "$(limit "$archive")" "bytes of resident memory for $archive from $source $*"
+}
+
+stays_small many "$tmp/www"
+stays_small many "$url" --connections 16
+equal "$(good_chunks "$tmp/s")" 3000 "chunks"
+stays_small wide "$url" --dry-run
+stays_small wide "$tmp/www" --dry-run
+stays_small large "$tmp/www"
+stays_small large "$url" --connections 16
+equal "$(good_chunks "$tmp/s")" 3 "chunks"
+
+# ---- under a limit ----
+
+# A group below our own: what holds for us holds for it. Version 1, or 2.
+own=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
+group=/sys/fs/cgroup/memory$own/ihop-test-$$
+knob=memory.limit_in_bytes
+if [ -z "$own" ]; then
+    group=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/ihop-test-$$
+    knob=memory.max
+fi
+mkdir "$group" 2>"$tmp/why" || skip "under a limit alone: $(cat "$tmp/why")"
+at_exit rmdir "$group"
+[ -w "$group/$knob" ] || skip "under a limit alone: $group has no $knob"
+
+# fits ARCHIVE [OPTION...]: the file cache counts as well, but can be given back.
+fits() {
+    limit "$1" >"$group/$knob"
+    rm -rf "$tmp/s"
+    expect_exit 0 bash -c 'echo $$ >"$1" && shift && exec "$@"' - "$group/cgroup.procs" \
+        "$program" --quiet --jobs 4 "${@:2}" "$url/$1.cba" "$tmp/s/r"
+}
+
+fits many --connections 16
+fits large --connections 16
+# It was the group's memory, or nothing was limited.
+used=$group/memory.max_usage_in_bytes
+[ -e "$used" ] || used=$group/memory.peak
+[ ! -e "$used" ] || at_least "$(cat "$used")" 1000000 "bytes that the group used"
