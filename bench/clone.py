@@ -4,7 +4,7 @@
 
 Run as root, after bench/make-images.sh (or bench/real-images.sh) has made the images:
     contrib/build.sh && make -C build bench-limit
-    bench/clone.py [-n ROUNDS] [BUILD-FOLDER]
+    bench/clone.py [-n ROUNDS] [--job NAME] [BUILD-FOLDER]
 
 Every job ends durable: ihop-clone does by itself, the others are followed by a sync
 of the file system. All write to one fresh ext4 on a loop device and read from one nginx
@@ -136,15 +136,21 @@ class Bench:
             sh(f"mkdir {d}/cbase; {self.desync_cache('cbase', 'v1')}")
             sh(f"cp -a {d}/cbase {d}/cbase2; {self.desync_cache('cbase2', 'v2')}")
 
-    def run(self, rounds):
-        times = {}
-        for _ in range(rounds):
-            for job, who, prepare, command in self.jobs():
-                sh(prepare)
-                sh(f"sync -f {self.disk}")
-                begun = time.monotonic()
-                sh(command)
-                times.setdefault(job, {}).setdefault(who, []).append(time.monotonic() - begun)
+    def run(self, rounds, wanted):
+        by_job, times = {}, {}
+        for job, who, prepare, command in self.jobs():
+            if wanted in job:
+                by_job.setdefault(job, []).append((who, prepare, command))
+        for i in range(rounds):
+            for job, commands in by_job.items():
+                # Each goes first in turn: what one leaves behind slows down the next.
+                first = i % len(commands)
+                for who, prepare, command in commands[first:] + commands[:first]:
+                    sh(prepare)
+                    sh(f"sync -f {self.disk}; sync {self.work}/fs; sleep 1")
+                    begun = time.monotonic()
+                    sh(command)
+                    times.setdefault(job, {}).setdefault(who, []).append(time.monotonic() - begun)
         return times
 
 
@@ -160,6 +166,7 @@ def print_table(times):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-n", type=int, default=5, metavar="ROUNDS")
+    parser.add_argument("--job", default="", help="only jobs whose name contains this")
     parser.add_argument("build", nargs="?", default=f"{SOURCE}/build")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=IMAGES) as work:
@@ -168,7 +175,7 @@ def main():
             bench.archives()
             bench.start()
             bench.prepare()
-            print_table(bench.run(args.n))
+            print_table(bench.run(args.n, args.job))
         finally:
             bench.stop()
 
