@@ -484,8 +484,13 @@ static bool append_header(struct curl_slist **list, const char *line)
 
 static int prepare_headers(struct http_reader *h, struct err *e)
 {
-    static const char identity[] = "Accept-Encoding: identity";
-    bool ok = append_header(&h->own_headers, identity) && append_header(&h->all_headers, identity);
+    /* The second takes out libcurl's own, which accepts any type and says so in
+     * each of hundreds of requests. */
+    static const char *const own[] = {"Accept-Encoding: identity", "Accept:"};
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < sizeof own / sizeof *own; i++)
+        ok = append_header(&h->own_headers, own[i]) && append_header(&h->all_headers, own[i]);
 
     for (size_t i = 0; ok && i < h->o->header_count; i++)
         ok = append_header(&h->all_headers, h->o->headers[i]);

@@ -60,15 +60,18 @@ static int compare_u64(const void *a, const void *b)
 /* The largest gap to fetch along. gaps has one less than the plan has chunks. */
 static uint64_t gap_limit(uint64_t *gaps, size_t count, uint64_t missing_bytes)
 {
-    uint64_t budget = missing_bytes / PLAN_WASTE_DIVISOR, limit = PLAN_FREE_GAP;
+    uint64_t limit = PLAN_FREE_GAP, waste = 0;
 
     qsort(gaps, count, sizeof *gaps, compare_u64);
     for (size_t i = 0; i < count; i++) {
+        uint64_t requests = (uint64_t)(count - i) * PLAN_REQUEST_COST;
+
+        waste += gaps[i];
         /* All gaps of one size are bought or none: the limit cannot tell them
          * apart (every second chunk of a fixed size leaves only equal gaps). */
-        if (gaps[i] > PLAN_FREE_GAP && gaps[i] > budget)
+        if (gaps[i] > PLAN_FREE_GAP && (waste > missing_bytes / PLAN_WASTE_DIVISOR ||
+                                        waste + requests > missing_bytes / PLAN_OVERHEAD_DIVISOR))
             return min_u64(limit, gaps[i] - 1);
-        budget -= min_u64(gaps[i], budget);
         limit = max_u64(limit, gaps[i]);
     }
     return limit;

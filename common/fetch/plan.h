@@ -3,9 +3,10 @@
  *
  * Chunks are sorted by their place in the archive. A gap between two of at most
  * PLAN_FREE_GAP bytes is fetched along, since a request of its own costs more;
- * then the smallest gaps, until the waste reaches PLAN_WASTE_DIVISOR's share of
- * the missing bytes. A range ends at LIMIT_RANGE, at a chunk border; a larger
- * chunk is a range of its own.
+ * then the smallest gaps, until they make PLAN_WASTE_DIVISOR's share of the missing
+ * bytes, or with the requests PLAN_OVERHEAD_DIVISOR's: the missing chunks of a small
+ * update are so scattered that its requests alone come close to 1 %. A range ends at
+ * LIMIT_RANGE, at a chunk border; a larger chunk is a range of its own.
  */
 #ifndef IHOP_FETCH_PLAN_H
 #define IHOP_FETCH_PLAN_H
@@ -17,8 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_FREE_GAP      512
-#define PLAN_WASTE_DIVISOR 200 /* 0.5 % */
+#define PLAN_FREE_GAP         512
+#define PLAN_REQUEST_COST     420 /* bytes of both headers, with nginx */
+#define PLAN_WASTE_DIVISOR    200 /* gaps: 0.5 % */
+#define PLAN_OVERHEAD_DIVISOR 110 /* gaps and requests: 0.9 % */
 
 struct plan_range {
     uint64_t offset; /* in the archive */

@@ -135,6 +135,24 @@ static void equal_gaps_do_not_break_the_budget(void **state)
     plan_free(&p);
 }
 
+/* Where the requests alone cost more than the overhead allowed, no gap is bought
+ * that costs more than the request it saves. */
+static void scattered_chunks_buy_no_gaps(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+    uint64_t at = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < 60; i++) {
+        add(&t, at, 8192, true);
+        at += 8192 + PLAN_FREE_GAP + 1 + i;
+    }
+    make(&t, &p);
+    assert_int_equal(p.range_count, 60);
+    plan_free(&p);
+}
+
 static void ranges_are_cut(void **state)
 {
     struct table t = {0};
@@ -296,6 +314,7 @@ int main(void)
         cmocka_unit_test(small_gaps_are_fetched_along),
         cmocka_unit_test(gaps_within_the_budget),
         cmocka_unit_test(equal_gaps_do_not_break_the_budget),
+        cmocka_unit_test(scattered_chunks_buy_no_gaps),
         cmocka_unit_test(ranges_are_cut),
         cmocka_unit_test(overlaps),
         cmocka_unit_test(zero_chunks_are_not_fetched),
