@@ -38,6 +38,7 @@ static int run(const struct options *o)
         output_result(&out, &result);
     if (fflush(stdout) != 0 && e.kind == ERR_NONE) {
         err_sys(&e, errno, "cannot write to standard output");
+        e.kind = ERR_IO; /* full or not: it is not the store */
         output_error(&out, &e);
     }
     return err_exit_code(e.kind);

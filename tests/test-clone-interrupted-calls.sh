@@ -7,6 +7,8 @@ set -euo pipefail
 . "$srcdir/tests/lib/net.sh"
 requires strace
 strace -qq -f -o /dev/null -e trace=getpid true 2>/dev/null || skip "strace may not trace here"
+# LeakSanitizer cannot work in a process that is traced.
+export ASAN_OPTIONS=detect_leaks=0
 make_archives
 $cba make --codec xz --fixed 32768 "$tmp/image" "$tmp/www/xz.cba"
 archive=$tmp/www/xz.cba
@@ -65,7 +67,7 @@ requires cc
 # libtool may have made a script of the program.
 program=$ihop_clone
 [ ! -x "$builddir/.libs/ihop-clone" ] || program=$builddir/.libs/ihop-clone
-! ldd "$program" | grep -Eq 'lib(asan|tsan)' || skip "short calls alone: a sanitizer is in the way"
+[[ $(ldd "$program") != *lib[at]san* ]] || skip "short calls alone: a sanitizer is in the way"
 cat >"$tmp/short.c" <<'EOF_C'
 #define _GNU_SOURCE
 #include <stdlib.h>

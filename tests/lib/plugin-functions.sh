@@ -14,7 +14,7 @@ done
 
 # A plugin built with AddressSanitizer needs its library loaded first; the
 # server's own leaks are not ours.
-preload=$(ldd "$plugin" | awk '/lib[at]san/ { print $3; exit }')
+preload=$(ldd "$plugin" | awk '/lib[at]san/ && !n++ { print $3 }')
 [ -z "$preload" ] || export ASAN_OPTIONS=detect_leaks=0
 
 # ihop [NBDKIT-OPTION... --] PARAMETER...: nbdkit with the plugin.
