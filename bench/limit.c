@@ -49,24 +49,6 @@ static const uint8_t *map_file(const char *path, size_t *size)
     return data;
 }
 
-static bool has_hash(const struct image *r, const uint32_t *sorted, const uint8_t *hash)
-{
-    size_t low = 0, high = r->chunk_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = memcmp(image_hash(r, sorted[middle]), hash, r->hash_length);
-
-        if (order == 0)
-            return true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
-}
-
 static void leave_out(const char *path)
 {
     CLEANUP_FREE uint32_t *sorted = NULL;
@@ -79,7 +61,7 @@ static void leave_out(const char *path)
         !(sorted = image_sort_by_hash(&release, &e)) || release.hash_length != image.hash_length)
         die("cannot read a release");
     for (size_t i = 0; i < image.chunk_count; i++)
-        present[i] = present[i] || has_hash(&release, sorted, image_hash(&image, i));
+        present[i] = present[i] || image_has_hash(&release, sorted, image_hash(&image, i));
     image_free(&release);
 }
 

@@ -64,6 +64,24 @@ uint32_t *image_sort_by_hash(const struct image *image, struct err *e)
     return sorted;
 }
 
+bool image_has_hash(const struct image *image, const uint32_t *sorted, const uint8_t *hash)
+{
+    size_t low = 0, high = image->chunk_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = memcmp(image_hash(image, sorted[middle]), hash, image->hash_length);
+
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
 void image_builder_init(struct image_builder *b, enum err_kind kind)
 {
     *b = (struct image_builder){.kind = kind};

@@ -166,25 +166,10 @@ static bool vouched(const struct survey *s, size_t chunk)
 {
     const uint8_t *hash = image_hash(s->image, chunk);
 
-    for (size_t v = 0; v < s->voucher_count; v++) {
-        const struct image *image = &s->vouchers[v];
-        size_t low = 0, high = image->chunk_count;
-
-        if (image->hash_length != s->image->hash_length)
-            continue;
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            int order =
-                memcmp(image_hash(image, s->voucher_orders[v][middle]), hash, image->hash_length);
-
-            if (order == 0)
-                return true;
-            if (order < 0)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-    }
+    for (size_t v = 0; v < s->voucher_count; v++)
+        if (s->vouchers[v].hash_length == s->image->hash_length &&
+            image_has_hash(&s->vouchers[v], s->voucher_orders[v], hash))
+            return true;
     return false;
 }
 
