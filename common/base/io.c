@@ -132,6 +132,16 @@ int io_open_beneath(int dirfd, const char *path, int flags)
     return fd;
 }
 
+DIR *io_opendirat(int dirfd)
+{
+    CLEANUP_FD int fd = io_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (dir)
+        (void)steal_fd(&fd); /* closedir closes it */
+    return dir;
+}
+
 int io_close(int *fd)
 {
     int closing = steal_fd(fd);

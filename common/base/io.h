@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,10 @@ int io_openat(int dirfd, const char *path, int flags, mode_t mode)
 /* The same for a path of several components, of which none may be a link and
  * which cannot leave dirfd (openat2; a walk where the kernel lacks it). */
 int io_open_beneath(int dirfd, const char *path, int flags) __attribute__((warn_unused_result));
+
+/* A stream over the folder that is open as dirfd, from its beginning, with a
+ * descriptor and a position of its own. */
+DIR *io_opendirat(int dirfd) __attribute__((warn_unused_result));
 
 /* close, reporting its error. The descriptor is gone in any case. */
 int io_close(int *fd) __attribute__((warn_unused_result));

@@ -85,15 +85,11 @@ static bool may_be_release(const struct store *store, const char *name)
 
 int store_release_names(const struct store *store, struct store_names *list, struct err *e)
 {
-    CLEANUP_FD int fd = io_openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY, 0);
-    CLEANUP_DIR DIR *dir = NULL;
+    CLEANUP_DIR DIR *dir = io_opendirat(store->root_fd);
     struct dirent *entry;
 
-    if (fd >= 0)
-        dir = fdopendir(fd);
     if (!dir)
         return err_sys(e, errno, "cannot list store %s", store->path);
-    (void)steal_fd(&fd); /* closedir closes it */
     while (errno = 0, (entry = readdir(dir))) {
         if (!may_be_release(store, entry->d_name))
             continue;

@@ -157,18 +157,12 @@ static int batch_append(struct batch *b, const char *name, uint64_t bytes, struc
 /* Removes a staging folder and all files in it. */
 static void remove_folder(const struct store *store, int fd, const char *name)
 {
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    CLEANUP_DIR DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+    CLEANUP_DIR DIR *dir = io_opendirat(fd);
     struct dirent *entry;
 
-    if (dir) {
-        rewinddir(dir);
-        while ((entry = readdir(dir)))
-            if (entry->d_name[0] != '.')
-                unlinkat(fd, entry->d_name, 0);
-    } else if (copy >= 0) {
-        close(copy);
-    }
+    while (dir && (entry = readdir(dir)))
+        if (entry->d_name[0] != '.')
+            unlinkat(fd, entry->d_name, 0);
     unlinkat(store->staging_fd, name, AT_REMOVEDIR);
 }
 
@@ -224,16 +218,11 @@ static bool staged_is_good(int dirfd, const char *name, struct chunk_hasher *h)
 static int adopt_files(const struct store *store, int fd, struct chunk_hasher *h, struct batch *b,
                        struct err *e)
 {
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    CLEANUP_DIR DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+    CLEANUP_DIR DIR *dir = io_opendirat(fd);
     struct dirent *entry;
 
-    if (!dir) {
-        err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path);
-        if (copy >= 0)
-            close(copy);
-        return -1;
-    }
+    if (!dir)
+        return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path);
     while ((entry = readdir(dir)))
         if (staged_is_good(fd, entry->d_name, h) && batch_append(b, entry->d_name, 0, e) < 0)
             return -1;
@@ -271,8 +260,7 @@ static int adopt_folder(const struct store *store, const char *name, struct chun
 static int adopt_abandoned(const struct store *store, size_t *adopted, struct err *e)
 {
     CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = chunk_hasher_new(e);
-    int copy = h ? io_openat(store->staging_fd, ".", O_RDONLY | O_DIRECTORY, 0) : -1;
-    CLEANUP_DIR DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+    CLEANUP_DIR DIR *dir = h ? io_opendirat(store->staging_fd) : NULL;
     struct dirent *entry;
 
     if (!h)
