@@ -191,13 +191,17 @@ static int verify_chunk(struct export *x, size_t chunk, int fd, bool again, stru
 }
 
 /* As nbdkit's file plugin does with cache=none. The kernel drops whole pages
- * only; the page that this part begins in was left behind by the part before. */
-static void drop_pages(int fd, const struct part *p)
+ * only; the page that this part begins in was left behind by the part before.
+ * The read that gets to the chunk's end drops all of it: what the kernel read
+ * ahead for parts that came out of order would stay otherwise. */
+static void drop_pages(const struct export *x, int fd, const struct part *p)
 {
-    uint64_t in_page = p->offset % 4096;
+    uint64_t end = p->offset + p->size;
+    uint64_t start = p->offset - p->offset % 4096;
 
-    posix_fadvise(fd, (off_t)(p->offset - in_page), (off_t)(p->size + in_page),
-                  POSIX_FADV_DONTNEED);
+    if (end == x->image.chunks[p->chunk].source_size)
+        start = end = 0; /* an end of 0: the whole file */
+    posix_fadvise(fd, (off_t)start, (off_t)(end - start), POSIX_FADV_DONTNEED);
 }
 
 /* again: fd is a file that no one has verified. */
@@ -216,7 +220,7 @@ static int read_from(struct export *x, const struct part *p, int fd, bool again,
         return err_set(e, ERR_DAMAGED, "chunk %s was cut short while in use",
                        chunk_path(x, p->chunk, &path));
     if (x->options.drop_cache)
-        drop_pages(fd, p);
+        drop_pages(x, fd, p);
     return 0;
 }
 
