@@ -13,10 +13,9 @@
 #include <string.h>
 
 struct clone {
-    const struct options *o;
+    const struct clone_options *o;
     const struct fetch_events *events;
     struct clone_result *result;
-    struct http_options http;
     struct reader *reader;
     struct store *store; /* as it was found, for reading; NULL: there is none */
     struct image old;    /* the release of this name */
@@ -28,9 +27,7 @@ struct clone {
 
 static int open_reader(struct clone *c, struct err *e)
 {
-    c->http = c->o->http;
-    c->http.events = c->events;
-    c->reader = reader_is_url(c->o->archive) ? reader_open_http(c->o->archive, &c->http, e)
+    c->reader = reader_is_url(c->o->archive) ? reader_open_http(c->o->archive, &c->o->http.http, e)
                                              : reader_open_file(c->o->archive, e);
     return c->reader ? 0 : -1;
 }
@@ -103,7 +100,7 @@ static int check_policy(const struct clone *c, const struct archive_policy *poli
     return 0;
 }
 
-static struct archive_policy archive_policy(const struct options *o)
+static struct archive_policy archive_policy(const struct clone_options *o)
 {
     return (struct archive_policy){.min_hash_length = o->pinned             ? LIMIT_HASH_PINNED
                                                       : o->allow_short_hash ? LIMIT_HASH_MIN
@@ -261,7 +258,7 @@ static int run(struct clone *c, struct err *e)
     return complete ? 0 : update_store(c, e);
 }
 
-int clone_run(const struct options *o, const struct fetch_events *events,
+int clone_run(const struct clone_options *o, const struct fetch_events *events,
               struct clone_result *result, struct err *e)
 {
     struct clone c = {.o = o,

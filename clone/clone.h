@@ -31,7 +31,7 @@ struct clone_result {
 
 /* Errors have the kind that decides on the exit code. *result is filled as far
  * as things went. */
-int clone_run(const struct options *o, const struct fetch_events *events,
+int clone_run(const struct clone_options *o, const struct fetch_events *events,
               struct clone_result *result, struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/text.h"
+#include "cli/output.h"
 #include "clone/clone.h"
 #include "clone/options.h"
 #include "clone/output.h"
 
-#include <errno.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #define LARGE_BLOCK (512 * 1024)
 #define HEAP_KEPT   (4 * 1024 * 1024)
@@ -25,47 +22,35 @@ static void tune_malloc(void)
 #endif
 }
 
-static int run(const struct options *o)
+static int run(struct clone_options *o, struct output *out, struct err *e)
 {
     struct clone_result result;
-    struct err e = ERR_INIT;
-    struct output out;
 
-    output_init(&out, o);
-    if (clone_run(o, &out.events, &result, &e) < 0)
-        output_error(&out, &e);
-    else
-        output_result(&out, &result);
-    if (fflush(stdout) != 0 && e.kind == ERR_NONE) {
-        err_sys(&e, errno, "cannot write to standard output");
-        e.kind = ERR_IO; /* full or not: it is not the store */
-        output_error(&out, &e);
-    }
-    return err_exit_code(e.kind);
+    http_flags_finish(&o->http, &out->events);
+    if (clone_run(o, &out->events, &result, e) < 0)
+        return -1;
+    clone_output_result(out, o, &result);
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {0};
+    struct clone_options o = {0};
     struct err e = ERR_INIT;
-    int code = 0;
+    struct output out;
+    int r, code;
 
     tune_malloc();
-    umask(022); /* another user may serve the store */
-    /* Errors of a write, not the end of the program. */
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
-    if (options_parse(argc, argv, &o, &e) < 0) {
-        text_make_printable(e.text); /* it may repeat what the user wrote */
-        fprintf(stderr, "ihop-clone: %s\n", e.text);
-        code = err_exit_code(e.kind);
-    } else if (o.help) {
-        options_print_help();
-    } else if (o.version) {
+    output_prepare();
+    r = clone_options_parse(argc, argv, &o, &e);
+    output_init(&out, "ihop-clone", &o.common);
+    if (r == 0 && o.common.help)
+        clone_options_help();
+    else if (r == 0 && o.common.version)
         puts("ihop-clone " PACKAGE_VERSION);
-    } else {
-        code = run(&o);
-    }
-    options_free(&o);
+    else if (r == 0)
+        (void)run(&o, &out, &e); /* e tells */
+    code = output_end(&out, &e);
+    clone_options_free(&o);
     return code;
 }

@@ -4,24 +4,21 @@
 #define IHOP_CLONE_OPTIONS_H
 
 #include "base/err.h"
-#include "fetch/reader.h"
+#include "cli/http_options.h"
+#include "cli/options.h"
 #include "format/chunk_hash.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum progress_style { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NONE };
-
-struct options {
+struct clone_options {
     const char *archive; /* URL or path */
     char *store;         /* folder */
     const char *release; /* name */
 
-    bool help, version;
+    struct common_options common;
     bool force, dry_run, recheck, allow_short_hash, compat_store;
-    bool quiet, verbose, json;
-    enum progress_style progress;
     unsigned sync; /* enum store_sync */
 
     uint8_t pin[CHUNK_HASH_SIZE];
@@ -32,21 +29,16 @@ struct options {
     uint64_t max_download, max_write, min_free;
     unsigned wait_seconds;
 
-    struct http_options http;
-    char **headers; /* what http.headers points to */
-    size_t header_count, header_room;
-    const char **mirrors; /* what http.mirrors points to */
-    size_t mirror_count, mirror_room;
-    unsigned retry_delay_s, connect_timeout_s, timeout_s;
+    struct http_flags http;
 };
 
-/* ERR_USAGE names the option and what it takes. Free with options_free in any
+/* ERR_USAGE names the option and what it takes. Free with clone_options_free in any
  * case. */
-int options_parse(int argc, char **argv, struct options *o, struct err *e)
+int clone_options_parse(int argc, char **argv, struct clone_options *o, struct err *e)
     __attribute__((warn_unused_result));
-void options_free(struct options *o);
+void clone_options_free(struct clone_options *o);
 
 /* Prints the help text on stdout. */
-void options_print_help(void);
+void clone_options_help(void);
 
 #endif

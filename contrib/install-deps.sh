@@ -22,7 +22,7 @@ END
 packages=(
     gcc libc6-dev make autoconf automake libtool pkg-config perl python3
     nbdkit nbdkit-plugin-dev libnbd-bin python3-libnbd fuse3 mount util-linux
-    libcurl4-openssl-dev libssl-dev liblzma-dev libzstd-dev libbrotli-dev
+    libcurl4-openssl-dev libjansson-dev libssl-dev liblzma-dev libzstd-dev libbrotli-dev
     protobuf-c-compiler libprotobuf-c-dev libcmocka-dev nginx-light xz-utils
 )
 test_packages=(

@@ -16,9 +16,10 @@ import sys
 LAYERS = ["base", "format", "codec", "chunker", "store", "fetch"]
 PROGRAMS = {
     "plugin": {"base", "format", "store"},  # neither curl nor a codec in nbdkit
-    "clone": set(LAYERS),
-    "store": set(LAYERS),
-    "compress": set(LAYERS),
+    "cli": set(LAYERS),  # what the programs below share
+    "clone": {"cli", *LAYERS},
+    "store": {"cli", *LAYERS},
+    "compress": {"cli", *LAYERS},
 }
 # Header prefix -> where it may be included.
 HOMES = {
@@ -28,6 +29,7 @@ HOMES = {
     "lzma": r"common/codec/xz\.c",
     "zstd": r"common/codec/zstd\.c",
     "openssl/": r"common/format/chunk_hash\.c",
+    "jansson": r"cli/json\.h",
     "protobuf-c/": r"common/format/\w+\.[ch]",
 }
 FORBIDDEN_CALLS = re.compile(
@@ -61,7 +63,7 @@ def check_local_include(path, line, name):
             complain(path, line, f"{parts[1]} lies below {folder} and may not include {name}")
     elif parts[0] in PROGRAMS and folder != parts[0] and folder not in PROGRAMS[parts[0]]:
         complain(path, line, f"{parts[0]} may not include {name}")
-    if folder in PROGRAMS and folder not in LAYERS and folder != parts[0]:
+    if folder in PROGRAMS and folder not in LAYERS and folder not in ("cli", parts[0]):
         complain(path, line, f"{name} belongs to another program")
     if name == "store/internal.h" and not path.startswith("common/store/"):
         complain(path, line, "store/internal.h is for store/ alone")

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/json.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIGITS 15 /* of a double; rounded before, so fewer are printed */
+
+void json_set_text(json_t *object, const char *name, const char *value)
+{
+    json_t *text = json_string(value);
+    char *copy;
+
+    if (!text && (copy = strdup(value))) {
+        text_make_printable(copy);
+        text = json_string(copy);
+        free(copy);
+    }
+    json_object_set_new(object, name, text);
+}
+
+void json_set_number(json_t *object, const char *name, uint64_t value)
+{
+    json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+void json_set_decimal(json_t *object, const char *name, double value)
+{
+    json_object_set_new(object, name, json_real((double)(uint64_t)(value * 1000 + 0.5) / 1000));
+}
+
+void json_set_bool(json_t *object, const char *name, bool value)
+{
+    json_object_set_new(object, name, json_boolean(value));
+}
+
+void json_print(json_t *object)
+{
+    if (!object || json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS)) < 0)
+        fputs("{\"ok\":false,\"error\":\"out of memory\"}", stdout);
+    putchar('\n');
+    fflush(stdout);
+    json_decref(object);
+}

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+# What the programs share: options, messages, JSON. Not for the plugin.
+noinst_LTLIBRARIES += libcli.la
+libcli_la_SOURCES = \
+	cli/http_options.c cli/http_options.h \
+	cli/json.c cli/json.h \
+	cli/options.c cli/options.h \
+	cli/output.c cli/output.h
+libcli_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+libcli_la_LIBADD = $(JANSSON_LIBS)
