@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "format/dictionary.pb-c.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,26 +42,47 @@ bool image_same_source(const struct image *a, const struct image *b)
            memcmp(a->source_checksum, b->source_checksum, CHUNK_HASH_SIZE) == 0;
 }
 
+/* Comparing the first bytes in place of the hashes spares most trips to memory. */
+struct sort_key {
+    uint64_t prefix; /* big-endian: in order of the bytes */
+    uint32_t index;
+};
+
+static struct sort_key sort_key(const struct image *image, size_t chunk)
+{
+    uint64_t prefix = 0;
+
+    memcpy(&prefix, image_hash(image, chunk), min_size(sizeof prefix, image->hash_length));
+    return (struct sort_key){be64toh(prefix), (uint32_t)chunk};
+}
+
 static int compare_hashes(const void *a, const void *b, void *context)
 {
+    const struct sort_key *i = a, *j = b;
     const struct image *image = context;
-    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-    int order = memcmp(image_hash(image, i), image_hash(image, j), image->hash_length);
+    int order;
 
-    return order ? order : (i > j) - (i < j);
+    if (i->prefix != j->prefix)
+        return i->prefix < j->prefix ? -1 : 1;
+    order = memcmp(image_hash(image, i->index), image_hash(image, j->index), image->hash_length);
+    return order ? order : (i->index > j->index) - (i->index < j->index);
 }
 
 uint32_t *image_sort_by_hash(const struct image *image, struct err *e)
 {
+    CLEANUP_FREE struct sort_key *keys = malloc((image->chunk_count + 1) * sizeof *keys);
     uint32_t *sorted = malloc((image->chunk_count + 1) * sizeof *sorted);
 
-    if (!sorted) {
+    if (!keys || !sorted) {
+        free(sorted);
         err_nomem(e, "sorting the chunk table");
         return NULL;
     }
     for (size_t i = 0; i < image->chunk_count; i++)
-        sorted[i] = (uint32_t)i;
-    qsort_r(sorted, image->chunk_count, sizeof *sorted, compare_hashes, (void *)image);
+        keys[i] = sort_key(image, i);
+    qsort_r(keys, image->chunk_count, sizeof *keys, compare_hashes, (void *)image);
+    for (size_t i = 0; i < image->chunk_count; i++)
+        sorted[i] = keys[i].index;
     return sorted;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/presence.h"
 
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
@@ -9,19 +10,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define HASH_BLOCK (256 * 1024)
+/* Threads, so that cores and the device's queue are busy; fewer for few chunks. */
+#define WALKS_MAX 4
+#define WALK_MIN  512
 
 const char *store_chunk_name(const struct store *store, const uint8_t *hash, size_t hash_length,
                              char name[STORE_CHUNK_NAME_SIZE])
 {
-    char hex[CHUNK_HASH_HEX];
+    char *file = name + store->folder_digits + 1;
 
-    text_hex(hash, hash_length, hex);
-    snprintf(name, STORE_CHUNK_NAME_SIZE, "%.*s/%s.chunk", (int)store->folder_digits, hex, hex);
+    text_hex(hash, hash_length, file);
+    memcpy(name, file, store->folder_digits);
+    file[-1] = '/';
+    memcpy(file + 2 * hash_length, ".chunk", sizeof ".chunk");
     return name;
 }
 
@@ -69,60 +76,77 @@ void store_presence_free(struct store_presence *p)
     *p = (struct store_presence){0};
 }
 
-/* One run over the chunks of an image, in order of hash, so that each chunk
- * folder is opened once. */
+/* One run over the chunks of an image. */
 struct survey {
     const struct store *store;
     const struct image *image;
     enum store_check check;
+    uint32_t *sorted;          /* the chunks in order of hash */
+    struct image *vouchers;    /* releases that we published; see vouched */
+    uint32_t **voucher_orders; /* their chunks in order of hash */
+    size_t voucher_count;
+    bool *missing; /* for each chunk, written by the one walk that has it */
+    atomic_bool failed;
+
+    pthread_mutex_t lock; /* for progress and what it tells */
     store_check_progress progress;
     void *user;
-    struct store_presence *out;
-
-    char folder[5];         /* the open one */
-    int folder_fd;          /* -1: it does not exist */
-    struct image *vouchers; /* releases that we published; see vouched */
-    size_t voucher_count;
-    uint32_t **voucher_orders; /* their chunks in order of hash */
-    struct chunk_hasher *hasher;
-    uint8_t *block;
     uint64_t done, total;
 };
 
-/* Turns to the folder of the chunk with this name. */
-static int enter_folder(struct survey *s, const char *name, struct err *e)
-{
-    unsigned digits = s->store->folder_digits;
+/* One thread's part of it: chunks in order of hash, so that each folder is opened
+ * once. */
+struct walk {
+    struct survey *survey;
+    size_t from, to; /* in sorted */
+    pthread_t thread;
+    bool joinable;
 
-    if (memcmp(s->folder, name, digits) == 0)
+    char folder[5];              /* the open one */
+    int folder_fd;               /* -1: it does not exist */
+    struct chunk_hasher *hasher; /* with block, only when contents are hashed */
+    uint8_t *block;
+    size_t missing_count, damaged_count;
+    int result;
+    struct err err;
+};
+
+/* Turns to the folder of the chunk with this name. */
+static int enter_folder(struct walk *w, const char *name, struct err *e)
+{
+    const struct store *store = w->survey->store;
+    unsigned digits = store->folder_digits;
+
+    if (memcmp(w->folder, name, digits) == 0)
         return 0;
-    if (s->folder_fd >= 0)
-        close(s->folder_fd);
-    memcpy(s->folder, name, digits);
-    s->folder_fd = io_openat(s->store->chunks_fd, s->folder, O_PATH | O_DIRECTORY, 0);
-    if (s->folder_fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+    if (w->folder_fd >= 0)
+        close(w->folder_fd);
+    memcpy(w->folder, name, digits);
+    w->folder_fd = io_openat(store->chunks_fd, w->folder, O_PATH | O_DIRECTORY, 0);
+    if (w->folder_fd < 0 && (errno == ELOOP || errno == ENOTDIR))
         return err_set(e, ERR_IO,
                        "%s/" STORE_CHUNKS "/%s is a link or a file instead of a folder: "
                        "move it away",
-                       s->store->path, s->folder);
-    if (s->folder_fd < 0 && errno != ENOENT)
-        return err_sys(e, errno, "cannot open %s/" STORE_CHUNKS "/%s", s->store->path, s->folder);
+                       store->path, w->folder);
+    if (w->folder_fd < 0 && errno != ENOENT)
+        return err_sys(e, errno, "cannot open %s/" STORE_CHUNKS "/%s", store->path, w->folder);
     return 0;
 }
 
 /* Whether chunk has its name and size: 1, 0 when absent, 2 when the size is
  * wrong. */
-static int examine(struct survey *s, size_t chunk, struct err *e)
+static int examine(struct walk *w, size_t chunk, struct err *e)
 {
+    const struct survey *s = w->survey;
     char name[STORE_CHUNK_NAME_SIZE];
     struct stat st;
 
     store_chunk_name(s->store, image_hash(s->image, chunk), s->image->hash_length, name);
-    if (enter_folder(s, name, e) < 0)
+    if (enter_folder(w, name, e) < 0)
         return -1;
-    if (s->folder_fd < 0)
+    if (w->folder_fd < 0)
         return 0;
-    if (fstatat(s->folder_fd, name + s->store->folder_digits + 1, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (fstatat(w->folder_fd, name + s->store->folder_digits + 1, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno == ENOENT)
             return 0;
         return err_sys(e, errno, "cannot examine chunk %s/" STORE_CHUNKS "/%s", s->store->path,
@@ -135,8 +159,9 @@ static int examine(struct survey *s, size_t chunk, struct err *e)
 
 /* Hashes the chunk's file: 1 when it is what its name says, else 0. A file that
  * cannot be read (a bad block) counts as damaged: a fresh copy mends it. */
-static int content_is_good(struct survey *s, size_t chunk, struct err *e)
+static int content_is_good(const struct walk *w, size_t chunk, struct err *e)
 {
+    const struct survey *s = w->survey;
     uint64_t size = s->image->chunks[chunk].source_size, at = 0;
     CLEANUP_FD int fd =
         store_chunk_open(s->store, image_hash(s->image, chunk), s->image->hash_length, size, e);
@@ -144,18 +169,18 @@ static int content_is_good(struct survey *s, size_t chunk, struct err *e)
 
     if (fd < 0)
         return e->kind == ERR_NOT_FOUND || e->kind == ERR_DAMAGED ? 0 : -1;
-    if (chunk_hash_begin(s->hasher, e) < 0)
+    if (chunk_hash_begin(w->hasher, e) < 0)
         return -1;
     while (at < size) {
-        ssize_t n = io_pread_full(fd, s->block, HASH_BLOCK, at);
+        ssize_t n = io_pread_full(fd, w->block, HASH_BLOCK, at);
 
         if (n <= 0)
             return 0;
-        if (chunk_hash_update(s->hasher, s->block, (size_t)n, e) < 0)
+        if (chunk_hash_update(w->hasher, w->block, (size_t)n, e) < 0)
             return -1;
         at += (uint64_t)n;
     }
-    if (chunk_hash_end(s->hasher, hash, e) < 0)
+    if (chunk_hash_end(w->hasher, hash, e) < 0)
         return -1;
     return at == size && memcmp(hash, image_hash(s->image, chunk), s->image->hash_length) == 0;
 }
@@ -201,24 +226,21 @@ static int load_vouchers(struct survey *s, struct err *e)
     return 0;
 }
 
+static bool hashes(const struct survey *s)
+{
+    return s->check != STORE_CHECK_SIZE;
+}
+
 static int begin_survey(struct survey *s, struct err *e)
 {
-    bool hash =
-        s->check == STORE_CHECK_CONTENT || (s->check == STORE_CHECK_TRUST && !s->store->trusted);
-
+    s->sorted = image_sort_by_hash(s->image, e);
+    if (!s->sorted)
+        return -1;
     for (size_t i = 0; i < s->image->chunk_count; i++)
         s->total += s->image->chunks[i].source_size;
-    if (!hash) {
+    if (s->check == STORE_CHECK_TRUST && s->store->trusted)
         s->check = STORE_CHECK_SIZE;
-        return 0;
-    }
-    if (s->check == STORE_CHECK_TRUST && load_vouchers(s, e) < 0)
-        return -1;
-    s->hasher = chunk_hasher_new(e);
-    if (!s->hasher)
-        return -1;
-    s->block = malloc(HASH_BLOCK);
-    return s->block ? 0 : err_nomem(e, "checking chunks");
+    return s->check == STORE_CHECK_TRUST ? load_vouchers(s, e) : 0;
 }
 
 static void end_survey(struct survey *s)
@@ -229,46 +251,100 @@ static void end_survey(struct survey *s)
     }
     free(s->vouchers);
     free(s->voucher_orders);
-    free(s->block);
-    chunk_hasher_free(s->hasher);
-    if (s->folder_fd >= 0)
-        close(s->folder_fd);
+    free(s->sorted);
 }
 
-static int survey_chunk(struct survey *s, size_t chunk, struct err *e)
+static void tell_progress(struct survey *s, size_t chunk)
 {
-    int state = examine(s, chunk, e);
+    LOCK_SCOPE(&s->lock);
+
+    s->done += s->image->chunks[chunk].source_size;
+    if (s->progress)
+        s->progress(s->user, s->done, s->total);
+}
+
+static int survey_chunk(struct walk *w, size_t chunk, struct err *e)
+{
+    struct survey *s = w->survey;
+    int state = examine(w, chunk, e);
     bool hash = s->check == STORE_CHECK_CONTENT ||
                 (s->check == STORE_CHECK_TRUST && state == 1 && !vouched(s, chunk));
 
     if (state == 1 && hash) {
-        int good = content_is_good(s, chunk, e);
+        int good = content_is_good(w, chunk, e);
 
         state = good < 0 ? -1 : good ? 1 : 2;
-        s->done += s->image->chunks[chunk].source_size;
-        if (s->progress)
-            s->progress(s->user, s->done, s->total);
+        tell_progress(s, chunk);
     }
     if (state < 0)
         return -1;
     if (state != 1) {
-        s->out->missing[chunk] = true;
-        s->out->missing_count++;
-        s->out->damaged_count += state == 2;
+        s->missing[chunk] = true;
+        w->missing_count++;
+        w->damaged_count += state == 2;
     }
     return 0;
 }
 
-static int run_survey(struct survey *s, struct err *e)
+static int walk_chunks(struct walk *w, struct err *e)
 {
-    CLEANUP_FREE uint32_t *sorted = image_sort_by_hash(s->image, e);
-
-    if (!sorted || begin_survey(s, e) < 0)
-        return -1;
-    for (size_t i = 0; i < s->image->chunk_count; i++)
-        if (survey_chunk(s, sorted[i], e) < 0)
+    if (hashes(w->survey)) {
+        w->hasher = chunk_hasher_new(e);
+        if (!w->hasher)
+            return -1;
+        w->block = malloc(HASH_BLOCK);
+        if (!w->block)
+            return err_nomem(e, "checking chunks");
+    }
+    for (size_t i = w->from; i < w->to && !atomic_load(&w->survey->failed); i++)
+        if (survey_chunk(w, w->survey->sorted[i], e) < 0)
             return -1;
     return 0;
+}
+
+static void *run_walk(void *user)
+{
+    struct walk *w = user;
+
+    w->result = walk_chunks(w, &w->err);
+    if (w->result < 0)
+        atomic_store(&w->survey->failed, true);
+    free(w->block);
+    chunk_hasher_free(w->hasher);
+    if (w->folder_fd >= 0)
+        close(w->folder_fd);
+    return NULL;
+}
+
+/* Shares the chunks out. A thread that cannot be had is done without. */
+static int run_survey(struct survey *s, struct store_presence *p, struct err *e)
+{
+    size_t count = s->image->chunk_count, n = min_size(WALKS_MAX, 1 + count / WALK_MIN);
+    struct walk walks[WALKS_MAX];
+    int r = 0;
+
+    for (size_t i = n; i-- > 0;) {
+        walks[i] = (struct walk){.survey = s,
+                                 .from = count * i / n,
+                                 .to = count * (i + 1) / n,
+                                 .folder_fd = -1,
+                                 .err = ERR_INIT};
+        walks[i].joinable =
+            i > 0 && pthread_create(&walks[i].thread, NULL, run_walk, &walks[i]) == 0;
+        if (!walks[i].joinable)
+            run_walk(&walks[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (walks[i].joinable)
+            pthread_join(walks[i].thread, NULL);
+        p->missing_count += walks[i].missing_count;
+        p->damaged_count += walks[i].damaged_count;
+        if (walks[i].result < 0 && r == 0) {
+            *e = walks[i].err;
+            r = -1;
+        }
+    }
+    return r;
 }
 
 int store_find_missing(const struct store *store, const struct image *image, enum store_check check,
@@ -280,8 +356,7 @@ int store_find_missing(const struct store *store, const struct image *image, enu
                        .check = check,
                        .progress = progress,
                        .user = user,
-                       .out = p,
-                       .folder_fd = -1};
+                       .lock = PTHREAD_MUTEX_INITIALIZER};
     int r;
 
     *p = (struct store_presence){.missing = calloc(image->chunk_count + 1, sizeof *p->missing)};
@@ -293,7 +368,10 @@ int store_find_missing(const struct store *store, const struct image *image, enu
         p->missing_count = image->chunk_count;
         return 0;
     }
-    r = run_survey(&s, e);
+    s.missing = p->missing;
+    r = begin_survey(&s, e);
+    if (r == 0)
+        r = run_survey(&s, p, e);
     end_survey(&s);
     if (r < 0)
         store_presence_free(p);

@@ -43,10 +43,12 @@ enum store_check {
     STORE_CHECK_CONTENT, /* and the content of each chunk */
 };
 
-/* Called now and then while contents are hashed; done and total are bytes. */
+/* Called now and then while contents are hashed; done and total are bytes. Calls come
+ * from several threads, one at a time. */
 typedef void (*store_check_progress)(void *user, uint64_t done, uint64_t total);
 
-/* The caller frees *p. A store of NULL has nothing. */
+/* Uses up to four threads, all joined before it returns. The caller frees *p. A store
+ * of NULL has nothing. */
 int store_find_missing(const struct store *store, const struct image *image, enum store_check check,
                        store_check_progress progress, void *user, struct store_presence *p,
                        struct err *e) __attribute__((warn_unused_result));
