@@ -5,6 +5,7 @@ libcli_la_SOURCES = \
 	cli/http_options.c cli/http_options.h \
 	cli/json.c cli/json.h \
 	cli/options.c cli/options.h \
-	cli/output.c cli/output.h
+	cli/output.c cli/output.h \
+	cli/table.c cli/table.h
 libcli_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libcli_la_LIBADD = $(JANSSON_LIBS)

@@ -8,6 +8,7 @@
 #include "format/release.h"
 #include "store/publish.h"
 #include "store/release_file.h"
+#include "store/room.h"
 #include "store/store.h"
 
 #include <string.h>
@@ -105,8 +106,7 @@ static struct archive_policy archive_policy(const struct clone_options *o)
     return (struct archive_policy){.min_hash_length = o->pinned             ? LIMIT_HASH_PINNED
                                                       : o->allow_short_hash ? LIMIT_HASH_MIN
                                                                             : LIMIT_HASH_TRUSTED,
-                                   .pinned_checksum = o->pinned ? o->pin : NULL,
-                                   .pinned_size = CHUNK_HASH_SIZE};
+                                   .pinned_checksum = o->pinned ? o->pin : NULL};
 }
 
 /* Fills c->image; *same: it is the old release's, moved here. */
@@ -212,6 +212,28 @@ static int publish(const struct clone *c, const struct store *store, const uint8
     return store_publish(store, c->o->release, data, size, true, e);
 }
 
+static void on_removed(void *user, const char *name)
+{
+    const struct clone *c = user;
+
+    fetch_note(c->events, "removed release %s/%s to make room", c->o->store, name);
+}
+
+static int make_room(void *user, struct store *store, uint64_t bytes, uint64_t inodes,
+                     struct err *e)
+{
+    struct clone *c = user;
+    const struct store_room room = {.image = &c->image,
+                                    .name = c->o->release,
+                                    .bytes = bytes,
+                                    .inodes = inodes,
+                                    .wait_seconds = c->o->wait_seconds,
+                                    .removed = on_removed,
+                                    .user = c};
+
+    return store_make_room(store, &room, e);
+}
+
 /* Fetches what is missing and publishes. */
 static int update_store(struct clone *c, struct err *e)
 {
@@ -226,6 +248,8 @@ static int update_store(struct clone *c, struct err *e)
     c->ensure.partial_name = c->o->release;
     c->ensure.partial_data = data;
     c->ensure.partial_size = size;
+    c->ensure.make_room = c->o->make_room ? make_room : NULL;
+    c->ensure.user = c;
     if (ensure_chunks(store, &c->image, c->reader, &c->ensure, c->events, &c->result->cost,
                       &c->result->written, e) < 0 ||
         publish(c, store, data, size, e) < 0)

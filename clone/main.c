@@ -29,6 +29,7 @@ static int run(struct clone_options *o, struct output *out, struct err *e)
     http_flags_finish(&o->http, &out->events);
     if (clone_run(o, &out->events, &result, e) < 0)
         return -1;
+    e->kind = ERR_NONE; /* something on the way may have failed and been mended */
     clone_output_result(out, o, &result);
     return 0;
 }

@@ -45,6 +45,8 @@ static const struct option_spec specs[] = {
      "refuse if more would be written to the store", 0, UINT64_MAX},
     {"min-free", 0, OPTION_SIZE, AT(min_free), "SIZE", "refuse if less would stay free", 0,
      INT64_MAX},
+    {"make-room", 0, OPTION_FLAG, AT(make_room), NULL,
+     "remove the oldest releases if space is short"},
     {"wait", 0, OPTION_NUMBER, AT(wait_seconds), "SECONDS", "wait for a locked store [0]", 0, DAY},
     {"sync", 0, OPTION_WORD, AT(sync), "auto|fs|files",
      "how to make chunks durable: at once or each [auto]"},

@@ -27,6 +27,7 @@ struct clone_options {
 
     unsigned jobs;
     uint64_t max_download, max_write, min_free;
+    bool make_room;
     unsigned wait_seconds;
 
     struct http_flags http;

@@ -25,12 +25,15 @@ static int make_plan(const struct store *store, const struct image *image,
                      struct plan *plan, struct ensure_cost *cost, struct err *e)
 {
     CLEANUP(store_presence_free) struct store_presence presence = {0};
+    const bool *missing = o->known_missing;
 
-    if (store_find_missing(store, image, o->check, on_checked, (void *)events, &presence, e) < 0 ||
-        plan_make(image, presence.missing, plan, e) < 0)
+    if (!missing &&
+        store_find_missing(store, image, o->check, on_checked, (void *)events, &presence, e) < 0)
+        return -1;
+    if (plan_make(image, missing ? missing : presence.missing, plan, e) < 0)
         return -1;
     cost->chunks = image->chunk_count;
-    cost->missing = presence.missing_count;
+    cost->missing = plan->chunk_count + plan->zero_count;
     cost->zero = plan->zero_count;
     cost->damaged = presence.damaged_count;
     cost->download = plan->download_bytes;
@@ -60,19 +63,24 @@ static int check_budget(const char *option, const char *what, uint64_t needed, u
                    text_size(needed, a), (unsigned long long)needed, option, text_size(budget, b));
 }
 
+/* What a plan needs: data and what files take beyond it. */
+static uint64_t bytes_needed(const struct ensure_options *o, const struct ensure_cost *cost)
+{
+    return cost->missing == 0 ? 0 : cost->write + (uint64_t)cost->missing * BLOCK / 2 + o->min_free;
+}
+
 static int check_space(const struct store *store, const struct ensure_options *o,
                        const struct ensure_cost *cost, struct err *e)
 {
-    uint64_t needed = cost->write + (uint64_t)cost->missing * BLOCK / 2 + o->min_free;
-    uint64_t bytes, inodes;
+    uint64_t needed = bytes_needed(o, cost), bytes, inodes;
     char a[TEXT_SIZE_BYTES], b[TEXT_SIZE_BYTES];
 
     if (store_free_space(store, &bytes, &inodes, e) < 0)
         return -1;
-    if (cost->missing > 0 && needed > bytes)
+    if (needed > bytes)
         return err_set(e, ERR_SPACE,
                        "not enough space in store %s: %s (%llu bytes) are needed, %s "
-                       "(%llu bytes) are free; remove releases or make room",
+                       "(%llu bytes) are free; remove releases (ihop-store), or pass --make-room",
                        store_path(store), text_size(needed, a), (unsigned long long)needed,
                        text_size(bytes, b), (unsigned long long)bytes);
     if (cost->missing > inodes)
@@ -81,11 +89,34 @@ static int check_space(const struct store *store, const struct ensure_options *o
     return 0;
 }
 
-static int check_limits(const struct store *store, const struct ensure_options *o,
-                        const struct ensure_cost *cost, struct err *e)
+static int check_budgets(const struct ensure_options *o, const struct ensure_cost *cost,
+                         struct err *e)
 {
-    if (check_budget("--max-download", "download", cost->download, o->max_download, e) < 0 ||
-        check_budget("--max-write", "write", cost->write, o->max_write, e) < 0)
+    if (check_budget("--max-download", "download", cost->download, o->max_download, e) < 0)
+        return -1;
+    return check_budget("--max-write", "write", cost->write, o->max_write, e);
+}
+
+/* Makes the plan and checks that it may be carried out. Making room frees the
+ * store's lock for a moment, so the plan is made anew then. */
+static int settle_plan(struct store *store, const struct image *image,
+                       const struct ensure_options *o, const struct fetch_events *events,
+                       struct plan *plan, struct ensure_cost *cost, struct err *e)
+{
+    struct err why = ERR_INIT;
+
+    if (make_plan(store, image, o, events, plan, cost, e) < 0 || check_budgets(o, cost, e) < 0)
+        return -1;
+    if (check_space(store, o, cost, &why) == 0)
+        return 0;
+    if (!o->make_room || why.kind != ERR_SPACE) {
+        *e = why;
+        return -1;
+    }
+    if (o->make_room(o->user, store, bytes_needed(o, cost), cost->missing, e) < 0)
+        return -1;
+    plan_free(plan);
+    if (make_plan(store, image, o, events, plan, cost, e) < 0 || check_budgets(o, cost, e) < 0)
         return -1;
     return check_space(store, o, cost, e);
 }
@@ -125,8 +156,7 @@ int ensure_chunks(struct store *store, const struct image *image, struct reader 
     int r;
 
     if (store_writer_open(store, &writer, &cost->adopted, e) < 0 ||
-        make_plan(store, image, o, events, &plan, cost, e) < 0 ||
-        check_limits(store, o, cost, e) < 0)
+        settle_plan(store, image, o, events, &plan, cost, e) < 0)
         return -1;
     if (o->partial_name &&
         store_partial_write(store, o->partial_name, o->partial_data, o->partial_size, e) < 0)

@@ -18,10 +18,15 @@
 
 struct ensure_options {
     enum store_check check;
-    unsigned jobs;         /* worker threads */
-    uint64_t max_download; /* bytes; UINT64_MAX: no budget */
+    const bool *known_missing; /* for each chunk: what is missing; NULL: find out */
+    unsigned jobs;             /* worker threads */
+    uint64_t max_download;     /* bytes; UINT64_MAX: no budget */
     uint64_t max_write;
     uint64_t min_free; /* bytes to leave free in the file system */
+    /* Called when space is short: frees this much, or fails. NULL: fail at once. */
+    int (*make_room)(void *user, struct store *store, uint64_t bytes, uint64_t inodes,
+                     struct err *e);
+    void *user;
     /* Record this encoded release as partial/NAME before fetching, or NULL. */
     const char *partial_name;
     const uint8_t *partial_data;

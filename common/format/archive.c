@@ -49,7 +49,7 @@ static int check_authentic(const uint8_t *header, size_t size, const struct arch
         return -1;
     if (memcmp(sum, stored, sizeof sum) != 0)
         return err_set(e, ERR_ARCHIVE, "its header checksum does not match its header");
-    if (policy->pinned_checksum && memcmp(sum, policy->pinned_checksum, policy->pinned_size) != 0)
+    if (policy->pinned_checksum && memcmp(sum, policy->pinned_checksum, CHUNK_HASH_SIZE) != 0)
         return err_set(e, ERR_ARCHIVE,
                        "its header checksum is not the one demanded by "
                        "--verify-header");

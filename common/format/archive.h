@@ -29,8 +29,7 @@ int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct er
 /* What the caller demands of an archive. */
 struct archive_policy {
     size_t min_hash_length;         /* bytes */
-    const uint8_t *pinned_checksum; /* the header checksum it must have, or NULL */
-    size_t pinned_size;             /* bytes of it to compare */
+    const uint8_t *pinned_checksum; /* CHUNK_HASH_SIZE bytes that its header must have, or NULL */
 };
 
 /* Parses a header of size bytes (prefix included). archive_size is the size of

@@ -3,6 +3,7 @@
 #ifndef IHOP_STORE_INTERNAL_H
 #define IHOP_STORE_INTERNAL_H
 
+#include "format/image.h"
 #include "store/store.h"
 
 #define STORE_CHUNKS "chunks"
@@ -15,9 +16,17 @@ struct store {
     unsigned folder_digits; /* 2 or 4 */
     bool trusted;           /* only we write here: a chunk with a name is whole */
     bool sync_files;        /* STORE_SYNC_FILES in force */
+    int meta_fd;            /* -1 in a store that is read and has none */
     /* The rest is -1 for STORE_READ. */
-    int meta_fd, staging_fd, partial_fd, retired_fd, lock_fd;
+    int staging_fd, partial_fd, retired_fd, lock_fd;
 };
+
+/* Reads the release in file name of dirfd; where is that folder below STORE, "" or
+ * ending in a slash, for messages. With fd, hands over its descriptor, without a
+ * lock. Kinds as of store_release_load; a link is ERR_DAMAGED. */
+int store_image_load(const struct store *store, int dirfd, const char *where, const char *name,
+                     struct image *image, int *fd, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* Makes everything written to the store's file system durable. A failure is
  * final: the kernel may have dropped the pages, so no one may try again. */

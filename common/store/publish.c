@@ -5,22 +5,47 @@
 #include "base/io.h"
 #include "store/internal.h"
 #include "store/name.h"
+#include "store/release_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
+
+/* A release's age is its file's time, and the clock of a device may be wrong: a new
+ * one is always younger than those that are there. */
+static int find_time(const struct store *store, struct timespec *t, struct err *e)
+{
+    CLEANUP(store_names_free) struct store_names names = {0};
+    struct stat st;
+
+    if (store_release_names(store, &names, e) < 0)
+        return -1;
+    clock_gettime(CLOCK_REALTIME, t);
+    for (size_t i = 0; i < names.count; i++)
+        if (fstatat(store->root_fd, names.names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_mtim.tv_sec >= t->tv_sec)
+            *t = (struct timespec){.tv_sec = st.st_mtim.tv_sec + 1};
+    return 0;
+}
 
 /* Writes a new file; leaves nothing behind when it fails. */
 static int write_new(const struct store *store, int dirfd, const char *name, const uint8_t *data,
-                     size_t size, bool sync, struct err *e)
+                     size_t size, struct err *e)
 {
-    CLEANUP_FD int fd = io_openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    CLEANUP_FD int fd = -1;
+    struct timespec times[2];
 
+    if (find_time(store, &times[1], e) < 0)
+        return -1;
+    times[0] = times[1];
+    fd = io_openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
     if (fd < 0)
         return err_sys(e, errno, "cannot create a file below %s/" STORE_META, store->path);
-    if (io_write_full(fd, data, size) < 0 || (sync && io_fsync(fd) < 0) || io_close(&fd) < 0) {
+    if (io_write_full(fd, data, size) < 0 || futimens(fd, times) < 0 ||
+        (store->sync_files && io_fsync(fd) < 0) || io_close(&fd) < 0) {
         err_sys(e, errno, "cannot write %zu bytes below %s/" STORE_META, size, store->path);
         unlinkat(dirfd, name, 0);
         return -1;
@@ -96,7 +121,7 @@ int store_publish(const struct store *store, const char *name, const uint8_t *da
         return -1;
     if (io_random_name(temporary) < 0)
         return err_sys(e, errno, "cannot get random bytes");
-    if (write_new(store, store->retired_fd, temporary, data, size, store->sync_files, e) < 0)
+    if (write_new(store, store->retired_fd, temporary, data, size, e) < 0)
         return -1;
     /* Always, even with nothing fetched and where syncfs reports no errors: the
      * chunks may have been committed by a clone that was killed before it got
@@ -129,7 +154,7 @@ int store_partial_write(const struct store *store, const char *name, const uint8
         return -1;
     if (io_random_name(temporary + 1) < 0)
         return err_sys(e, errno, "cannot get random bytes");
-    if (write_new(store, store->partial_fd, temporary, data, size, store->sync_files, e) < 0)
+    if (write_new(store, store->partial_fd, temporary, data, size, e) < 0)
         return -1;
     if (renameat(store->partial_fd, temporary, store->partial_fd, name) < 0) {
         err_sys(e, errno, "cannot write %s/" STORE_META "/partial/%s", store->path, name);

@@ -14,16 +14,43 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static int open_release(const struct store *store, const char *name, int *fd, struct err *e)
+static int open_release(const struct store *store, int dirfd, const char *where, const char *name,
+                        int *fd, struct err *e)
 {
-    *fd = io_openat(store->root_fd, name, O_RDONLY, 0);
+    *fd = io_openat(dirfd, name, O_RDONLY, 0);
     if (*fd >= 0)
         return 0;
     if (errno == ENOENT)
-        return err_set(e, ERR_NOT_FOUND, "store %s has no release %s", store->path, name);
+        return err_set(e, ERR_NOT_FOUND, "store %s has no release %s%s", store->path, where, name);
     if (errno == ELOOP)
-        return err_set(e, ERR_DAMAGED, "%s/%s is a link, not a release", store->path, name);
-    return err_sys(e, errno, "cannot open release %s/%s", store->path, name);
+        return err_set(e, ERR_DAMAGED, "%s/%s%s is a link, not a release", store->path, where,
+                       name);
+    return err_sys(e, errno, "cannot open release %s/%s%s", store->path, where, name);
+}
+
+static int read_release(const struct store *store, const char *where, const char *name, int fd,
+                        struct image *image, struct err *e)
+{
+    CLEANUP_FREE uint8_t *data = NULL;
+    size_t size;
+
+    if (io_read_file(fd, RELEASE_MAX_SIZE, "the release", &data, &size, e) < 0 ||
+        release_parse(data, size, image, e) < 0)
+        return err_context(e, "release %s/%s%s", store->path, where, name);
+    return 0;
+}
+
+int store_image_load(const struct store *store, int dirfd, const char *where, const char *name,
+                     struct image *image, int *fd, struct err *e)
+{
+    CLEANUP_FD int file = -1;
+
+    if (open_release(store, dirfd, where, name, &file, e) < 0 ||
+        read_release(store, where, name, file, image, e) < 0)
+        return -1;
+    if (fd)
+        *fd = steal_fd(&file);
+    return 0;
 }
 
 /* Opens the release with a shared lock on it. Between open and flock a clone may
@@ -35,7 +62,7 @@ static int open_locked(const struct store *store, const char *name, int *fd, str
     for (;;) {
         CLEANUP_FD int candidate = -1;
 
-        if (open_release(store, name, &candidate, e) < 0)
+        if (open_release(store, store->root_fd, "", name, &candidate, e) < 0)
             return -1;
         if (io_flock(candidate, LOCK_SH) < 0)
             return err_sys(e, errno, "cannot lock release %s/%s", store->path, name);
@@ -51,21 +78,15 @@ static int open_locked(const struct store *store, const char *name, int *fd, str
 int store_release_load(const struct store *store, const char *name, struct image *image,
                        int *lock_fd, struct err *e)
 {
-    CLEANUP_FREE uint8_t *data = NULL;
     CLEANUP_FD int fd = -1;
-    size_t size;
-    int r;
 
     if (store_name_check(name, e) < 0)
         return -1;
-    r = lock_fd ? open_locked(store, name, &fd, e) : open_release(store, name, &fd, e);
-    if (r < 0)
+    if (!lock_fd)
+        return store_image_load(store, store->root_fd, "", name, image, NULL, e);
+    if (open_locked(store, name, &fd, e) < 0 || read_release(store, "", name, fd, image, e) < 0)
         return -1;
-    if (io_read_file(fd, RELEASE_MAX_SIZE, "the release", &data, &size, e) < 0 ||
-        release_parse(data, size, image, e) < 0)
-        return err_context(e, "release %s/%s", store->path, name);
-    if (lock_fd)
-        *lock_fd = steal_fd(&fd);
+    *lock_fd = steal_fd(&fd);
     return 0;
 }
 

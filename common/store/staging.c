@@ -257,12 +257,13 @@ static int adopt_folder(const struct store *store, const char *name, struct chun
     return 0;
 }
 
-static int adopt_abandoned(const struct store *store, size_t *adopted, struct err *e)
+int store_adopt_staged(const struct store *store, size_t *adopted, struct err *e)
 {
     CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = chunk_hasher_new(e);
     CLEANUP_DIR DIR *dir = h ? io_opendirat(store->staging_fd) : NULL;
     struct dirent *entry;
 
+    *adopted = 0;
     if (!h)
         return -1;
     if (!dir)
@@ -371,8 +372,7 @@ int store_writer_open(struct store *store, struct store_writer **writer, size_t 
     w->store = store;
     w->folder_fd = -1;
     w->batch_bytes = batch_limit();
-    *adopted = 0;
-    if (adopt_abandoned(store, adopted, e) < 0 || make_folder(w, e) < 0 || start(w, e) < 0)
+    if (store_adopt_staged(store, adopted, e) < 0 || make_folder(w, e) < 0 || start(w, e) < 0)
         return -1;
     *writer = STEAL(w);
     return 0;

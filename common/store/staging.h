@@ -26,8 +26,13 @@
 
 struct store_writer;
 
-/* Adopts what earlier writers left (*adopted chunks), so call it before looking
- * for missing chunks; starts the committer. */
+/* Gives the chunks that writers left behind their names, if their content is good
+ * (*adopted of them), and removes the rest. Needs a store open for writing. */
+int store_adopt_staged(const struct store *store, size_t *adopted, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Does that first, so call it before looking for missing chunks; starts the
+ * committer. */
 int store_writer_open(struct store *store, struct store_writer **writer, size_t *adopted,
                       struct err *e) __attribute__((warn_unused_result));
 

@@ -86,16 +86,14 @@ static int open_root(struct store *s, const struct store_options *o, struct err 
 /* Reads .ihop/format: *digits stays 0 when there is none. */
 static int read_format(const struct store *s, unsigned *digits, struct err *e)
 {
-    CLEANUP_FD int meta = io_openat(s->root_fd, STORE_META, O_RDONLY | O_DIRECTORY, 0);
     CLEANUP_FD int fd = -1;
     char text[FORMAT_MAX + 1], expected[FORMAT_MAX];
     ssize_t n;
 
-    if (meta < 0 && errno == ENOENT)
+    if (s->meta_fd < 0)
         return 0;
-    if (meta >= 0)
-        fd = io_openat(meta, FORMAT_NAME, O_RDONLY, 0);
-    if (meta >= 0 && fd < 0 && errno == ENOENT)
+    fd = io_openat(s->meta_fd, FORMAT_NAME, O_RDONLY, 0);
+    if (fd < 0 && errno == ENOENT)
         return 0;
     if (fd < 0)
         return err_sys(e, errno, "cannot open %s/" STORE_META "/" FORMAT_NAME, s->path);
@@ -163,11 +161,16 @@ static int take_lock(const struct store *s, int operation, unsigned wait_seconds
             return err_sys(e, errno, "cannot lock %s/" STORE_META "/lock", s->path);
         if (io_now_ms() >= end)
             return err_set(e, ERR_BUSY,
-                           "store %s is locked by another program (a clean-up?): try "
-                           "again later or pass --wait SECONDS",
-                           s->path);
+                           "store %s is in use by another program (%s): try again later or "
+                           "pass --wait SECONDS",
+                           s->path, operation == LOCK_SH ? "a clean-up" : "a clone or a clean-up");
         nanosleep(&pause, NULL);
     }
+}
+
+int store_relock(struct store *store, bool exclusive, unsigned wait_seconds, struct err *e)
+{
+    return take_lock(store, exclusive ? LOCK_EX : LOCK_SH, wait_seconds, e);
 }
 
 /* The first writer decides on the layout. It is alone while it does, by a flock on
@@ -206,12 +209,14 @@ static int check_same_device(const struct store *s, struct err *e)
 
 static int open_for_writing(struct store *s, const struct store_options *o, struct err *e)
 {
+    int lock = o->access == STORE_CLEAN ? LOCK_EX : LOCK_SH;
+
     if (make_folder(s->path, s->root_fd, STORE_META, &s->meta_fd, e) < 0)
         return -1;
     s->lock_fd = io_openat(s->meta_fd, "lock", O_RDWR | O_CREAT, 0644);
     if (s->lock_fd < 0)
         return err_sys(e, errno, "cannot open %s/" STORE_META "/lock", s->path);
-    if (decide_layout(s, o, e) < 0 || take_lock(s, LOCK_SH, o->wait_seconds, e) < 0)
+    if (decide_layout(s, o, e) < 0 || take_lock(s, lock, o->wait_seconds, e) < 0)
         return -1;
     if (make_folder(s->path, s->meta_fd, STORE_META "/staging", &s->staging_fd, e) < 0 ||
         make_folder(s->path, s->meta_fd, STORE_META "/partial", &s->partial_fd, e) < 0 ||
@@ -223,6 +228,9 @@ static int open_for_writing(struct store *s, const struct store_options *o, stru
 
 static int open_for_reading(struct store *s, struct err *e)
 {
+    s->meta_fd = io_openat(s->root_fd, STORE_META, O_RDONLY | O_DIRECTORY, 0);
+    if (s->meta_fd < 0 && errno != ENOENT)
+        return err_sys(e, errno, "cannot open folder %s/" STORE_META, s->path);
     if (find_layout(s, e) < 0)
         return -1;
     if (s->folder_digits == 0)
@@ -277,7 +285,7 @@ int store_open(const char *path, const struct store_options *options, struct sto
         return err_nomem(e, "opening a store");
     if (open_root(s, options, e) < 0)
         return -1;
-    r = options->access == STORE_WRITE ? open_for_writing(s, options, e) : open_for_reading(s, e);
+    r = options->access == STORE_READ ? open_for_reading(s, e) : open_for_writing(s, options, e);
     if (r < 0)
         return -1;
     s->trusted = s->folder_digits == 2;
@@ -309,6 +317,11 @@ void store_cleanup(struct store **store)
 const char *store_path(const struct store *store)
 {
     return store->path;
+}
+
+unsigned store_folder_digits(const struct store *store)
+{
+    return store->folder_digits;
 }
 
 int store_free_space(const struct store *store, uint64_t *bytes, uint64_t *inodes, struct err *e)

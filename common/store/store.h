@@ -7,7 +7,8 @@
  *     STORE/.ihop/lock           clones hold it shared, gc exclusive
  *     STORE/.ihop/staging/RANDOM/HASH.chunk  not yet durable (staging.h)
  *     STORE/.ihop/partial/NAME   what an unfinished clone needs (publish.h)
- *     STORE/.ihop/retired/RANDOM releases that were replaced (publish.h)
+ *     STORE/.ihop/retired/RANDOM releases that were replaced or removed (publish.h)
+ *     STORE/.ihop/protected/NAME releases that no clean-up removes (releases.h)
  *
  * A store without .ihop/format was made by the original ihop: its chunk folders
  * have four digits. Since the original may write to any four-digit store, and
@@ -31,6 +32,7 @@ struct store;
 enum store_access {
     STORE_READ,  /* creates nothing; works on a read-only file system */
     STORE_WRITE, /* makes what is missing below STORE; holds the shared lock */
+    STORE_CLEAN, /* the same with the exclusive lock: no one else writes */
 };
 
 enum store_sync {
@@ -54,7 +56,14 @@ int store_open(const char *path, const struct store_options *options, struct sto
 void store_close(struct store *store);
 void store_cleanup(struct store **store);
 
+/* Changes the lock of a store that is open for writing. The lock is free for a
+ * moment between the two: look again at what was seen before. ERR_BUSY; then no
+ * lock is held, and the store must be closed. */
+int store_relock(struct store *store, bool exclusive, unsigned wait_seconds, struct err *e)
+    __attribute__((warn_unused_result));
+
 const char *store_path(const struct store *store);
+unsigned store_folder_digits(const struct store *store); /* 2, or 4: the original's */
 
 /* Bytes and inodes free for this user. A file system without a limit on inodes
  * gives UINT64_MAX. */

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/gc.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/text.h"
+#include "store/internal.h"
+#include "store/release_file.h"
+#include "store/staging.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define CHUNK_SUFFIX ".chunk"
+#define DISK_BLOCK   512 /* what st_blocks counts */
+
+struct gc {
+    const struct store *store;
+    const struct store_gc_options *o;
+    struct store_gc_result *result;
+    struct census census; /* of all that is kept */
+};
+
+/* Calls visit for each entry of a folder; -1 as soon as it does. */
+typedef int (*visit_fn)(struct gc *gc, int dirfd, const char *name, struct err *e);
+
+static int visit_folder(struct gc *gc, int dirfd, const char *where, visit_fn visit, struct err *e)
+{
+    CLEANUP_DIR DIR *dir = io_opendirat(dirfd);
+    struct dirent *entry;
+
+    if (!dir)
+        return err_sys(e, errno, "cannot list %s/%s", gc->store->path, where);
+    while (errno = 0, (entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (visit(gc, dirfd, entry->d_name, e) < 0)
+            return -1;
+    }
+    return errno ? err_sys(e, errno, "cannot list %s/%s", gc->store->path, where) : 0;
+}
+
+/* The same for one below .ihop, which may not be there yet. */
+static int visit_meta(struct gc *gc, const char *name, visit_fn visit, struct err *e)
+{
+    CLEANUP_FD int fd = -1;
+
+    if (gc->store->meta_fd < 0)
+        return 0;
+    fd = io_openat(gc->store->meta_fd, name, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0)
+        return err_sys(e, errno, "cannot open folder %s/" STORE_META "/%s", gc->store->path, name);
+    return visit_folder(gc, fd, STORE_META, visit, e);
+}
+
+static int delete (const struct gc *gc, int dirfd, const char *where, const char *name,
+                   struct err *e)
+{
+    if (gc->o->dry_run || unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    return err_sys(e, errno, "cannot remove %s/%s%s", gc->store->path, where, name);
+}
+
+/* ---- what is kept ---- */
+
+static int keep(struct gc *gc, int dirfd, const char *where, const char *name, struct err *e)
+{
+    CLEANUP(image_free) struct image image = {0};
+
+    if (store_image_load(gc->store, dirfd, where, name, &image, NULL, e) < 0) {
+        if (e->kind == ERR_DAMAGED)
+            err_context(e, "nothing was deleted, as its chunks are not known (clone it again or "
+                           "remove it)");
+        return -1;
+    }
+    return census_add(&gc->census, &image, e);
+}
+
+static bool is_left_out(const struct store_gc_options *o, const char *name)
+{
+    for (size_t i = 0; i < o->without_count; i++)
+        if (strcmp(o->without[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int keep_releases(struct gc *gc, struct err *e)
+{
+    CLEANUP(store_names_free) struct store_names names = {0};
+
+    if (store_release_names(gc->store, &names, e) < 0)
+        return -1;
+    for (size_t i = 0; i < names.count; i++)
+        if (!is_left_out(gc->o, names.names[i]) &&
+            keep(gc, gc->store->root_fd, "", names.names[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+/* A server may be between its open and its flock: it waits for ours, and then sees
+ * that the file has no name any more. So the file goes while we hold the lock. */
+static int visit_retired(struct gc *gc, int dirfd, const char *name, struct err *e)
+{
+    CLEANUP_FD int fd = io_openat(dirfd, name, O_RDONLY, 0);
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd >= 0 && io_flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        gc->result->retired_kept++;
+        return keep(gc, dirfd, STORE_META "/retired/", name, e);
+    }
+    gc->result->retired_removed++;
+    return delete (gc, dirfd, STORE_META "/retired/", name, e);
+}
+
+/* Whether a release was published from what this partial one announced: then the
+ * clone was killed just before it could remove it. */
+static bool is_published(const struct gc *gc, const char *name, const struct image *partial)
+{
+    CLEANUP(image_free) struct image image = {0};
+    struct err ignored = ERR_INIT;
+
+    return store_release_load(gc->store, name, &image, NULL, &ignored) == 0 &&
+           image_same_source(&image, partial);
+}
+
+/* A device's clock may be years behind: then nothing is stale. */
+static bool is_stale(const struct gc *gc, int dirfd, const char *name)
+{
+    const time_t now = time(NULL);
+    struct stat st;
+
+    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && now > st.st_mtime &&
+           (uint64_t)(now - st.st_mtime) > gc->o->partial_age_s;
+}
+
+/* One that is damaged was never made durable, so no chunk was either. */
+static int visit_partial(struct gc *gc, int dirfd, const char *name, struct err *e)
+{
+    CLEANUP(image_free) struct image image = {0};
+    struct err why = ERR_INIT;
+    int r = store_image_load(gc->store, dirfd, STORE_META "/partial/", name, &image, NULL, &why);
+
+    if (r < 0 && why.kind != ERR_DAMAGED) {
+        *e = why;
+        return -1;
+    }
+    if (r == 0 && name[0] != '.' && !is_stale(gc, dirfd, name) && !is_published(gc, name, &image)) {
+        gc->result->partials_kept++;
+        return census_add(&gc->census, &image, e);
+    }
+    gc->result->partials_removed++;
+    return delete (gc, dirfd, STORE_META "/partial/", name, e);
+}
+
+static int count_kept(struct gc *gc, struct err *e)
+{
+    if (visit_meta(gc, "retired", visit_retired, e) < 0 || keep_releases(gc, e) < 0 ||
+        visit_meta(gc, "partial", visit_partial, e) < 0)
+        return -1;
+    return gc->o->also_keep ? census_add(&gc->census, gc->o->also_keep, e) : 0;
+}
+
+/* ---- what is not ---- */
+
+/* The hash in the name of a chunk's file; 0 when it is none. */
+static size_t hash_of_name(const char *name, uint8_t hash[CHUNK_HASH_SIZE])
+{
+    char hex[CHUNK_HASH_HEX];
+    size_t digits = strspn(name, "0123456789abcdef");
+    int n;
+
+    if (digits >= sizeof hex || strcmp(name + digits, CHUNK_SUFFIX) != 0)
+        return 0;
+    memcpy(hex, name, digits);
+    hex[digits] = '\0';
+    n = text_unhex(hex, hash, CHUNK_HASH_SIZE);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static int visit_chunk(struct gc *gc, int dirfd, const char *name, struct err *e)
+{
+    uint8_t hash[CHUNK_HASH_SIZE];
+    size_t length = hash_of_name(name, hash);
+    struct stat st;
+
+    if (length == 0) {
+        gc->result->foreign++;
+        return 0;
+    }
+    if (census_count(&gc->census, hash, length) > 0) {
+        gc->result->chunks_kept++;
+        return 0;
+    }
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine chunk %s", name);
+    if (S_ISDIR(st.st_mode)) {
+        gc->result->foreign++;
+        return 0;
+    }
+    gc->result->chunks_removed++;
+    gc->result->bytes_removed += (uint64_t)st.st_blocks * DISK_BLOCK;
+    return delete (gc, dirfd, STORE_CHUNKS "/", name, e);
+}
+
+static bool is_chunk_folder(const struct gc *gc, const char *name)
+{
+    return strlen(name) == gc->store->folder_digits &&
+           strspn(name, "0123456789abcdef") == gc->store->folder_digits;
+}
+
+static int visit_chunk_folder(struct gc *gc, int dirfd, const char *name, struct err *e)
+{
+    CLEANUP_FD int fd =
+        is_chunk_folder(gc, name) ? io_openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0) : -1;
+
+    if (fd < 0) {
+        gc->result->foreign++; /* a file, a link, another layout: not ours */
+        return 0;
+    }
+    if (visit_folder(gc, fd, STORE_CHUNKS, visit_chunk, e) < 0)
+        return -1;
+    if (gc->o->progress)
+        gc->o->progress(gc->o->user, gc->result->bytes_removed);
+    return 0;
+}
+
+static int sweep(struct gc *gc, struct err *e)
+{
+    if (gc->store->chunks_fd < 0)
+        return 0;
+    return visit_folder(gc, gc->store->chunks_fd, STORE_CHUNKS, visit_chunk_folder, e);
+}
+
+static int run(struct gc *gc, struct err *e)
+{
+    size_t adopted;
+
+    /* A name that was exchanged or removed must not come back after a power cut
+     * without its chunks. */
+    if (!gc->o->dry_run &&
+        (store_adopt_staged(gc->store, &adopted, e) < 0 || store_sync_all(gc->store, e) < 0))
+        return -1;
+    return count_kept(gc, e) < 0 ? -1 : sweep(gc, e);
+}
+
+int store_gc(const struct store *store, const struct store_gc_options *o,
+             struct store_gc_result *result, struct err *e)
+{
+    struct gc gc = {.store = store, .o = o, .result = result};
+    int r;
+
+    *result = (struct store_gc_result){0};
+    r = run(&gc, e);
+    if (r == 0 && o->census)
+        *o->census = gc.census;
+    else
+        census_free(&gc.census);
+    return r;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/releases.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "store/internal.h"
+#include "store/name.h"
+#include "store/release_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#define PROTECTED "protected"
+/* Another program may look, too, and hold the lock for a moment. */
+#define LOOKS         5
+#define LOOK_PAUSE_NS 10000000L
+
+/* Takes the lock that a server would be holding: 0, or -1 when it is held. */
+static int lock_unserved(int fd)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_PAUSE_NS};
+
+    for (int i = 0; i < LOOKS; i++) {
+        if (io_flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        nanosleep(&pause, NULL);
+    }
+    return -1;
+}
+
+static bool is_protected(const struct store *store, const char *name)
+{
+    char path[sizeof PROTECTED + NAME_MAX + 1];
+    struct stat st;
+
+    snprintf(path, sizeof path, PROTECTED "/%s", name);
+    return store->meta_fd >= 0 && fstatat(store->meta_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Fills *r: 1, 0 when the release is gone meanwhile, or -1. */
+static int describe(const struct store *store, const char *name, struct store_release *r,
+                    struct err *e)
+{
+    CLEANUP_FD int fd = io_openat(store->root_fd, name, O_RDONLY, 0);
+    struct stat st;
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_sys(e, errno, "cannot examine release %s/%s", store->path, name);
+    *r = (struct store_release){.name = strdup(name),
+                                .published = st.st_mtim,
+                                .served = lock_unserved(fd) < 0,
+                                .is_protected = is_protected(store, name)};
+    return r->name ? 1 : err_nomem(e, "listing releases");
+}
+
+static int compare_ages(const void *a, const void *b)
+{
+    const struct store_release *x = a, *y = b;
+
+    if (x->published.tv_sec != y->published.tv_sec)
+        return x->published.tv_sec < y->published.tv_sec ? -1 : 1;
+    if (x->published.tv_nsec != y->published.tv_nsec)
+        return x->published.tv_nsec < y->published.tv_nsec ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+int store_releases_list(const struct store *store, struct store_releases *list, struct err *e)
+{
+    CLEANUP(store_names_free) struct store_names names = {0};
+
+    if (store_release_names(store, &names, e) < 0)
+        return -1;
+    for (size_t i = 0; i < names.count; i++) {
+        int r;
+
+        if (array_grow((void **)&list->items, &list->room, list->count, sizeof *list->items, e) < 0)
+            return -1;
+        r = describe(store, names.names[i], &list->items[list->count], e);
+        if (r < 0)
+            return -1;
+        list->count += (size_t)r;
+    }
+    if (list->count > 0) /* items is NULL without any */
+        qsort(list->items, list->count, sizeof *list->items, compare_ages);
+    return 0;
+}
+
+void store_releases_free(struct store_releases *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i].name);
+    free(list->items);
+    *list = (struct store_releases){0};
+}
+
+const struct store_release *store_releases_find(const struct store_releases *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].name, name) == 0)
+            return &list->items[i];
+    return NULL;
+}
+
+/* Opens what has the name; a release, whole or not: that is no reason to keep it. */
+static int open_named(const struct store *store, const char *name, struct err *e)
+{
+    CLEANUP_FD int fd = -1;
+    struct stat st;
+
+    if (store_name_check(name, e) < 0)
+        return -1;
+    fd = io_openat(store->root_fd, name, O_RDONLY, 0);
+    if (fd < 0 && errno == ENOENT)
+        return err_set(e, ERR_NOT_FOUND, "store %s has no release %s", store->path, name);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_sys(e, errno, "cannot open release %s/%s", store->path, name);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, ERR_IO, "%s/%s is not a release", store->path, name);
+    return steal_fd(&fd);
+}
+
+int store_release_remove(const struct store *store, const char *name, bool force, struct err *e)
+{
+    CLEANUP_FD int fd = open_named(store, name, e);
+    char retired[IO_RANDOM_NAME_SIZE];
+
+    if (fd < 0)
+        return -1;
+    if (is_protected(store, name))
+        return err_set(e, ERR_REFUSED,
+                       "release %s/%s is protected: unprotect it first (ihop-store unprotect)",
+                       store->path, name);
+    if (lock_unserved(fd) < 0 && !force)
+        return err_set(e, ERR_BUSY,
+                       "release %s/%s is being served: stop its server, or pass --force (the "
+                       "server then goes on, and gc keeps the chunks until it ends)",
+                       store->path, name);
+    if (io_random_name(retired) < 0)
+        return err_sys(e, errno, "cannot get random bytes");
+    if (renameat(store->root_fd, name, store->retired_fd, retired) < 0)
+        return err_sys(e, errno, "cannot remove release %s/%s", store->path, name);
+    if (store_sync_folder(store, store->root_fd, "", e) < 0)
+        return -1;
+    return store_sync_folder(store, store->retired_fd, STORE_META "/retired", e);
+}
+
+static int set_protection(const struct store *store, int dir, const char *name, bool on,
+                          struct err *e)
+{
+    CLEANUP_FD int fd = -1;
+
+    if (!on && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+        return err_sys(e, errno, "cannot unprotect release %s/%s", store->path, name);
+    if (on && (fd = io_openat(dir, name, O_WRONLY | O_CREAT, 0644)) < 0)
+        return err_sys(e, errno, "cannot protect release %s/%s", store->path, name);
+    return store_sync_folder(store, dir, STORE_META "/" PROTECTED, e);
+}
+
+int store_release_protect(const struct store *store, const char *name, bool on, struct err *e)
+{
+    CLEANUP_FD int dir = -1, release = -1;
+
+    if (store_name_check(name, e) < 0)
+        return -1;
+    /* A protection may stay behind when its release is gone. */
+    if (on && (release = open_named(store, name, e)) < 0)
+        return -1;
+    if (io_mkdirat(store->meta_fd, PROTECTED) < 0 ||
+        (dir = io_openat(store->meta_fd, PROTECTED, O_RDONLY | O_DIRECTORY, 0)) < 0)
+        return err_sys(e, errno, "cannot open folder %s/" STORE_META "/" PROTECTED, store->path);
+    return set_protection(store, dir, name, on, e) < 0
+               ? -1
+               : store_sync_folder(store, store->meta_fd, STORE_META, e);
+}

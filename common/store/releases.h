@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* releases: looking after the releases of a store as a whole.
+ *
+ * A release is served while a server holds its flock, and protected when
+ * .ihop/protected/NAME exists; the protection belongs to the name, whatever image
+ * it has. Its age is its file's modification time, which publish keeps in order
+ * even when the device's clock is not.
+ */
+#ifndef IHOP_STORE_RELEASES_H
+#define IHOP_STORE_RELEASES_H
+
+#include "base/err.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+struct store_release {
+    char *name;
+    struct timespec published;
+    bool served, is_protected;
+};
+
+struct store_releases {
+    struct store_release *items; /* the oldest first */
+    size_t count, room;
+};
+
+/* All files that could be releases. The caller frees *list. */
+int store_releases_list(const struct store *store, struct store_releases *list, struct err *e)
+    __attribute__((warn_unused_result));
+void store_releases_free(struct store_releases *list);
+
+/* The release of this name in list, or NULL. */
+const struct store_release *store_releases_find(const struct store_releases *list,
+                                                const char *name);
+
+/* Takes the name away, at once and durably; gc frees the chunks later. A server
+ * goes on with it. Needs a store open for writing. Kinds: ERR_NOT_FOUND;
+ * ERR_REFUSED when it is protected; ERR_BUSY when it is served and force is
+ * false. */
+int store_release_remove(const struct store *store, const char *name, bool force, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Durable when it returns. ERR_NOT_FOUND: no such release. */
+int store_release_protect(const struct store *store, const char *name, bool on, struct err *e)
+    __attribute__((warn_unused_result));
+
+#endif

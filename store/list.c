@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* What is there: list and info. */
+#include "session.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli/table.h"
+#include "store/census.h"
+#include "store/release_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ID_SHOWN 16 /* hex digits of an image's checksum in tables */
+
+/* Reads a release for a list: 1; 0 when it is damaged, *e tells why, or gone. */
+static int try_load(const struct session *s, const char *name, struct image *image, struct err *e)
+{
+    if (store_release_load(s->store, name, image, NULL, e) == 0)
+        return 1;
+    return e->kind == ERR_DAMAGED || e->kind == ERR_NOT_FOUND ? 0 : -1;
+}
+
+static void set_state(json_t *row, const struct store_release *r)
+{
+    json_set_text(row, "name", r->name);
+    json_set_number(row, "published", (uint64_t)r->published.tv_sec);
+    json_set_bool(row, "served", r->served);
+    json_set_bool(row, "protected", r->is_protected);
+}
+
+static json_t *list_row(const struct store_release *r, const struct image *image, bool good)
+{
+    json_t *row = json_object();
+    char hex[CHUNK_HASH_HEX];
+
+    set_state(row, r);
+    json_set_bool(row, "damaged", !good);
+    if (!good)
+        return row;
+    text_hex(image->source_checksum, CHUNK_HASH_SIZE, hex);
+    json_set_text(row, "source_checksum", hex);
+    json_set_number(row, "image_size", image->source_size);
+    json_set_number(row, "chunks", image->chunk_count);
+    return row;
+}
+
+static const char *state_of(const struct store_release *r)
+{
+    if (r->served)
+        return r->is_protected ? "served, protected" : "served";
+    return r->is_protected ? "protected" : "-";
+}
+
+static int list_cells(struct table *t, const struct store_release *r, const struct image *image,
+                      bool good, struct err *e)
+{
+    char size[TEXT_SIZE_BYTES], when[SESSION_TIME_SIZE], hex[CHUNK_HASH_HEX];
+    if (table_add(t, e, "%s", r->name) < 0 || table_add(t, e, "%s", session_time(r, when)) < 0)
+        return -1;
+    text_hex(image->source_checksum, CHUNK_HASH_SIZE, hex);
+    if (table_add(t, e, "%s", good ? text_size(image->source_size, size) : "-") < 0 ||
+        table_add(t, e, good ? "%zu" : "-", image->chunk_count) < 0 ||
+        table_add(t, e, "%.*s", ID_SHOWN, good ? hex : "-") < 0)
+        return -1;
+    return table_add(t, e, "%s", good ? state_of(r) : "damaged");
+}
+
+static int list_releases(struct session *s, const struct store_releases *list, struct table *t,
+                         json_t *rows, struct err *e)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        CLEANUP(image_free) struct image image = {0};
+        int good = try_load(s, list->items[i].name, &image, e);
+
+        if (good < 0 || list_cells(t, &list->items[i], &image, good, e) < 0)
+            return -1;
+        if (!good)
+            output_note(&s->out, "%s", e->text);
+        json_array_append_new(rows, list_row(&list->items[i], &image, good));
+    }
+    return 0;
+}
+
+int command_list(struct session *s, struct err *e)
+{
+    CLEANUP(store_releases_free) struct store_releases list = {0};
+    CLEANUP(table_free) struct table t = {.columns = "lrrrll"};
+    json_t *result, *rows = json_array();
+    int r = 0;
+
+    for (const char *const *head = (const char *const[]){"RELEASE", "PUBLISHED", "SIZE", "CHUNKS",
+                                                         "IMAGE", "STATE", NULL};
+         *head && r == 0; head++)
+        r = table_add(&t, e, "%s", *head);
+    if (r < 0 || session_open(s, STORE_READ, e) < 0 || session_releases(s, &list, e) < 0 ||
+        list_releases(s, &list, &t, rows, e) < 0) {
+        json_decref(rows);
+        return -1;
+    }
+    if (!s->o.common.json) {
+        json_decref(rows);
+        table_print(&t);
+        return 0;
+    }
+    result = session_result(s);
+    json_object_set_new(result, "releases", rows);
+    json_print(result);
+    return 0;
+}
+
+/* ---- info ---- */
+
+static int print_metadata(const struct image *image, const char *key, struct err *e)
+{
+    for (size_t i = 0; i < image->metadata_count; i++)
+        if (strcmp(image->metadata[i].key, key) == 0) {
+            fwrite(image->metadata[i].value, 1, image->metadata[i].size, stdout);
+            return 0;
+        }
+    return err_set(e, ERR_NOT_FOUND, "the release has no metadata with the key '%s'", key);
+}
+
+static int row_of(struct table *t, struct err *e, const char *name, const char *value)
+{
+    if (table_add(t, e, "%s:", name) < 0)
+        return -1;
+    return table_add(t, e, "%s", value);
+}
+
+/* One line of both outputs. number and text: one of the two. */
+struct fact {
+    const char *name, *member;
+    const char *text;
+    uint64_t number;
+    bool is_size;
+};
+
+static int show_fact(struct table *t, json_t *result, const struct fact *f, struct err *e)
+{
+    char digits[64], size[TEXT_SIZE_BYTES];
+
+    if (f->text)
+        json_set_text(result, f->member, f->text);
+    else
+        json_set_number(result, f->member, f->number);
+    if (f->is_size)
+        snprintf(digits, sizeof digits, "%s (%llu bytes)", text_size(f->number, size),
+                 (unsigned long long)f->number);
+    else
+        snprintf(digits, sizeof digits, "%llu", (unsigned long long)f->number);
+    return row_of(t, e, f->name, f->text ? f->text : digits);
+}
+
+static int show_facts(struct table *t, json_t *result, const struct fact *facts, struct err *e)
+{
+    for (; facts->name; facts++)
+        if (show_fact(t, result, facts, e) < 0)
+            return -1;
+    return 0;
+}
+
+static const char *chunker_text(const struct image *image, char text[128])
+{
+    static const char *const names[] = {"BuzHash", "RollSum", "fixed size"};
+
+    if (image->chunker == IMAGE_FIXED_SIZE)
+        snprintf(text, 128, "fixed size, %u bytes", image->max_chunk_size);
+    else
+        snprintf(text, 128, "%s, %u to %u bytes, %llu on average", names[image->chunker],
+                 image->min_chunk_size, image->max_chunk_size, 1ULL << (image->filter_bits % 63));
+    return text;
+}
+
+static int show_image(struct table *t, json_t *result, const struct image *image, struct err *e)
+{
+    char hex[CHUNK_HASH_HEX], chunker[128];
+    struct census_sum data = census_sum(NULL, image, 0);
+    uint64_t zero = 0;
+
+    for (size_t i = 0; i < image->chunk_count; i++)
+        zero += image->chunks[i].zero;
+    text_hex(image->source_checksum, CHUNK_HASH_SIZE, hex);
+    return show_facts(
+        t, result,
+        (const struct fact[]){
+            {"image", "source_checksum", .text = hex},
+            {"image size", "image_size", .number = image->source_size, .is_size = true},
+            {"chunks", "chunks", .number = image->chunk_count},
+            {"of zeros", "chunks_zero", .number = zero},
+            {"data in chunks", "bytes", .number = data.bytes, .is_size = true},
+            {"chunk hash", "hash_length", .number = image->hash_length},
+            {"cut by", "chunker", .text = chunker_text(image, chunker)},
+            {"made by", "application_version", .text = image->application_version},
+            {NULL},
+        },
+        e);
+}
+
+static int show_archive(struct table *t, json_t *result, const struct image *image, struct err *e)
+{
+    static const char *const codecs[] = {"none", "lzma", "zstd", "brotli"};
+    char hex[CHUNK_HASH_HEX];
+
+    if (!image->has_archive)
+        return row_of(t, e, "archive", "not known (published by the original ihop)");
+    text_hex(image->header_checksum, CHUNK_HASH_SIZE, hex);
+    return show_facts(
+        t, result,
+        (const struct fact[]){
+            {"archive", "archive_url",
+             .text = image->archive_url ? image->archive_url : "a local file"},
+            {"archive size", "archive_size", .number = image->archive_size, .is_size = true},
+            {"header size", "header_size", .number = image->header_size},
+            {"header checksum", "header_checksum", .text = hex},
+            {"compression", "compression", .text = codecs[image->compression]},
+            {NULL},
+        },
+        e);
+}
+
+static int show_metadata(struct table *t, json_t *result, const struct image *image, struct err *e)
+{
+    json_t *keys = json_object();
+
+    for (size_t i = 0; i < image->metadata_count; i++) {
+        const struct image_metadata *m = &image->metadata[i];
+
+        json_set_number(keys, m->key, m->size);
+        if (table_add(t, e, "%s", i == 0 ? "metadata:" : "") < 0 ||
+            table_add(t, e, "%s (%zu bytes)", m->key, m->size) < 0) {
+            json_decref(keys);
+            return -1;
+        }
+    }
+    json_object_set_new(result, "metadata", keys);
+    return 0;
+}
+
+/* With which releases it shares chunks, and how much. */
+static int show_sharing(const struct session *s, struct table *t, json_t *result, const char *name,
+                        const struct image *image, struct err *e)
+{
+    CLEANUP(store_releases_free) struct store_releases list = {0};
+    CLEANUP(census_free) struct census census = {0};
+    json_t *shared = json_object();
+    bool first = true;
+
+    json_object_set_new(result, "shared_with", shared);
+    if (store_releases_list(s->store, &list, e) < 0 || census_add(&census, image, e) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        CLEANUP(image_free) struct image other = {0};
+        struct census_sum sum;
+        char size[TEXT_SIZE_BYTES];
+        json_t *row;
+
+        if (strcmp(list.items[i].name, name) == 0 ||
+            try_load(s, list.items[i].name, &other, e) <= 0)
+            continue;
+        sum = census_sum(&census, &other, 1);
+        if (sum.chunks == 0)
+            continue;
+        row = json_object();
+        json_set_number(row, "chunks", sum.chunks);
+        json_set_number(row, "bytes", sum.bytes);
+        json_object_set_new(shared, list.items[i].name, row);
+        if (table_add(t, e, "%s", first ? "shares with:" : "") < 0 ||
+            table_add(t, e, "%s: %llu chunks, %s", list.items[i].name,
+                      (unsigned long long)sum.chunks, text_size(sum.bytes, size)) < 0)
+            return -1;
+        first = false;
+    }
+    return 0;
+}
+
+static int show_release(struct session *s, const struct store_release *r, struct table *t,
+                        json_t *result, struct err *e)
+{
+    CLEANUP(image_free) struct image image = {0};
+    char when[SESSION_TIME_SIZE];
+
+    if (store_release_load(s->store, r->name, &image, NULL, e) < 0)
+        return -1;
+    if (s->o.metadata_key)
+        return print_metadata(&image, s->o.metadata_key, e);
+    set_state(result, r);
+    if (row_of(t, e, "release", r->name) < 0 ||
+        row_of(t, e, "published", session_time(r, when)) < 0 ||
+        row_of(t, e, "state", state_of(r)) < 0)
+        return -1;
+    if (show_image(t, result, &image, e) < 0 || show_archive(t, result, &image, e) < 0 ||
+        show_metadata(t, result, &image, e) < 0)
+        return -1;
+    return show_sharing(s, t, result, r->name, &image, e);
+}
+
+static int show_store(struct session *s, const struct store_releases *list, struct table *t,
+                      json_t *result, struct err *e)
+{
+    uint64_t bytes, inodes;
+
+    if (store_free_space(s->store, &bytes, &inodes, e) < 0)
+        return -1;
+    return show_facts(
+        t, result,
+        (const struct fact[]){
+            {"store", "store", .text = s->path},
+            {"releases", "releases", .number = list->count},
+            {"digits of chunk folders", "folder_digits", .number = store_folder_digits(s->store)},
+            {"free", "bytes_free", .number = bytes, .is_size = true},
+            {"free inodes", "inodes_free", .number = inodes},
+            {NULL},
+        },
+        e);
+}
+
+int command_info(struct session *s, struct err *e)
+{
+    CLEANUP(store_releases_free) struct store_releases list = {0};
+    CLEANUP(table_free) struct table t = {.columns = "ll"};
+    json_t *result = session_result(s);
+    int r = -1;
+
+    if (s->o.metadata_key && !s->names[0])
+        err_set(e, ERR_USAGE, "--metadata-key needs a release: use ihop-store info STORE/RELEASE");
+    else if (session_open(s, STORE_READ, e) == 0 && session_releases(s, &list, e) == 0)
+        r = s->names[0] ? show_release(s, &list.items[0], &t, result, e)
+                        : show_store(s, &list, &t, result, e);
+    if (r == 0 && s->o.common.json && !s->o.metadata_key) {
+        json_print(result);
+        return 0;
+    }
+    json_decref(result);
+    if (r == 0)
+        table_print(&t);
+    return r;
+}

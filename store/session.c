@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include "store/name.h"
+#include "store/release_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int set_path(struct session *s, const char *path, struct err *e)
+{
+    s->path = strdup(path);
+    return s->path ? 0 : err_nomem(e, "reading the command line");
+}
+
+/* STORE/A [STORE/B]: all names with their store, which must be one. */
+static int take_paths(struct session *s, int argc, char **argv, struct err *e)
+{
+    for (int i = 0; i < argc; i++) {
+        char *path = NULL;
+        bool same;
+
+        if (store_name_split(argv[i], &path, &s->names[i], e) < 0)
+            return -1;
+        same = !s->path || strcmp(path, s->path) == 0;
+        if (same && !s->path)
+            s->path = path;
+        else
+            free(path);
+        if (!same)
+            return err_set(e, ERR_USAGE, "%s and %s are not in the same store", argv[0], argv[i]);
+    }
+    return 0;
+}
+
+int session_take_operands(struct session *s, int argc, char **argv, size_t least, size_t most,
+                          const char *usage, struct err *e)
+{
+    size_t count = argc < 0 ? 0 : (size_t)argc;
+    /* With a name that may be left out, STORE and STORE/NAME look alike. */
+    bool paths = count == least || (count == 1 && least == 0 && most == 1 && !is_folder(argv[0]));
+
+    if (count == 0 || count < least || count > most + 1)
+        return err_set(e, ERR_USAGE, "%s: use ihop-store %s (--help tells more)",
+                       count <= least ? "an argument is missing" : "too many arguments", usage);
+    if (least == 0 && most == 0)
+        return set_path(s, argv[0], e);
+    if (paths && strchr(argv[0], '/'))
+        return take_paths(s, argc, argv, e);
+    if (count == least)
+        return err_set(e, ERR_USAGE, "the store is missing: use ihop-store %s", usage);
+    for (size_t i = 1; i < count; i++) {
+        if (store_name_check(argv[i], e) < 0)
+            return -1;
+        s->names[i - 1] = argv[i];
+    }
+    return set_path(s, argv[0], e);
+}
+
+int session_open(struct session *s, enum store_access access, struct err *e)
+{
+    const struct store_options options = {.access = access, .wait_seconds = s->o.wait_seconds};
+
+    return store_open(s->path, &options, &s->store, e);
+}
+
+int session_releases(const struct session *s, struct store_releases *list, struct err *e)
+{
+    size_t kept = 0;
+
+    if (store_releases_list(s->store, list, e) < 0)
+        return -1;
+    if (!s->names[0])
+        return 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].name, s->names[0]) == 0)
+            list->items[kept++] = list->items[i];
+        else
+            free(list->items[i].name);
+    list->count = kept;
+    if (kept == 0)
+        return err_set(e, ERR_NOT_FOUND, "store %s has no release %s", s->path, s->names[0]);
+    return 0;
+}
+
+void session_free(struct session *s)
+{
+    store_close(s->store);
+    http_flags_free(&s->o.http);
+    free(s->path);
+}
+
+json_t *session_result(const struct session *s)
+{
+    json_t *result = json_object();
+
+    json_set_text(result, "type", "result");
+    json_set_bool(result, "ok", true);
+    json_set_number(result, "exit_code", 0);
+    json_set_text(result, "store", s->path);
+    return result;
+}
+
+const char *session_time(const struct store_release *r, char text[SESSION_TIME_SIZE])
+{
+    struct tm tm;
+
+    if (!localtime_r(&r->published.tv_sec, &tm) ||
+        strftime(text, SESSION_TIME_SIZE, "%Y-%m-%d %H:%M", &tm) == 0)
+        snprintf(text, SESSION_TIME_SIZE, "?");
+    return text;
+}

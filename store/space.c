@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* What releases share: diff and du. */
+#include "session.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli/table.h"
+#include "store/census.h"
+#include "store/release_file.h"
+
+#include <stdio.h>
+
+static int sum_cells(struct table *t, const char *name, const struct census_sum *sum, struct err *e)
+{
+    char size[TEXT_SIZE_BYTES];
+
+    if (name && table_add(t, e, "%s", name) < 0)
+        return -1;
+    if (table_add(t, e, "%llu", (unsigned long long)sum->chunks) < 0)
+        return -1;
+    return table_add(t, e, "%s", text_size(sum->bytes, size));
+}
+
+static void set_sum(json_t *object, const char *name, const struct census_sum *sum)
+{
+    json_t *member = json_object();
+
+    json_set_number(member, "chunks", sum->chunks);
+    json_set_number(member, "bytes", sum->bytes);
+    json_object_set_new(object, name, member);
+}
+
+static int print_diff(struct session *s, const struct census_sum sums[3], struct err *e)
+{
+    CLEANUP(table_free) struct table t = {.columns = "lrr"};
+    static const char *const members[] = {"shared", "only_a", "only_b"};
+    json_t *result;
+
+    if (!s->o.common.json) {
+        if (table_add(&t, e, " ") < 0 || table_add(&t, e, "CHUNKS") < 0 ||
+            table_add(&t, e, "BYTES") < 0)
+            return -1;
+        for (size_t i = 0; i < 3; i++) {
+            if (table_add(&t, e, "%s%s", i == 0 ? "shared" : "only in ",
+                          i == 0 ? "" : s->names[i - 1]) < 0 ||
+                sum_cells(&t, NULL, &sums[i], e) < 0)
+                return -1;
+        }
+        table_print(&t);
+        return 0;
+    }
+    result = session_result(s);
+    json_set_text(result, "a", s->names[0]);
+    json_set_text(result, "b", s->names[1]);
+    for (size_t i = 0; i < 3; i++)
+        set_sum(result, members[i], &sums[i]);
+    json_print(result);
+    return 0;
+}
+
+int command_diff(struct session *s, struct err *e)
+{
+    CLEANUP(census_free) struct census census = {0};
+    CLEANUP(image_free) struct image a = {0};
+    CLEANUP(image_free) struct image b = {0};
+    struct census_sum sums[3];
+
+    if (session_open(s, STORE_READ, e) < 0 ||
+        store_release_load(s->store, s->names[0], &a, NULL, e) < 0 ||
+        store_release_load(s->store, s->names[1], &b, NULL, e) < 0 ||
+        census_add(&census, &a, e) < 0 || census_add(&census, &b, e) < 0)
+        return -1;
+    sums[0] = census_sum(&census, &a, 2);
+    sums[1] = census_sum(&census, &a, 1);
+    sums[2] = census_sum(&census, &b, 1);
+    return print_diff(s, sums, e);
+}
+
+/* ---- du ---- */
+
+/* Counts all releases; *total: each chunk once. */
+static int count_all(struct session *s, const struct store_releases *list, struct census *census,
+                     struct census_sum *total, struct err *e)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        CLEANUP(image_free) struct image image = {0};
+        struct census_sum first;
+
+        if (store_release_load(s->store, list->items[i].name, &image, NULL, e) < 0 ||
+            census_add(census, &image, e) < 0)
+            return -1;
+        first = census_sum(census, &image, 1); /* not in any before it */
+        total->chunks += first.chunks;
+        total->bytes += first.bytes;
+    }
+    return 0;
+}
+
+static int show_costs(struct session *s, const struct store_releases *list,
+                      const struct census *census, struct table *t, json_t *rows, struct err *e)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        CLEANUP(image_free) struct image image = {0};
+        struct census_sum all, alone, shared;
+        json_t *row;
+
+        if (store_release_load(s->store, list->items[i].name, &image, NULL, e) < 0)
+            return -1;
+        all = census_sum(NULL, &image, 0);
+        alone = census_sum(census, &image, 1);
+        shared = (struct census_sum){all.chunks - alone.chunks, all.bytes - alone.bytes};
+        row = json_object();
+        json_set_text(row, "name", list->items[i].name);
+        set_sum(row, "alone", &alone);
+        set_sum(row, "shared", &shared);
+        json_array_append_new(rows, row);
+        if (sum_cells(t, list->items[i].name, &alone, e) < 0 || sum_cells(t, NULL, &shared, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int du(struct session *s, struct table *t, json_t *result, struct err *e)
+{
+    static const char *const head[] = {"RELEASE", "CHUNKS", "ALONE", "CHUNKS", "SHARED"};
+    CLEANUP(store_releases_free) struct store_releases list = {0};
+    CLEANUP(census_free) struct census census = {0};
+    struct census_sum total = {0};
+    json_t *rows = json_array();
+
+    json_object_set_new(result, "releases", rows);
+    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+        if (table_add(t, e, "%s", head[i]) < 0)
+            return -1;
+    if (session_open(s, STORE_READ, e) < 0 || session_releases(s, &list, e) < 0 ||
+        count_all(s, &list, &census, &total, e) < 0 ||
+        show_costs(s, &list, &census, t, rows, e) < 0)
+        return -1;
+    set_sum(result, "total", &total);
+    if (sum_cells(t, "all, each chunk once", &total, e) < 0 || table_add(t, e, " ") < 0)
+        return -1;
+    return table_add(t, e, " ");
+}
+
+int command_du(struct session *s, struct err *e)
+{
+    CLEANUP(table_free) struct table t = {.columns = "lrrrr"};
+    json_t *result = session_result(s);
+    int r = du(s, &t, result, e);
+
+    if (r == 0 && s->o.common.json) {
+        json_print(result);
+        return 0;
+    }
+    json_decref(result);
+    if (r == 0)
+        table_print(&t);
+    return r;
+}
