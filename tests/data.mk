@@ -38,4 +38,5 @@ EXTRA_DIST += $(real_tests) \
 	contrib/install-deps.sh \
 	contrib/make-ext4.sh \
 	contrib/test.sh \
+	docs/images/commit.svg \
 	docs/images/store.svg
