@@ -10,4 +10,5 @@ EXTRA_DIST += \
 	bench/delay-relay.py \
 	bench/make-images.sh \
 	bench/real-images.sh \
+	bench/scale.py \
 	bench/slow-line.sh
