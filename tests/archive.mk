@@ -13,6 +13,11 @@ archive_tests = \
 TESTS += $(archive_tests)
 EXTRA_DIST += $(archive_tests)
 
+# Prints how a file is cut.
+check_PROGRAMS += tests/cut-file
+tests_cut_file_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+tests_cut_file_LDADD = libchunker.la
+
 # ---- unit programs: one for each module ----
 
 if HAVE_CMOCKA

@@ -35,6 +35,25 @@ ssize_t io_pread_full(int fd, void *buf, size_t size, uint64_t offset)
     return (ssize_t)done;
 }
 
+ssize_t io_read_full(int fd, void *buf, size_t size)
+{
+    uint8_t *at = buf;
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t n = read(fd, at + done, size - done);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
 int io_write_full(int fd, const void *buf, size_t size)
 {
     const uint8_t *at = buf;

@@ -19,6 +19,9 @@
 ssize_t io_pread_full(int fd, void *buf, size_t size, uint64_t offset)
     __attribute__((warn_unused_result));
 
+/* The same from where fd stands: for a pipe as well. */
+ssize_t io_read_full(int fd, void *buf, size_t size) __attribute__((warn_unused_result));
+
 /* Writes all or fails. */
 int io_write_full(int fd, const void *buf, size_t size) __attribute__((warn_unused_result));
 int io_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)

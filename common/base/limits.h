@@ -22,6 +22,7 @@
 
 /* Chunks. bita's default maximum is 16 MiB and users rarely raise it. */
 #define LIMIT_CHUNK        (64 * MIB)
+#define LIMIT_WINDOW       (64 * KIB) /* of a chunker */
 #define LIMIT_IMAGE        (UINT64_C(1) << 62)
 #define LIMIT_HASH_MIN     4  /* bita compress --hash-length */
 #define LIMIT_HASH_TRUSTED 16 /* shorter is no content address: --allow-short-hash */
@@ -43,6 +44,11 @@
  * alone. Received archive bytes; and decoders with their output. */
 #define BUDGET_RECEIVED (12 * MIB)
 #define BUDGET_DECODED  (24 * MIB)
+
+/* Cutting an input. A piece is read and searched at a time, while it is in a core's
+ * cache; chunks that span pieces are put together within CUT_SPANNING. */
+#define CUT_PIECE    ((size_t)(512 * KIB))
+#define CUT_SPANNING ((size_t)(32 * MIB))
 
 /* A batch of staged chunks is committed at the first of these. */
 #define BATCH_BYTES   (64 * MIB)

@@ -6,8 +6,7 @@
  * cut_input returns.
  *
  * Memory: 2 * jobs + 2 pieces of CUT_PIECE bytes and an eighth, and at most
- * CUT_SPANNING bytes (base/limits.h) of chunks that span pieces, or one such chunk
- * of twice its size.
+ * CUT_SPANNING bytes (base/limits.h) of chunks that span pieces, or one such chunk.
  */
 #ifndef IHOP_CHUNKER_CUT_H
 #define IHOP_CHUNKER_CUT_H
@@ -48,7 +47,7 @@ struct cut_options {
 /* fd: a regular file, a block device or a pipe, read from where it stands to its
  * end, and left open. *size: the bytes of the input. The first error wins and no
  * call begins after it: ERR_USAGE for the config, ERR_IO for the input, ERR_MEMORY,
- * or what a callback gave. */
+ * or what a callback gave (of which ERR_CANCELLED gives way to any other). */
 int cut_input(int fd, const struct chunker_config *config, const struct cut_options *options,
               uint64_t *size, struct err *e) __attribute__((warn_unused_result));
 

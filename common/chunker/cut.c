@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/* How it works: pieces of the input are read in order, and whoever has read a piece
+ * also searches it, marking each byte where the rolling sum lets a chunk end. That
+ * depends on the window alone, so all workers search at a time. One cursor then goes
+ * from mark to mark with the minimum and the maximum size and hands out the chunks;
+ * it only looks at marks, so it may do that under the lock.
+ *
+ * The start of a BuzHash input depends on more than the window. There the cursor asks
+ * a chunker, until the end of the piece in which that is over.
+ *
+ * A chunk within a piece is used where it is. One that spans pieces is put together
+ * in memory of its own, which lets go of the pieces.
+ */
+#include "chunker/cut.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "chunker/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define MARKS_PER_WORD 64
+
+struct piece {
+    uint8_t *buffer; /* the window bytes before the piece, then the piece */
+    uint8_t *data;   /* the piece */
+    size_t size;
+    uint64_t *marks; /* bit i: a chunk may end behind byte i */
+    bool searched;   /* this and users under the lock */
+    unsigned users;  /* the cursor, the input callback, chunks; 0: free */
+};
+
+/* The beginning of a chunk that spans pieces; later the whole of it. */
+struct spanning {
+    uint8_t *data;
+    size_t size, room;
+};
+
+struct cutter {
+    int fd;
+    const struct cut_options *options;
+    size_t piece_size;
+    struct rolling rolling;
+    size_t first_size, max_size; /* the smallest chunk (at least 1 byte) and the largest */
+    struct piece *pieces;        /* piece n is in pieces[n % piece_count] */
+    size_t piece_count;
+
+    pthread_mutex_t lock; /* protects all below */
+    pthread_cond_t changed;
+    uint64_t read, shown; /* pieces read so far, and shown to the input callback */
+    bool reading, showing, ended;
+    uint64_t size, done; /* bytes read, and bytes of finished chunks */
+    bool stop;
+    struct err error; /* the first one */
+
+    /* The cursor. */
+    uint64_t cut; /* its piece */
+    size_t at;    /* where the chunk goes on in that piece */
+    size_t end;   /* where it ends there, or the end of the piece; 0: not known yet */
+    bool at_end;  /* end is the end of the chunk */
+    struct chunker *start;
+    bool ask_start; /* the chunker knows the boundaries of this piece */
+    struct spanning head;
+    size_t spanning; /* bytes of room that are handed out */
+    uint64_t index, offset;
+};
+
+/* What a worker does next. */
+struct task {
+    int (*run)(struct cutter *c, struct task *t, struct err *e);
+    struct piece *piece; /* NULL: the chunk spans pieces */
+    struct spanning spanning;
+    struct cut_chunk chunk;
+};
+
+static struct piece *get_piece(const struct cutter *c, uint64_t number)
+{
+    return &c->pieces[number % c->piece_count];
+}
+
+/* ---- with the lock held ---- */
+
+static void fail_locked(struct cutter *c, const struct err *e)
+{
+    if (c->error.kind == ERR_NONE || c->error.kind == ERR_CANCELLED)
+        c->error = *e;
+    c->stop = true;
+    pthread_cond_broadcast(&c->changed);
+}
+
+static void let_go(struct cutter *c, struct piece *p)
+{
+    if (--p->users == 0)
+        pthread_cond_broadcast(&c->changed);
+}
+
+/* ---- reading and searching ---- */
+
+static void search(const struct rolling *r, struct piece *p)
+{
+    uint32_t sum = r->ops->sum(r, p->data);
+    size_t at = 0;
+    bool hit;
+
+    memset(p->marks, 0, (p->size + MARKS_PER_WORD - 1) / MARKS_PER_WORD * sizeof *p->marks);
+    while (at < p->size) {
+        at += r->ops->roll(r, &sum, p->data + at, p->size - at, &hit);
+        if (hit)
+            p->marks[(at - 1) / MARKS_PER_WORD] |= UINT64_C(1) << (at - 1) % MARKS_PER_WORD;
+    }
+}
+
+/* Fills the piece and what the window needs before it. */
+static int read_piece(struct cutter *c, struct piece *p, struct err *e)
+{
+    ssize_t n = io_read_full(c->fd, p->data, c->piece_size);
+
+    if (n < 0)
+        return err_sys(e, errno, "reading %s", c->options->name);
+    p->size = (size_t)n;
+    /* The piece before is whole until it is read over, and only one reads. */
+    if (c->read > 0) {
+        const struct piece *before = get_piece(c, c->read - 1);
+
+        memcpy(p->buffer, before->buffer + before->size, c->rolling.window);
+    }
+    return 0;
+}
+
+static void piece_is_read(struct cutter *c, struct piece *p)
+{
+    LOCK_SCOPE(&c->lock);
+
+    c->reading = false;
+    c->ended = p->size < c->piece_size;
+    c->size += p->size;
+    if (p->size > 0) {
+        p->searched = false;
+        p->users = c->options->input ? 2 : 1;
+        c->read++;
+    }
+    pthread_cond_broadcast(&c->changed);
+}
+
+static int run_read(struct cutter *c, struct task *t, struct err *e)
+{
+    if (read_piece(c, t->piece, e) < 0)
+        return -1;
+    piece_is_read(c, t->piece);
+    /* Not before it is searched can the cursor let go of it. */
+    if (t->piece->size == 0)
+        return 0;
+    search(&c->rolling, t->piece);
+
+    LOCK_SCOPE(&c->lock);
+    t->piece->searched = true;
+    pthread_cond_broadcast(&c->changed);
+    return 0;
+}
+
+static bool take_read(struct cutter *c, struct task *t)
+{
+    struct piece *p = get_piece(c, c->read);
+
+    if (c->reading || c->ended || p->users > 0)
+        return false;
+    c->reading = true;
+    *t = (struct task){.run = run_read, .piece = p};
+    return true;
+}
+
+/* ---- the input callback ---- */
+
+static int run_show(struct cutter *c, struct task *t, struct err *e)
+{
+    if (c->options->input(c->options->user, t->piece->data, t->piece->size, e) < 0)
+        return -1;
+
+    LOCK_SCOPE(&c->lock);
+    c->showing = false;
+    c->shown++;
+    let_go(c, t->piece);
+    pthread_cond_broadcast(&c->changed);
+    return 0;
+}
+
+static bool take_show(struct cutter *c, struct task *t)
+{
+    if (!c->options->input || c->showing || c->shown == c->read)
+        return false;
+    c->showing = true;
+    *t = (struct task){.run = run_show, .piece = get_piece(c, c->shown)};
+    return true;
+}
+
+/* ---- the cursor ---- */
+
+/* The first mark within [from, to), or to. */
+static size_t next_mark(const uint64_t *marks, size_t from, size_t to)
+{
+    while (from < to) {
+        uint64_t word = marks[from / MARKS_PER_WORD] >> from % MARKS_PER_WORD;
+
+        if (word)
+            return min_size(from + (size_t)__builtin_ctzll(word), to);
+        from += MARKS_PER_WORD - from % MARKS_PER_WORD;
+    }
+    return to;
+}
+
+/* Sets end and at_end: how far the chunk goes in this piece. */
+static void find_end(struct cutter *c, const struct piece *p)
+{
+    size_t length = c->head.size, first, full, to, mark;
+
+    if (c->ask_start) {
+        c->end = c->at + chunker_push(c->start, p->data + c->at, p->size - c->at, &c->at_end);
+        return;
+    }
+    first = c->at + (length < c->first_size ? c->first_size - length : 1);
+    full = c->at + c->max_size - length;
+    to = min_size(full, p->size);
+    mark = next_mark(p->marks, first - 1, to);
+    c->end = mark < to ? mark + 1 : to;
+    c->at_end = mark < to || to == full;
+}
+
+/* Room in head for size more bytes. Returns 0 when chunks that are being handled must
+ * give some back first, and -1 for ERR_MEMORY. */
+static int make_room(struct cutter *c, size_t size, struct err *e)
+{
+    size_t need = c->head.size + size, room = c->head.room;
+    uint8_t *grown;
+
+    if (need <= room)
+        return 1;
+    room = min_size(c->max_size, need > 2 * room ? need : 2 * room);
+    if (c->spanning > 0 && c->spanning + room > CUT_SPANNING)
+        return 0;
+    grown = realloc(c->head.data, room);
+    if (!grown)
+        return err_nomem(e, "putting a chunk together");
+    c->head.data = grown;
+    c->head.room = room;
+    return 1;
+}
+
+static void next_piece(struct cutter *c)
+{
+    let_go(c, get_piece(c, c->cut));
+    c->cut++;
+    c->at = 0;
+    c->ask_start = c->ask_start && !chunker_is_settled(c->start);
+}
+
+static int run_chunk(struct cutter *c, struct task *t, struct err *e)
+{
+    if (c->options->chunk(c->options->user, &t->chunk, e) < 0)
+        return -1;
+
+    LOCK_SCOPE(&c->lock);
+    c->done += t->chunk.size;
+    if (c->options->progress)
+        c->options->progress(c->options->user, c->done);
+    if (t->piece) {
+        let_go(c, t->piece);
+    } else {
+        c->spanning -= t->spanning.room;
+        pthread_cond_broadcast(&c->changed);
+    }
+    return 0;
+}
+
+/* Hands out the chunk of size bytes at data, within piece or put together in head. */
+static void hand_out(struct cutter *c, struct task *t, struct piece *p, const uint8_t *data,
+                     size_t size)
+{
+    *t = (struct task){.run = run_chunk, .piece = p, .chunk = {.data = data, .size = size}};
+    t->chunk.index = c->index++;
+    t->chunk.offset = c->offset;
+    c->offset += size;
+    if (p) {
+        p->users++;
+        return;
+    }
+    t->spanning = c->head;
+    c->spanning += c->head.room;
+    c->head = (struct spanning){0};
+}
+
+/* Takes what the piece has of the chunk. Returns 1 when *t is a chunk, 0 when the
+ * cursor went on without one, and -1 when it cannot. */
+static int take_part(struct cutter *c, struct task *t, struct piece *p, struct err *e)
+{
+    size_t size;
+    int r;
+
+    if (c->end == 0)
+        find_end(c, p);
+    size = c->end - c->at;
+    if (c->at_end && c->head.size == 0) {
+        hand_out(c, t, p, p->data + c->at, size);
+    } else {
+        r = make_room(c, size, e);
+        if (r <= 0)
+            return -1;
+        memcpy(c->head.data + c->head.size, p->data + c->at, size);
+        c->head.size += size;
+        if (c->at_end)
+            hand_out(c, t, NULL, c->head.data, c->head.size);
+    }
+    c->at = c->end;
+    c->end = 0;
+    return c->at_end;
+}
+
+static bool take_chunk(struct cutter *c, struct task *t)
+{
+    struct err e = ERR_INIT;
+
+    while (c->cut < c->read) {
+        struct piece *p = get_piece(c, c->cut);
+        int r;
+
+        if (!p->searched)
+            return false;
+        r = c->at < p->size ? take_part(c, t, p, &e) : 0;
+        if (e.kind != ERR_NONE)
+            fail_locked(c, &e);
+        if (r != 0)
+            return r > 0;
+        if (c->at == p->size)
+            next_piece(c);
+    }
+    if (!c->ended || c->head.size == 0)
+        return false;
+    hand_out(c, t, NULL, c->head.data, c->head.size);
+    return true;
+}
+
+/* ---- workers ---- */
+
+struct worker {
+    struct cutter *c;
+    unsigned number;
+    pthread_t thread;
+};
+
+static bool finished(const struct cutter *c)
+{
+    return c->ended && c->cut == c->read && c->head.size == 0 &&
+           (!c->options->input || c->shown == c->read);
+}
+
+/* Waits for something to do; false at the end. Showing comes first, because it cannot
+ * be shared; and reading last, which keeps what is in memory in the caches. */
+static bool next_task(struct cutter *c, struct task *t)
+{
+    LOCK_SCOPE(&c->lock);
+
+    while (!c->stop) {
+        if (take_show(c, t) || take_chunk(c, t) || take_read(c, t))
+            return true;
+        if (finished(c))
+            break;
+        if (!c->stop)
+            pthread_cond_wait(&c->changed, &c->lock);
+    }
+    pthread_cond_broadcast(&c->changed);
+    return false;
+}
+
+static void *work(void *argument)
+{
+    struct worker *w = argument;
+    struct err e = ERR_INIT;
+    struct task t;
+
+    while (next_task(w->c, &t)) {
+        int r;
+
+        t.chunk.worker = w->number;
+        r = t.run(w->c, &t, &e);
+        free(t.spanning.data);
+        if (r < 0) {
+            LOCK_SCOPE(&w->c->lock);
+            fail_locked(w->c, &e);
+        }
+    }
+    return NULL;
+}
+
+/* The calling thread is worker 0. Without a thread it is one worker less. */
+static void run_workers(struct cutter *c, unsigned jobs)
+{
+    struct worker workers[LIMIT_JOBS];
+    unsigned count;
+
+    for (count = 1; count < jobs; count++) {
+        workers[count] = (struct worker){.c = c, .number = count};
+        if (pthread_create(&workers[count].thread, NULL, work, &workers[count]) != 0)
+            break;
+    }
+    workers[0] = (struct worker){.c = c};
+    work(&workers[0]);
+    while (--count > 0)
+        pthread_join(workers[count].thread, NULL);
+}
+
+/* ---- life ---- */
+
+static int make_pieces(struct cutter *c, unsigned jobs, struct err *e)
+{
+    size_t words = (c->piece_size + MARKS_PER_WORD - 1) / MARKS_PER_WORD;
+
+    c->piece_count = 2 * (size_t)jobs + 2;
+    c->pieces = calloc(c->piece_count, sizeof *c->pieces);
+    if (!c->pieces)
+        return err_nomem(e, "cutting");
+    for (size_t i = 0; i < c->piece_count; i++) {
+        struct piece *p = &c->pieces[i];
+
+        p->buffer = calloc(1, c->rolling.window + c->piece_size);
+        p->marks = calloc(words, sizeof *p->marks);
+        if (!p->buffer || !p->marks)
+            return err_nomem(e, "cutting");
+        p->data = p->buffer + c->rolling.window;
+    }
+    return 0;
+}
+
+static void free_cutter(struct cutter *c)
+{
+    for (size_t i = 0; c->pieces && i < c->piece_count; i++) {
+        free(c->pieces[i].buffer);
+        free(c->pieces[i].marks);
+    }
+    free(c->pieces);
+    free(c->head.data);
+    chunker_free(c->start);
+    pthread_cond_destroy(&c->changed);
+    pthread_mutex_destroy(&c->lock);
+}
+
+int cut_input(int fd, const struct chunker_config *config, const struct cut_options *options,
+              uint64_t *size, struct err *e)
+{
+    CLEANUP(free_cutter)
+    struct cutter c = {.fd = fd,
+                       .options = options,
+                       .piece_size = options->piece_size ? options->piece_size : CUT_PIECE,
+                       .max_size = config->max_size,
+                       .lock = PTHREAD_MUTEX_INITIALIZER,
+                       .changed = PTHREAD_COND_INITIALIZER};
+    unsigned jobs = options->jobs < 1 ? 1 : (unsigned)min_size(options->jobs, LIMIT_JOBS);
+
+    c.start = chunker_new(config, e);
+    if (!c.start)
+        return -1;
+    c.ask_start = !chunker_is_settled(c.start);
+    c.first_size =
+        config->algorithm == IMAGE_FIXED_SIZE || config->min_size == 0 ? 1 : config->min_size;
+    rolling_init(&c.rolling, config);
+    if (make_pieces(&c, jobs, e) < 0)
+        return -1;
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint; a pipe has none */
+    run_workers(&c, jobs);
+    if (c.error.kind != ERR_NONE) {
+        *e = c.error;
+        return -1;
+    }
+    *size = c.size;
+    return 0;
+}
