@@ -4,11 +4,13 @@
 
 EXTRA_DIST += \
 	tests/lib/cba.py tests/lib/cbacorpus.py tests/lib/cbaformat.py tests/lib/cbahostile.py \
-	tests/lib/functions.sh tests/lib/house.py
+	tests/lib/cutcases.py tests/lib/functions.sh tests/lib/house.py \
+	tests/data/chunk-sizes.txt
 
 archive_tests = \
 	tests/test-archive-formats.sh \
 	tests/test-archive-hostile.sh \
+	tests/test-chunker-vectors.sh \
 	tests/test-house.sh
 TESTS += $(archive_tests)
 EXTRA_DIST += $(archive_tests)
@@ -26,7 +28,9 @@ unit_programs = \
 	tests/unit/test_base \
 	tests/unit/test_chunk_hash \
 	tests/unit/test_chunk_map \
+	tests/unit/test_chunker \
 	tests/unit/test_codec \
+	tests/unit/test_cut \
 	tests/unit/test_dictionary \
 	tests/unit/test_image \
 	tests/unit/test_io \
@@ -55,7 +59,9 @@ tests_unit_test_archive_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_base_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_chunk_hash_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_chunk_map_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_chunker_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_codec_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_cut_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_dictionary_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_image_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_io_CFLAGS = $(UNIT_CFLAGS)
@@ -72,6 +78,8 @@ tests_unit_test_text_CFLAGS = $(UNIT_CFLAGS)
 # The encoders are for this test alone.
 tests_unit_test_codec_CFLAGS += $(CODECS_CFLAGS)
 tests_unit_test_codec_LDADD = libcodec.la libunit.la $(CODECS_LIBS) -lbrotlienc
+tests_unit_test_chunker_LDADD = libchunker.la libunit.la
+tests_unit_test_cut_LDADD = libchunker.la libunit.la
 tests_unit_test_plan_LDADD = libfetch.la libunit.la
 tests_unit_test_rate_LDADD = libfetch.la libunit.la
 endif

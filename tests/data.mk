@@ -5,6 +5,7 @@
 real_tests = \
 	tests/test-real-archives.sh \
 	tests/test-real-bita.sh \
+	tests/test-real-chunker.sh \
 	tests/test-real-images-small.sh \
 	tests/test-real-original.sh \
 	tests/test-real-original-tool.sh
