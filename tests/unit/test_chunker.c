@@ -121,7 +121,7 @@ static void rolled_is_from_scratch(void **state)
 
     (void)state;
     assert_non_null(data);
-    fill_input(start, 2);
+    fill_input(start, 1);
     for (size_t i = 0; i < 2 * COUNT(windows); i++) {
         struct chunker_config config = {i % 2 ? IMAGE_ROLLSUM : IMAGE_BUZHASH, 3, windows[i / 2], 0,
                                         1};
@@ -131,6 +131,7 @@ static void rolled_is_from_scratch(void **state)
         size_t hits = 0;
 
         rolling_init(&r, &config);
+        r.mask = 0x00020003; /* some of either half, which no number of bits gives */
         sum = r.ops->sum(&r, start);
         for (size_t at = 0; at < 3000;) {
             bool hit = false;
@@ -138,10 +139,10 @@ static void rolled_is_from_scratch(void **state)
 
             used = r.ops->roll(&r, &sum, start + at, size, &hit);
             for (size_t k = 1; k < used; k++)
-                assert_int_not_equal(r.ops->sum(&r, start + at + k) & 7, 7);
+                assert_int_not_equal(r.ops->sum(&r, start + at + k) & r.mask, r.mask);
             at += used;
             assert_int_equal(sum, r.ops->sum(&r, start + at));
-            assert_int_equal(hit, (sum & 7) == 7);
+            assert_int_equal(hit, (sum & r.mask) == r.mask);
             hits += hit;
         }
         assert_true(hits > 10);
