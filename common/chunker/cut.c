@@ -261,6 +261,7 @@ static int run_chunk(struct cutter *c, struct task *t, struct err *e)
 {
     if (c->options->chunk(c->options->user, &t->chunk, e) < 0)
         return -1;
+    free(STEAL(t->spanning.data));
 
     LOCK_SCOPE(&c->lock);
     c->done += t->chunk.size;
@@ -297,7 +298,6 @@ static void hand_out(struct cutter *c, struct task *t, struct piece *p, const ui
 static int take_part(struct cutter *c, struct task *t, struct piece *p, struct err *e)
 {
     size_t size;
-    int r;
 
     if (c->end == 0)
         find_end(c, p);
@@ -305,8 +305,7 @@ static int take_part(struct cutter *c, struct task *t, struct piece *p, struct e
     if (c->at_end && c->head.size == 0) {
         hand_out(c, t, p, p->data + c->at, size);
     } else {
-        r = make_room(c, size, e);
-        if (r <= 0)
+        if (make_room(c, size, e) <= 0)
             return -1;
         memcpy(c->head.data + c->head.size, p->data + c->at, size);
         c->head.size += size;
@@ -357,13 +356,16 @@ static bool finished(const struct cutter *c)
 }
 
 /* Waits for something to do; false at the end. Showing comes first, because it cannot
- * be shared; and reading last, which keeps what is in memory in the caches. */
+ * be shared; then one piece is read ahead, so that the disk is never idle; more than
+ * that only where there is nothing else to do, as what is in the caches goes first. */
 static bool next_task(struct cutter *c, struct task *t)
 {
     LOCK_SCOPE(&c->lock);
 
     while (!c->stop) {
-        if (take_show(c, t) || take_chunk(c, t) || take_read(c, t))
+        bool low = c->read - c->cut < 2;
+
+        if (take_show(c, t) || (low && take_read(c, t)) || take_chunk(c, t) || take_read(c, t))
             return true;
         if (finished(c))
             break;

@@ -5,7 +5,7 @@
  * jobs. The calling thread is one of the workers and the others are joined when
  * cut_input returns.
  *
- * Memory: 2 * jobs + 2 pieces of CUT_PIECE bytes and an eighth, and at most
+ * Memory: 2 * jobs + 2 pieces of CUT_PIECE bytes, an eighth and the window, and at most
  * CUT_SPANNING bytes (base/limits.h) of chunks that span pieces, or one such chunk.
  */
 #ifndef IHOP_CHUNKER_CUT_H

@@ -21,7 +21,7 @@ import tempfile
 from cbaformat import BUZHASH, FIXED, fields, unpack_numbers
 
 ALGORITHMS = ["buzhash", "rollsum", "fixed"]
-JOBS = (0, 1, 3)
+JOBS = (0, 3)
 # Average, minimum, maximum, window; bita wants them in order, window aside.
 ROLLING = [
     (1024, 256, 4096, 64),

@@ -100,7 +100,7 @@ static int memory_file(const uint8_t *data, size_t size)
 static void reset(struct seen *s, unsigned jobs)
 {
     s->jobs = jobs;
-    for (size_t i = 0; i < SIZE; i++)
+    for (size_t i = 0; i < s->count; i++)
         atomic_store(&s->handled[i], 0);
     atomic_store(&s->chunks, 0);
     atomic_store(&s->wrong, 0);
