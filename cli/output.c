@@ -123,6 +123,7 @@ static void on_fetch_progress(void *user, const struct fetch_progress *p)
     } names[] = {
         [FETCH_HEADER] = {"header", "reading the header"},
         [FETCH_CHECKING] = {"checking", "checking the store"},
+        [FETCH_SEEDING] = {"seeding", "searching the seed"},
         [FETCH_CHUNKS] = {"chunks", "fetching"},
         [FETCH_SYNCING] = {"syncing", "making it durable"},
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "clone/options.h"
 
+#include "base/array.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "store/name.h"
@@ -21,6 +22,17 @@ static int set_pin(void *options, const char *value, const char *unused, struct 
     return 0;
 }
 
+static int add_seed(void *options, const char *path, const char *unused, struct err *e)
+{
+    struct clone_options *o = options;
+
+    (void)unused;
+    if (array_grow((void **)&o->seeds, &o->seed_room, o->seed_count, sizeof *o->seeds, e) < 0)
+        return -1;
+    o->seeds[o->seed_count++] = path;
+    return 0;
+}
+
 #define AT(member) offsetof(struct clone_options, member)
 
 static const struct option_spec specs[] = {
@@ -30,6 +42,8 @@ static const struct option_spec specs[] = {
     {"dry-run", 'n', OPTION_FLAG, AT(dry_run), NULL, "say what it would cost, and change nothing"},
     {"recheck", 0, OPTION_FLAG, AT(recheck), NULL,
      "hash the chunks in the store instead of trusting their names"},
+    {"seed", 0, OPTION_CALL, 0, "FILE|DEVICE|-",
+     "take chunks from there before downloading; may be repeated", .call = add_seed},
     {"verify-header", 0, OPTION_CALL, 0, "HEX", "refuse an archive with another header checksum",
      .call = set_pin},
     {"allow-short-hash", 0, OPTION_FLAG, AT(allow_short_hash), NULL,
@@ -95,4 +109,5 @@ void clone_options_free(struct clone_options *o)
 {
     http_flags_free(&o->http);
     free(o->store);
+    free(o->seeds);
 }

@@ -28,6 +28,8 @@ struct clone_options {
     unsigned jobs;
     uint64_t max_download, max_write, min_free;
     bool make_room;
+    const char **seeds;
+    size_t seed_count, seed_room;
     unsigned wait_seconds;
 
     struct http_flags http;

@@ -25,6 +25,11 @@ static uint64_t total_written(const struct clone_result *r)
     return r->outcome == CLONE_ESTIMATED ? r->cost.write : r->written;
 }
 
+static size_t fetched(const struct clone_result *r)
+{
+    return r->cost.missing - r->cost.zero - r->cost.seeded;
+}
+
 static void print_json(const struct output *out, const struct clone_options *o,
                        const struct clone_result *r)
 {
@@ -42,7 +47,8 @@ static void print_json(const struct output *out, const struct clone_options *o,
     json_set_text(line, "header_checksum", r->header_checksum);
     json_set_number(line, "chunks_total", r->cost.chunks);
     json_set_number(line, "chunks_reused", r->cost.chunks - r->cost.missing);
-    json_set_number(line, "chunks_fetched", r->cost.missing - r->cost.zero);
+    json_set_number(line, "chunks_fetched", fetched(r));
+    json_set_number(line, "chunks_seeded", r->cost.seeded);
     json_set_number(line, "chunks_zero", r->cost.zero);
     json_set_number(line, "chunks_damaged", r->cost.damaged);
     json_set_number(line, "chunks_adopted", r->cost.adopted);
@@ -58,13 +64,15 @@ static void format_result(const struct output *out, const struct clone_options *
                           const struct clone_result *r, char *line, size_t size)
 {
     static const char *const words[] = {"done", "already complete", "restored", "would take"};
-    char down[TEXT_SIZE_BYTES], written[TEXT_SIZE_BYTES];
+    char down[TEXT_SIZE_BYTES], written[TEXT_SIZE_BYTES], seeded[48] = "";
 
+    if (o->seed_count > 0)
+        snprintf(seeded, sizeof seeded, " %zu from seeds,", r->cost.seeded);
     snprintf(line, size,
-             "%s/%s: %s: %zu chunks reused, %zu fetched%s, %s downloaded in %llu requests, %s "
+             "%s/%s: %s: %zu chunks reused,%s %zu fetched%s, %s downloaded in %llu requests, %s "
              "written, %.1f s",
-             o->store, o->release, words[r->outcome], r->cost.chunks - r->cost.missing,
-             r->cost.missing - r->cost.zero, r->cost.damaged ? " (some were damaged)" : "",
+             o->store, o->release, words[r->outcome], r->cost.chunks - r->cost.missing, seeded,
+             fetched(r), r->cost.damaged ? " (some were damaged)" : "",
              text_size(total_download(r), down), (unsigned long long)total_requests(r),
              text_size(total_written(r), written), output_seconds(out));
     text_make_printable(line);

@@ -14,6 +14,7 @@ clone_tests = \
 	tests/test-clone-paths.sh \
 	tests/test-clone-pin.sh \
 	tests/test-clone-repair.sh \
+	tests/test-clone-seed.sh \
 	tests/test-clone-unprivileged.sh \
 	tests/test-net-changed.sh \
 	tests/test-net-cut.sh \

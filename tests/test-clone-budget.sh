@@ -6,9 +6,10 @@ set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"
 make_archives
+noise "$tmp/new" 40000 new
 {
     head -c 300000 "$tmp/image"
-    noise /dev/stdout 40000 new
+    cat "$tmp/new"
     head -c 200000 /dev/zero
     tail -c +340001 "$tmp/image"
 } >"$tmp/image2"

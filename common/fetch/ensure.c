@@ -5,8 +5,11 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "fetch/pipeline.h"
+#include "fetch/seed.h"
 #include "store/publish.h"
 #include "store/staging.h"
+
+#include <string.h>
 
 #define BLOCK 4096 /* what a file takes at least, on most file systems */
 
@@ -20,24 +23,47 @@ static void on_checked(void *user, uint64_t done, uint64_t total)
         events->progress(events->user, &p);
 }
 
-static int make_plan(const struct store *store, const struct image *image,
-                     const struct ensure_options *o, const struct fetch_events *events,
-                     struct plan *plan, struct ensure_cost *cost, struct err *e)
+/* Which chunks are missing, and what having them writes. The caller frees *p. */
+static int find_missing(const struct store *store, const struct image *image,
+                        const struct ensure_options *o, const struct fetch_events *events,
+                        struct store_presence *p, struct ensure_cost *cost, struct err *e)
 {
-    CLEANUP(store_presence_free) struct store_presence presence = {0};
-    const bool *missing = o->known_missing;
-
-    if (!missing &&
-        store_find_missing(store, image, o->check, on_checked, (void *)events, &presence, e) < 0)
+    store_presence_free(p);
+    if (store_find_missing(o->known_missing ? NULL : store, image, o->check, on_checked,
+                           (void *)events, p, e) < 0)
         return -1;
-    if (plan_make(image, missing ? missing : presence.missing, plan, e) < 0)
-        return -1;
+    if (o->known_missing)
+        memcpy(p->missing, o->known_missing, image->chunk_count * sizeof *p->missing);
     cost->chunks = image->chunk_count;
-    cost->missing = plan->chunk_count + plan->zero_count;
-    cost->zero = plan->zero_count;
-    cost->damaged = presence.damaged_count;
+    cost->damaged = p->damaged_count;
+    cost->missing = cost->zero = cost->seeded = 0;
+    cost->write = 0;
+    for (size_t i = 0; i < image->chunk_count; i++) {
+        cost->missing += p->missing[i];
+        cost->zero += p->missing[i] && image->chunks[i].zero;
+        if (p->missing[i] && !image->chunks[i].zero)
+            cost->write += image->chunks[i].source_size;
+    }
+    return 0;
+}
+
+/* What the seeds have is not missing any more. */
+static int search_seeds(const struct image *image, const struct ensure_options *o,
+                        struct store_writer *writer, const struct fetch_events *events,
+                        bool *missing, struct ensure_cost *cost, struct err *e)
+{
+    for (size_t i = 0; i < o->seed_count && cost->seeded < cost->missing - cost->zero; i++)
+        if (seed_scan(o->seeds[i], image, missing, writer, o->jobs, events, &cost->seeded, e) < 0)
+            return -1;
+    return 0;
+}
+
+static int make_plan(const struct image *image, const bool *missing, struct plan *plan,
+                     struct ensure_cost *cost, struct err *e)
+{
+    if (plan_make(image, missing, plan, e) < 0)
+        return -1;
     cost->download = plan->download_bytes;
-    cost->write = plan->write_bytes;
     cost->requests = plan->range_count;
     return 0;
 }
@@ -46,10 +72,14 @@ int ensure_estimate(const struct store *store, const struct image *image,
                     const struct ensure_options *o, const struct fetch_events *events,
                     struct ensure_cost *cost, struct err *e)
 {
+    CLEANUP(store_presence_free) struct store_presence p = {0};
     CLEANUP(plan_free) struct plan plan = {0};
 
     cost->adopted = 0;
-    return make_plan(store, image, o, events, &plan, cost, e);
+    if (find_missing(store, image, o, events, &p, cost, e) < 0 ||
+        search_seeds(image, o, NULL, events, p.missing, cost, e) < 0)
+        return -1;
+    return make_plan(image, p.missing, &plan, cost, e);
 }
 
 static int check_budget(const char *option, const char *what, uint64_t needed, uint64_t budget,
@@ -89,23 +119,32 @@ static int check_space(const struct store *store, const struct ensure_options *o
     return 0;
 }
 
-static int check_budgets(const struct ensure_options *o, const struct ensure_cost *cost,
-                         struct err *e)
+/* Finds what is missing and compares it with the budgets. Seeds may spare part of the
+ * download, so with seeds that is compared when they were searched. */
+static int find_allowed(const struct store *store, const struct image *image,
+                        const struct ensure_options *o, const struct fetch_events *events,
+                        struct store_presence *p, struct ensure_cost *cost, struct err *e)
 {
-    if (check_budget("--max-download", "download", cost->download, o->max_download, e) < 0)
+    CLEANUP(plan_free) struct plan plan = {0};
+
+    if (find_missing(store, image, o, events, p, cost, e) < 0 ||
+        make_plan(image, p->missing, &plan, cost, e) < 0 ||
+        check_budget("--max-write", "write", cost->write, o->max_write, e) < 0)
         return -1;
-    return check_budget("--max-write", "write", cost->write, o->max_write, e);
+    return o->seed_count > 0
+               ? 0
+               : check_budget("--max-download", "download", cost->download, o->max_download, e);
 }
 
-/* Makes the plan and checks that it may be carried out. Making room frees the
- * store's lock for a moment, so the plan is made anew then. */
-static int settle_plan(struct store *store, const struct image *image,
-                       const struct ensure_options *o, const struct fetch_events *events,
-                       struct plan *plan, struct ensure_cost *cost, struct err *e)
+/* The same, and sees that there is space. Making room frees the store's lock for a
+ * moment, so it looks again then. */
+static int prepare(struct store *store, const struct image *image, const struct ensure_options *o,
+                   const struct fetch_events *events, struct store_presence *p,
+                   struct ensure_cost *cost, struct err *e)
 {
     struct err why = ERR_INIT;
 
-    if (make_plan(store, image, o, events, plan, cost, e) < 0 || check_budgets(o, cost, e) < 0)
+    if (find_allowed(store, image, o, events, p, cost, e) < 0)
         return -1;
     if (check_space(store, o, cost, &why) == 0)
         return 0;
@@ -113,10 +152,8 @@ static int settle_plan(struct store *store, const struct image *image,
         *e = why;
         return -1;
     }
-    if (o->make_room(o->user, store, bytes_needed(o, cost), cost->missing, e) < 0)
-        return -1;
-    plan_free(plan);
-    if (make_plan(store, image, o, events, plan, cost, e) < 0 || check_budgets(o, cost, e) < 0)
+    if (o->make_room(o->user, store, bytes_needed(o, cost), cost->missing, e) < 0 ||
+        find_allowed(store, image, o, events, p, cost, e) < 0)
         return -1;
     return check_space(store, o, cost, e);
 }
@@ -147,21 +184,36 @@ static int fetch_and_commit(struct store_writer *writer, const struct image *ima
     return store_writer_finish(writer, e);
 }
 
+/* Takes chunks from the seeds, then fetches the others. */
+static int seed_and_fetch(struct store_writer *writer, const struct image *image,
+                          struct reader *reader, const struct ensure_options *o,
+                          const struct fetch_events *events, bool *missing,
+                          struct ensure_cost *cost, struct err *e)
+{
+    CLEANUP(plan_free) struct plan plan = {0};
+
+    if (search_seeds(image, o, writer, events, missing, cost, e) < 0 ||
+        make_plan(image, missing, &plan, cost, e) < 0 ||
+        check_budget("--max-download", "download", cost->download, o->max_download, e) < 0)
+        return -1;
+    return fetch_and_commit(writer, image, &plan, reader, o, events, e);
+}
+
 int ensure_chunks(struct store *store, const struct image *image, struct reader *reader,
                   const struct ensure_options *o, const struct fetch_events *events,
                   struct ensure_cost *cost, uint64_t *written, struct err *e)
 {
     CLEANUP(store_writer_cleanup) struct store_writer *writer = NULL;
-    CLEANUP(plan_free) struct plan plan = {0};
+    CLEANUP(store_presence_free) struct store_presence p = {0};
     int r;
 
     if (store_writer_open(store, &writer, &cost->adopted, e) < 0 ||
-        settle_plan(store, image, o, events, &plan, cost, e) < 0)
+        prepare(store, image, o, events, &p, cost, e) < 0)
         return -1;
     if (o->partial_name &&
         store_partial_write(store, o->partial_name, o->partial_data, o->partial_size, e) < 0)
         return -1;
-    r = fetch_and_commit(writer, image, &plan, reader, o, events, e);
+    r = seed_and_fetch(writer, image, reader, o, events, p.missing, cost, e);
     *written = store_writer_bytes(writer);
     return r;
 }

@@ -19,8 +19,10 @@
 struct ensure_options {
     enum store_check check;
     const bool *known_missing; /* for each chunk: what is missing; NULL: find out */
-    unsigned jobs;             /* worker threads */
-    uint64_t max_download;     /* bytes; UINT64_MAX: no budget */
+    const char *const *seeds;  /* where to look before downloading (seed.h), in this order */
+    size_t seed_count;
+    unsigned jobs;         /* worker threads */
+    uint64_t max_download; /* bytes; UINT64_MAX: no budget */
     uint64_t max_write;
     uint64_t min_free; /* bytes to leave free in the file system */
     /* Called when space is short: frees this much, or fails. NULL: fail at once. */
@@ -39,6 +41,7 @@ struct ensure_cost {
     size_t zero;       /* missing ones that are all zeros: made, not fetched */
     size_t damaged;    /* were there, but wrong */
     size_t adopted;    /* found in what an interrupted run had staged */
+    size_t seeded;     /* missing ones that a seed has */
     uint64_t download; /* bytes to fetch: the ranges */
     uint64_t write;    /* bytes of chunk data to write */
     size_t requests;
@@ -51,7 +54,8 @@ int ensure_estimate(const struct store *store, const struct image *image,
                     struct ensure_cost *cost, struct err *e) __attribute__((warn_unused_result));
 
 /* Does it: adopts what an interrupted run left, finds what is missing, checks
- * budgets and free space (ERR_SPACE, before any chunk is requested), fetches,
+ * budgets and free space (ERR_SPACE, before any chunk is requested), takes what the
+ * seeds have, fetches,
  * verifies and commits. What was fetched before an error stays in the store,
  * unless the store itself failed. written: bytes of chunk data. */
 int ensure_chunks(struct store *store, const struct image *image, struct reader *reader,

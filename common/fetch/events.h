@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* events: what the fetch engine tells while it works. The callbacks come from
- * the thread that called the engine; they must not block for long. */
+ * any thread, one call at a time; they must not block for long. */
 #ifndef IHOP_FETCH_EVENTS_H
 #define IHOP_FETCH_EVENTS_H
 
@@ -9,6 +9,7 @@
 enum fetch_phase {
     FETCH_HEADER,   /* reading the archive's header */
     FETCH_CHECKING, /* hashing chunks of the store; bytes are source bytes */
+    FETCH_SEEDING,  /* searching a seed; bytes are its bytes, the total 0 if not known */
     FETCH_CHUNKS,   /* downloading; bytes are archive bytes */
     FETCH_SYNCING,  /* making everything durable */
 };

@@ -86,7 +86,7 @@ uint32_t *image_sort_by_hash(const struct image *image, struct err *e)
     return sorted;
 }
 
-bool image_has_hash(const struct image *image, const uint32_t *sorted, const uint8_t *hash)
+size_t image_find_hash(const struct image *image, const uint32_t *sorted, const uint8_t *hash)
 {
     size_t low = 0, high = image->chunk_count;
 
@@ -95,13 +95,13 @@ bool image_has_hash(const struct image *image, const uint32_t *sorted, const uin
         int order = memcmp(image_hash(image, sorted[middle]), hash, image->hash_length);
 
         if (order == 0)
-            return true;
+            return sorted[middle];
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return false;
+    return IMAGE_NO_CHUNK;
 }
 
 void image_builder_init(struct image_builder *b, enum err_kind kind)

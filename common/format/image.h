@@ -78,9 +78,10 @@ const char *image_hash_hex(const struct image *image, size_t chunk, char *out);
 uint32_t *image_sort_by_hash(const struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Whether the image has a chunk with this hash (of the image's hash length); sorted
+/* The chunk with this hash (of the image's hash length), or IMAGE_NO_CHUNK; sorted
  * as image_sort_by_hash gives it. */
-bool image_has_hash(const struct image *image, const uint32_t *sorted, const uint8_t *hash);
+#define IMAGE_NO_CHUNK SIZE_MAX
+size_t image_find_hash(const struct image *image, const uint32_t *sorted, const uint8_t *hash);
 
 /* Whether two descriptions have the same bytes: size and BLAKE2b-512. */
 bool image_same_source(const struct image *a, const struct image *b);

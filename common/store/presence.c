@@ -193,7 +193,7 @@ static bool vouched(const struct survey *s, size_t chunk)
 
     for (size_t v = 0; v < s->voucher_count; v++)
         if (s->vouchers[v].hash_length == s->image->hash_length &&
-            image_has_hash(&s->vouchers[v], s->voucher_orders[v], hash))
+            image_find_hash(&s->vouchers[v], s->voucher_orders[v], hash) != IMAGE_NO_CHUNK)
             return true;
     return false;
 }

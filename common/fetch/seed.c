@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "fetch/seed.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "chunker/cut.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#define SIZE_BITS 65536
+
+struct scan {
+    const struct image *image;
+    struct store_writer *writer;
+    const struct fetch_events *events;
+    uint32_t *sorted; /* the image's chunks in order of hash */
+    /* One bit for each size that a missing chunk has, sizes taken modulo SIZE_BITS:
+     * most chunks that are not wanted need no hash. */
+    uint8_t sizes[SIZE_BITS / 8];
+    struct chunk_hasher **hashers; /* one for each worker */
+    uint64_t size;                 /* of the seed; 0: not known */
+
+    pthread_mutex_t lock; /* protects all below */
+    bool *missing;
+    size_t found;
+};
+
+static bool is_wanted_size(const struct scan *s, size_t size)
+{
+    return s->sizes[size % SIZE_BITS / 8] >> size % 8 & 1;
+}
+
+static void note_wanted_sizes(struct scan *s)
+{
+    for (size_t i = 0; i < s->image->chunk_count; i++) {
+        uint32_t size = s->image->chunks[i].source_size;
+
+        if (s->missing[i] && !s->image->chunks[i].zero)
+            s->sizes[size % SIZE_BITS / 8] |= (uint8_t)(1 << size % 8);
+    }
+}
+
+/* Whether this worker is the first one with a chunk that is missing. */
+static bool claim(struct scan *s, size_t chunk)
+{
+    LOCK_SCOPE(&s->lock);
+
+    if (!s->missing[chunk])
+        return false;
+    s->missing[chunk] = false;
+    s->found++;
+    return true;
+}
+
+static int on_chunk(void *user, const struct cut_chunk *c, struct err *e)
+{
+    struct scan *s = user;
+    uint8_t hash[CHUNK_HASH_SIZE];
+    size_t chunk;
+
+    if (!is_wanted_size(s, c->size))
+        return 0;
+    if (chunk_hash(s->hashers[c->worker], c->data, c->size, hash, e) < 0)
+        return -1;
+    chunk = image_find_hash(s->image, s->sorted, hash);
+    if (chunk == IMAGE_NO_CHUNK || s->image->chunks[chunk].zero ||
+        s->image->chunks[chunk].source_size != c->size || !claim(s, chunk))
+        return 0;
+    return s->writer ? store_writer_add(s->writer, hash, s->image->hash_length, c->data, c->size, e)
+                     : 0;
+}
+
+static void on_progress(void *user, uint64_t bytes_done)
+{
+    const struct scan *s = user;
+    const struct fetch_progress p = {
+        .phase = FETCH_SEEDING, .bytes_done = bytes_done, .bytes_total = s->size};
+
+    if (s->events && s->events->progress)
+        s->events->progress(s->events->user, &p);
+}
+
+/* Links are followed: /dev/disk/by-partlabel/... is one. */
+static int open_seed(const char *path, int *fd, uint64_t *size, struct err *e)
+{
+    struct stat st;
+
+    *fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0 && errno == ENOENT)
+        return err_set(e, ERR_NOT_FOUND, "seed %s does not exist", path);
+    if (*fd < 0 || fstat(*fd, &st) < 0)
+        return err_sys(e, errno, "cannot open seed %s", path);
+    if (S_ISDIR(st.st_mode))
+        return err_set(e, ERR_IO, "seed %s is a folder: it takes a file or a block device", path);
+    *size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    if (S_ISBLK(st.st_mode) && ioctl(*fd, BLKGETSIZE64, size) < 0)
+        *size = 0;
+    posix_fadvise(*fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    return 0;
+}
+
+static int make_hashers(struct scan *s, unsigned jobs, struct err *e)
+{
+    s->hashers = calloc(jobs, sizeof(struct chunk_hasher *));
+    if (!s->hashers)
+        return err_nomem(e, "scanning a seed");
+    for (unsigned i = 0; i < jobs; i++)
+        if (!(s->hashers[i] = chunk_hasher_new(e)))
+            return -1;
+    return 0;
+}
+
+static int scan(struct scan *s, const char *path, unsigned jobs, struct err *e)
+{
+    const struct cut_options options = {
+        .jobs = jobs, .name = path, .chunk = on_chunk, .progress = on_progress, .user = s};
+    struct chunker_config config;
+    CLEANUP_FD int fd = -1;
+    uint64_t size;
+
+    if (open_seed(path, &fd, &s->size, e) < 0)
+        return -1;
+    s->sorted = image_sort_by_hash(s->image, e);
+    if (!s->sorted || make_hashers(s, jobs, e) < 0)
+        return -1;
+    note_wanted_sizes(s);
+    chunker_config_of(s->image, &config);
+    return cut_input(fd, &config, &options, &size, e);
+}
+
+int seed_scan(const char *path, const struct image *image, bool *missing,
+              struct store_writer *writer, unsigned jobs, const struct fetch_events *events,
+              size_t *found, struct err *e)
+{
+    struct scan s = {.image = image,
+                     .writer = writer,
+                     .events = events,
+                     .missing = missing,
+                     .lock = PTHREAD_MUTEX_INITIALIZER};
+    int r = scan(&s, path, jobs, e);
+
+    for (unsigned i = 0; s.hashers && i < jobs; i++)
+        chunk_hasher_free(s.hashers[i]);
+    free(s.hashers);
+    free(s.sorted);
+    *found += s.found;
+    return r;
+}
