@@ -89,8 +89,8 @@ class Bench:
             self.nginx.wait()
         subprocess.run(f"umount {self.disk}", shell=True, stderr=subprocess.DEVNULL)
 
-    def ihop(self, store, v):
-        return f"{self.clone} -q {self.url}/{v}.ext4.cba {self.disk}/{store}/{v}"
+    def ihop(self, store, v, options=""):
+        return f"{self.clone} -q {options} {self.url}/{v}.ext4.cba {self.disk}/{store}/{v}"
 
     def bita_clone(self, options, v, output):
         return f"{self.bita} clone {options} {self.url}/{v}.ext4.cba {self.disk}/{output} 2>/dev/null; sync -f {self.disk}"
@@ -124,6 +124,9 @@ class Bench:
             if self.desync:
                 cache = "cbase" if old == "v1" else "cbase2"
                 yield job, "desync", f"rm -rf {d}/c; cp -a {d}/{cache} {d}/c", self.desync_cache("c", new)
+        if self.bita:
+            yield "first, with seed", "ihop", f"rm -rf {d}/s", self.ihop("s", "v2", f"--seed {d}/v1.img")
+            yield "first, with seed", "bita", f"rm -f {d}/o", self.bita_clone(f"--seed {d}/v1.img", "v2", "o")
         yield "nothing to do", "ihop", "true", self.ihop("base", "v1")
         if self.desync:
             yield "nothing to do", "desync", "true", self.desync_cache("cbase", "v1")

@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "store/internal.h"
 #include "store/release_file.h"
@@ -16,9 +17,12 @@
 #include <sys/stat.h>
 
 #define HASH_BLOCK (256 * 1024)
-/* Threads, so that cores and the device's queue are busy; fewer for few chunks. */
-#define WALKS_MAX 4
-#define WALK_MIN  512
+/* Threads keep cores and the device's queue busy: when contents are hashed all cores,
+ * otherwise a few; fewer for few chunks. */
+#define WALKS_MAX       LIMIT_JOBS
+#define WALKS_TO_LOOK   4
+#define LOOKS_FOR_WALK  512
+#define HASHES_FOR_WALK 16
 
 const char *store_chunk_name(const struct store *store, const uint8_t *hash, size_t hash_length,
                              char name[STORE_CHUNK_NAME_SIZE])
@@ -316,10 +320,21 @@ static void *run_walk(void *user)
     return NULL;
 }
 
+static size_t walks_wanted(const struct survey *s)
+{
+    size_t count = s->image->chunk_count;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (!hashes(s))
+        return min_size(WALKS_TO_LOOK, 1 + count / LOOKS_FOR_WALK);
+    return min_size(processors < 1 ? 1 : min_size(WALKS_MAX, (size_t)processors),
+                    1 + count / HASHES_FOR_WALK);
+}
+
 /* Shares the chunks out. A thread that cannot be had is done without. */
 static int run_survey(struct survey *s, struct store_presence *p, struct err *e)
 {
-    size_t count = s->image->chunk_count, n = min_size(WALKS_MAX, 1 + count / WALK_MIN);
+    size_t count = s->image->chunk_count, n = walks_wanted(s);
     struct walk walks[WALKS_MAX];
     int r = 0;
 

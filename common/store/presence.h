@@ -47,8 +47,8 @@ enum store_check {
  * from several threads, one at a time. */
 typedef void (*store_check_progress)(void *user, uint64_t done, uint64_t total);
 
-/* Uses up to four threads, all joined before it returns. The caller frees *p. A store
- * of NULL has nothing. */
+/* Uses threads, as many as there are cores when it hashes; they are joined when it
+ * returns. The caller frees *p. A store of NULL has nothing. */
 int store_find_missing(const struct store *store, const struct image *image, enum store_check check,
                        store_check_progress progress, void *user, struct store_presence *p,
                        struct err *e) __attribute__((warn_unused_result));
