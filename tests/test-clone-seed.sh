@@ -101,6 +101,14 @@ expect_exit 7 "$ihop_clone" --seed "$tmp" "$url/good/update-v2.cba" "$tmp/n/r"
 expect_stderr "^ihop-clone: seed $tmp is a folder"
 one_line_on_stderr
 
+# An archive that was cut as we cannot: its seeds are of no use, but it can be cloned.
+noise "$tmp/image" 100000 odd
+$cba make --cuts 30000,60000 --window 10000000 "$tmp/image" "$tmp/odd.cba"
+expect_exit 0 "$ihop_clone" --seed "$tmp/image" "$tmp/odd.cba" "$tmp/odd/r"
+expect_stderr "^ihop-clone: seed $tmp/image is of no use, .*window"
+holds "$tmp/odd/r" "$tmp/image"
+image_of update-v2.cba "$tmp/image"
+
 # A block device, and a link to it, as in /dev/disk.
 if device=$(losetup --find --show --read-only "$tmp/v1" 2>"$tmp/losetup"); then
     at_exit losetup -d "$device"

@@ -120,17 +120,24 @@ static int scan(struct scan *s, const char *path, unsigned jobs, struct err *e)
 {
     const struct cut_options options = {
         .jobs = jobs, .name = path, .chunk = on_chunk, .progress = on_progress, .user = s};
+    struct err why = ERR_INIT;
     struct chunker_config config;
     CLEANUP_FD int fd = -1;
     uint64_t size;
 
     if (open_seed(path, &fd, &s->size, e) < 0)
         return -1;
+    chunker_config_of(s->image, &config);
+    if (chunker_config_check(&config, &why) < 0) {
+        /* Of the archive, not of the seed: it can be cloned all the same. */
+        fetch_note(s->events, "seed %s is of no use, the archive was cut in an odd way: %s", path,
+                   why.text);
+        return 0;
+    }
     s->sorted = image_sort_by_hash(s->image, e);
     if (!s->sorted || make_hashers(s, jobs, e) < 0)
         return -1;
     note_wanted_sizes(s);
-    chunker_config_of(s->image, &config);
     return cut_input(fd, &config, &options, &size, e);
 }
 

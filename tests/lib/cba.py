@@ -38,6 +38,8 @@ def make_command(o):
     a = Archive(data, cuts, CODECS[o.codec], o.hash_length, o.tools, o.raw_every)
     if not o.cuts:
         a.params.update(bits=0, min=0, max=o.fixed, window=0, algorithm=FIXED)
+    if o.window:
+        a.params["window"] = o.window
     if o.old_magic:
         a.magic = OLD_MAGIC
     a.packed = not o.unpacked
@@ -66,6 +68,7 @@ def add_make_options(p):
     p.add_argument("--tools", action="store_true", help="real zstd and brotli encoders")
     p.add_argument("--fixed", type=int, default=65536, help="chunk size, bytes")
     p.add_argument("--cuts", help="chunk borders instead: offsets, separated by commas")
+    p.add_argument("--window", type=int, default=0, help="of the rolling sum, as declared")
     p.add_argument("--hash-length", type=int, default=64)
     p.add_argument("--old-magic", action="store_true", help="as bita 0.1.x")
     p.add_argument("--unpacked", action="store_true", help="one field for each order entry")
