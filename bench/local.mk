@@ -11,4 +11,5 @@ EXTRA_DIST += \
 	bench/make-images.sh \
 	bench/real-images.sh \
 	bench/scale.py \
+	bench/serve.py \
 	bench/slow-line.sh
