@@ -8,8 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 
 /* Chunks open for a moment, at a time: 16 leave most of the reserve to sockets. */
@@ -23,12 +23,32 @@
 #define FULL_TABLE_TRIES    500
 #define FULL_TABLE_PAUSE_NS 10000000L
 
+/* Kernel memory that an open chunk pins: file, inode, directory entry. */
+#define KEPT_COST    (3 * 1024U)
+#define MEMORY_SHARE 32U
+
+/* Opening a chunk for each read makes small reads up to twice as slow, so a large
+ * machine keeps every chunk of a usual image; a small one has better uses for its
+ * memory. */
+static unsigned affordable(void)
+{
+    struct sysinfo info;
+    uint64_t n;
+
+    if (sysinfo(&info) < 0)
+        return FD_BUDGET_MAX / 4;
+    n = (uint64_t)info.totalram * info.mem_unit / MEMORY_SHARE / KEPT_COST;
+    return (unsigned)min_u64(n, FD_BUDGET_MAX);
+}
+
 int fd_budget_init(struct fd_budget *budget, unsigned max, struct err *e)
 {
     const rlim_t wanted = FD_BUDGET_MAX + FD_BUDGET_RESERVE + CONNECTIONS_RESERVE;
     struct rlimit limit, raised;
     rlim_t keep;
 
+    if (max == FD_BUDGET_AUTO)
+        max = affordable();
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return err_sys(e, errno, "cannot read the limit on open files");
     raised = limit;

@@ -15,13 +15,15 @@
 #include "format/image.h"
 #include "store/store.h"
 
+#include <limits.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FD_BUDGET_MAX     4096U /* kept descriptors; each pins about 2.7 KB of kernel memory */
-#define FD_BUDGET_RESERVE 64U   /* left for sockets and for chunks opened for a moment */
+#define FD_BUDGET_MAX     16384U   /* kept descriptors */
+#define FD_BUDGET_AUTO    UINT_MAX /* as many as this machine's memory allows */
+#define FD_BUDGET_RESERVE 64U      /* left for sockets and for chunks opened for a moment */
 
 struct fd_budget {
     atomic_int left; /* descriptors that may still be kept */
@@ -30,7 +32,7 @@ struct fd_budget {
 };
 
 /* Raises RLIMIT_NOFILE as far as it is of use, and keeps at most max
- * descriptors within it. */
+ * descriptors within it. FD_BUDGET_AUTO: those pin at most 1/32 of the memory. */
 int fd_budget_init(struct fd_budget *budget, unsigned max, struct err *e)
     __attribute__((warn_unused_result));
 void fd_budget_free(struct fd_budget *budget);

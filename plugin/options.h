@@ -20,7 +20,7 @@ struct options {
 
 #define OPTIONS_INIT                                                                               \
     {                                                                                              \
-        .max_fds = FD_BUDGET_MAX, .export = {.check = true }                                       \
+        .max_fds = FD_BUDGET_AUTO, .export = {.check = true }                                      \
     }
 
 #define OPTIONS_HELP                                                                               \
@@ -31,7 +31,7 @@ struct options {
     "check=yes|no         Look for missing chunks first (default: yes).\n"                         \
     "verify=off|first     Hash each chunk before its first use (default: off).\n"                  \
     "cache=default|none   Keep what was read in the page cache or drop it.\n"                      \
-    "maxfds=<N>           Keep at most N chunk files open (default: 4096)."
+    "maxfds=<N>           Keep at most N chunk files open (default: by memory)."
 
 int options_set(struct options *o, const char *key, const char *value)
     __attribute__((warn_unused_result));
