@@ -23,7 +23,7 @@
 
 #define FD_BUDGET_MAX     16384U   /* kept descriptors */
 #define FD_BUDGET_AUTO    UINT_MAX /* as many as this machine's memory allows */
-#define FD_BUDGET_RESERVE 64U      /* left for sockets and for chunks opened for a moment */
+#define FD_BUDGET_RESERVE 256U     /* left for 64 connections and for chunks opened for a moment */
 
 struct fd_budget {
     atomic_int left; /* descriptors that may still be kept */

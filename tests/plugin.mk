@@ -10,13 +10,18 @@ plugin_tests = \
 	tests/test-plugin-exports.sh \
 	tests/test-plugin-extents.sh \
 	tests/test-plugin-filters.sh \
+	tests/test-plugin-load.sh \
 	tests/test-plugin-lost-chunk.sh \
 	tests/test-plugin-missing.sh \
 	tests/test-plugin-object.sh \
 	tests/test-plugin-parameters.sh \
 	tests/test-plugin-read.sh \
 	tests/test-plugin-replaced.sh \
+	tests/test-plugin-valgrind.sh \
 	tests/test-plugin-verify.sh
 
 TESTS += $(plugin_tests)
 EXTRA_DIST += $(plugin_tests) tests/lib/make-store.py tests/lib/plugin-functions.sh
+
+# By hand: it needs a kernel for a virtual machine.
+EXTRA_DIST += tests/vm/attach.sh

@@ -34,9 +34,9 @@ serve "$tmp/store/v1"
 keeps "$(awk '{ print $3 }' "$tmp/chunks" | sort -u | wc -l)"
 
 # The hard limit cannot be raised.
-open_files='-n 256'
+open_files='-n 400'
 serve "$tmp/store/v1"
-keeps 192
+keeps 144
 
 # The soft one is.
 open_files='-Sn 100'
@@ -50,9 +50,9 @@ stop_server
 crowded() {
     local connections
 
-    open_files='-n 110'
+    open_files='-n 300'
     serve "$tmp/store/v1"
-    connections=$(((110 - $(ls "/proc/$server/fd" | wc -l) - $1) / 3))
+    connections=$(((300 - $(ls "/proc/$server/fd" | wc -l) - $1) / 3))
     nbd "
 import threading
 image = open('$tmp/image', 'rb').read(600000)
