@@ -4,6 +4,7 @@
 
 plugin_tests = \
 	tests/test-plugin-cache.sh \
+	tests/test-plugin-clone.sh \
 	tests/test-plugin-connections.sh \
 	tests/test-plugin-damaged.sh \
 	tests/test-plugin-descriptors.sh \
