@@ -8,8 +8,9 @@ v1 (bench/clone.py does it):
     bench/serve.py [-n ROUNDS] [--job NAME] [BUILD-FOLDER]
 
 Store and image lie on one fresh ext4 on a loop device that bypasses the page cache of
-the file behind it: after a drop of the caches everything comes from the disk. All
-take turns, so that they share what the machine does besides. A ratio compares ihop
+the file behind it: after a drop of the caches everything comes from the disk. Its
+readahead is 128 KiB, as the kernel sets it for disks. "200 MB/s" limits the servers'
+reads by a control group, to what an eMMC does. All take turns, so that they share what the machine does besides. A ratio compares ihop
 with another server in the same round; the table has its median and extremes, turned
 so that above 1 is better for ihop.
 
@@ -21,6 +22,7 @@ is where the images are (default: bench-images).
 """
 
 import argparse
+import contextlib
 import glob
 import json
 import os
@@ -36,7 +38,7 @@ import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 IMAGES = os.path.abspath(os.environ.get("IHOP_BENCH_DIR", "bench-images"))
-CGROUPS = "/sys/fs/cgroup/memory"
+CGROUPS = "/sys/fs/cgroup"  # version 1
 MIB = 1024 * 1024
 
 
@@ -61,19 +63,20 @@ def wait_for(condition):
 class Server:
     """nbdkit, from start to end of a with block."""
 
-    def __init__(self, arguments, work, group=None):
+    group = None  # every server is put into this control group
+
+    def __init__(self, arguments, work):
         self.command = ["nbdkit", "-f", "-U", f"{work}/socket.{random.randrange(2**40)}"] + arguments
         self.path = self.command[3]
         self.uri = f"nbd+unix:///?socket={self.path}"
-        self.group = group
 
     def join_group(self):
-        if self.group:
-            with open(f"{self.group}/cgroup.procs", "w") as procs:
+        if Server.group:
+            with open(f"{Server.group}/cgroup.procs", "w") as procs:
                 procs.write("0")
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.command, preexec_fn=self.join_group if self.group else None)
+        self.process = subprocess.Popen(self.command, preexec_fn=self.join_group)
         wait_for(lambda: os.path.exists(self.path))
         return self
 
@@ -81,10 +84,10 @@ class Server:
         self.process.terminate()
         self.process.wait()
 
-    def copy(self):
+    def copy(self, options=""):
         """MiB/s of a whole copy to nowhere."""
         begun = time.monotonic()
-        sh(f"nbdcopy '{self.uri}' null:")
+        sh(f"nbdcopy {options} '{self.uri}' null:")
         return self.size() / MIB / (time.monotonic() - begun)
 
     def size(self):
@@ -151,24 +154,35 @@ def first_byte(server):
         return time.monotonic() - begun
 
 
+@contextlib.contextmanager
+def control_group(controller, **settings):
+    """Servers that are started meanwhile are in it."""
+    Server.group = group = f"{CGROUPS}/{controller}/ihop-bench.{os.getpid()}"
+    os.mkdir(group)
+    try:
+        for name, value in settings.items():
+            with open(f"{group}/{controller}.{name.replace('__', '.')}", "w") as f:
+                f.write(value)
+        yield group
+    finally:
+        Server.group = None
+        wait_for(lambda: not open(f"{group}/cgroup.procs").read())
+        os.rmdir(group)
+
+
 def charged(arguments, work):
     """MiB that a server holds after everything was read, and descriptors of chunks."""
-    group = f"{CGROUPS}/ihop-bench.{os.getpid()}"
-    os.mkdir(group)
     drop_caches()  # what is cached stays charged to whoever read it first
-    try:
-        with Server(arguments, work, group) as server:
+    with control_group("memory") as group:
+        with Server(arguments, work) as server:
             server.copy()
             server.random_reads(16, "--number_ios=2000")
-            with open(f"{group}/memory.force_empty", "w") as f:
-                f.write("0")
+            for _ in range(3):  # inodes go only after their pages
+                sh("echo 3 >/proc/sys/vm/drop_caches")
             with open(f"{group}/memory.usage_in_bytes") as f:
                 used = int(f.read())
             links = [os.readlink(fd) for fd in glob.glob(f"/proc/{server.process.pid}/fd/*")]
         return used / MIB, sum(link.endswith(".chunk") for link in links)
-    finally:
-        wait_for(lambda: not open(f"{group}/cgroup.procs").read())
-        os.rmdir(group)
 
 
 class Bench:
@@ -187,7 +201,7 @@ class Bench:
         sh(f"truncate -s 10G {self.work}/fs && mkfs.ext4 -q -F -m 0 -E nodiscard {self.work}/fs")
         os.mkdir(self.disk)
         self.loop = sh(f"losetup --direct-io=on --show -f {self.work}/fs").decode().strip()
-        sh(f"mount {self.loop} {self.disk}")
+        sh(f"echo 128 >/sys/block/{os.path.basename(self.loop)}/queue/read_ahead_kb; mount {self.loop} {self.disk}")
         sh(f"{self.clone} -q {IMAGES}/v1.ext4.cba {self.disk}/store/v1 && cp {IMAGES}/v1.ext4 {self.disk}/v1.img")
         if self.desync:
             sh(f"{self.desync} make -s {self.disk}/castr {self.disk}/v1.caibx {self.disk}/v1.img 2>/dev/null"
@@ -242,7 +256,13 @@ class Bench:
             with make() as server:
                 return server.copy()
 
+        def slow_disk(make):
+            device = sh(f"cat /sys/block/{os.path.basename(self.loop)}/dev").decode().strip()
+            with control_group("blkio", throttle__read_bps_device=f"{device} 200000000"):
+                return cold(copy)(make)
+
         copy = lambda s: s.copy()
+        one_by_one = lambda s: s.copy("--connections=1 --requests=1 --request-size=131072")
         runtime = "--time_based --runtime=2"
         yield "sequential warm", "MiB/s", self.contenders(), warm(copy)
         yield "first copy, pages warm", "MiB/s", self.contenders(verify, *self.desync_too()), first_copy
@@ -251,6 +271,8 @@ class Bench:
         yield "random, depth 1, warm", "IO/s", self.contenders(*self.desync_too()), warm(
             lambda s: s.random_reads(1, runtime))
         yield "sequential cold", "MiB/s", self.contenders(readahead, verify, *self.desync_too()), cold(copy)
+        yield "sequential cold, 1 by 1", "MiB/s", self.contenders(readahead), cold(one_by_one)
+        yield "sequential cold, 200 MB/s", "MiB/s", self.contenders(readahead), slow_disk
         yield "random, depth 1, cold", "IO/s", self.contenders(no_check, *self.desync_too()), cold(
             lambda s: s.random_reads(1, "--number_ios=800"))
         yield "first byte, warm", "s", self.contenders(no_check), lambda make: first_byte(make())
@@ -278,7 +300,7 @@ class Bench:
             used, descriptors = charged(arguments, self.work)
             before = before or used
             allowed = before if who == "file" else before + 4 + 3 * descriptors / 1024
-            print(f"{'memory':<24} {who:<18} {used:9.1f} MiB, {descriptors} chunks open (allowed {allowed:.1f})")
+            print(f"{'memory':<26} {who:<18} {used:9.1f} MiB, {descriptors} chunks open (allowed {allowed:.1f})")
 
 
 def print_job(job, unit, values):
@@ -286,7 +308,7 @@ def print_job(job, unit, values):
         ratios = [own / other if unit != "s" else other / own for own, other in zip(values["ihop"], v)]
         shown = "" if who == "ihop" else f"{statistics.median(ratios):6.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
         median = f"{statistics.median(v):9.0f}" if unit != "s" else f"{statistics.median(v):9.4f}"
-        print(f"{job:<24} {who:<18} {median} {unit:<6} {shown}", flush=True)
+        print(f"{job:<26} {who:<18} {median} {unit:<6} {shown}", flush=True)
 
 
 def main():
@@ -299,7 +321,7 @@ def main():
         bench = Bench(os.path.abspath(args.build), work)
         try:
             bench.start()
-            print(f"{'job':<24} {'who':<18} {'median':>9} {'':<6} ihop / it (min-max)")
+            print(f"{'job':<26} {'who':<18} {'median':>9} {'':<6} ihop / it (min-max)")
             bench.run(args.n, args.job)
             if args.job in "memory" or not args.job:
                 bench.memory()

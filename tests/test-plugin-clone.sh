@@ -29,7 +29,8 @@ stop_server
 compare "$tmp/v2" "$tmp/store/v1"
 
 # A lost chunk: the server refuses, says what to run, and that works.
-lost=$($cba chunks "$tmp/store/v2" | head -1)
+$cba chunks "$tmp/store/v2" >"$tmp/list"
+lost=$(head -1 "$tmp/list")
 rm "$lost"
 expect_exit 1 ihop_run true -- "$tmp/store/v2"
 expect_stderr '1 of .* chunks .*missing.*run'
