@@ -75,11 +75,11 @@ tests_unit_test_staging_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_text_CFLAGS = $(UNIT_CFLAGS)
 
-# The encoders are for this test alone.
-tests_unit_test_codec_CFLAGS += $(CODECS_CFLAGS)
-tests_unit_test_codec_LDADD = libcodec.la libunit.la $(CODECS_LIBS) -lbrotlienc
 tests_unit_test_chunker_LDADD = libchunker.la libunit.la
 tests_unit_test_cut_LDADD = libchunker.la libunit.la
+# The libraries' own encoders make what no encoder of ours would.
+tests_unit_test_codec_CFLAGS += $(ENCODERS_CFLAGS)
+tests_unit_test_codec_LDADD = libcodec.la libencoder.la libunit.la $(ENCODERS_LIBS)
 tests_unit_test_plan_LDADD = libfetch.la libunit.la
 tests_unit_test_rate_LDADD = libfetch.la libunit.la
 endif

@@ -25,9 +25,9 @@ PROGRAMS = {
 HOMES = {
     "curl/": r"common/fetch/http(_\w+)?\.[ch]",
     "nbdkit": r"plugin/\w+\.[ch]",
-    "brotli/": r"common/codec/brotli\.c",
-    "lzma": r"common/codec/xz\.c",
-    "zstd": r"common/codec/zstd\.c",
+    "brotli/": r"common/codec/brotli(_encoder)?\.c",
+    "lzma": r"common/codec/xz(_encoder)?\.c",
+    "zstd": r"common/codec/zstd(_encoder)?\.c",
     "openssl/": r"common/format/chunk_hash\.c",
     "jansson": r"cli/json\.h",
     "protobuf-c/": r"common/format/\w+\.[ch]",

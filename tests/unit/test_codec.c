@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "codec/codec.h"
+#include "codec/encoder.h"
 
 #include <brotli/encode.h>
 #include <lzma.h>
@@ -210,6 +211,118 @@ static void xz_memory_limit(void **state)
     close_sample(&s);
 }
 
+/* ---- encoders ---- */
+
+struct encoded_sample {
+    struct encoder encoder;
+    const uint8_t *stored;
+    size_t stored_size;
+};
+
+/* Encodes a buffer of the exact size, and decodes that again. */
+static void there_and_back(struct encoded_sample *s, enum image_compression id,
+                           const uint8_t *plain, size_t size)
+{
+    uint8_t *in = malloc(size), *out = malloc(size), *stored;
+    struct image_chunk chunk = {.source_size = (uint32_t)size};
+    const uint8_t *back = NULL;
+    struct decoder decoder;
+    struct err e = ERR_INIT;
+
+    memcpy(in, plain, size);
+    assert_ok(encoder_run(&s->encoder, in, size, &s->stored, &s->stored_size, &e), e);
+    assert_true(s->stored_size > 0 && s->stored_size <= size);
+    assert_true((s->stored == in) == (s->stored_size == size));
+    stored = malloc(s->stored_size);
+    memcpy(stored, s->stored, s->stored_size);
+    chunk.archive_size = (uint32_t)s->stored_size;
+    decoder_init(&decoder, id);
+    assert_ok(decoder_run(&decoder, &chunk, stored, out, &back, &e), e);
+    assert_memory_equal(back, plain, size);
+    decoder_release(&decoder);
+    free(stored);
+    free(out);
+    free(in);
+}
+
+static void fill_text(uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)((size_t) "pattern"[i % 7] + (i >> 10));
+}
+
+static void every_level(void **state)
+{
+    struct encoded_sample s;
+    uint8_t *plain = malloc(100000);
+
+    (void)state;
+    fill_text(plain, 100000);
+    for (size_t c = 0; c < COUNT(compressed); c++)
+        for (uint32_t level = 1; level <= encoder_max_level(compressed[c]); level++) {
+            encoder_init(&s.encoder, compressed[c], level);
+            there_and_back(&s, compressed[c], plain, 100000);
+            assert_in_range(s.stored_size, 1, 20000);
+            encoder_release(&s.encoder);
+        }
+    assert_int_equal(encoder_max_level(IMAGE_BROTLI), 11);
+    assert_int_equal(encoder_max_level(IMAGE_LZMA), 9);
+    assert_int_equal(encoder_max_level(IMAGE_ZSTD), 22);
+    free(plain);
+}
+
+/* What does not get smaller is stored as it is: noise, and what is tiny. */
+static void incompressible(void **state)
+{
+    static const size_t sizes[] = {1, 2, 7, 100, 70000};
+    struct encoded_sample s;
+    uint8_t *plain = malloc(70000);
+
+    (void)state;
+    support_fill(plain, 70000, 5);
+    for (int id = IMAGE_NONE; id <= IMAGE_BROTLI; id++) {
+        encoder_init(&s.encoder, (enum image_compression)id, 6);
+        for (size_t i = 0; i < COUNT(sizes); i++) {
+            there_and_back(&s, (enum image_compression)id, plain, sizes[i]);
+            assert_int_equal(s.stored_size, sizes[i]);
+        }
+        encoder_release(&s.encoder);
+    }
+}
+
+/* The same chunk gives the same bytes, whatever the encoder did before: other sizes,
+ * one that did not fit, or nothing. */
+static void no_memory_of_earlier_chunks(void **state)
+{
+    static const size_t sizes[] = {40000, 1, 3000000, 40000, 70000, 5000, 40000};
+    uint8_t *text = malloc(3000000), *noise = malloc(3000000), first[40000];
+    struct encoded_sample s;
+    size_t first_size = 0;
+
+    (void)state;
+    fill_text(text, 3000000);
+    support_fill(noise, 3000000, 6);
+    for (size_t c = 0; c < COUNT(compressed); c++) {
+        encoder_init(&s.encoder, compressed[c], 5);
+        for (size_t i = 0; i < COUNT(sizes); i++) {
+            there_and_back(&s, compressed[c], noise, sizes[i] / 2 + 1);
+            there_and_back(&s, compressed[c], text, sizes[i]);
+            if (i == 0) {
+                first_size = s.stored_size;
+                memcpy(first, s.stored, first_size);
+            } else if (sizes[i] == sizes[0]) {
+                assert_int_equal(s.stored_size, first_size);
+                assert_memory_equal(s.stored, first, first_size);
+            }
+            if (i == 3)
+                encoder_release(&s.encoder);
+        }
+        encoder_release(&s.encoder);
+    }
+    free(text);
+    free(noise);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +332,9 @@ int main(void)
         cmocka_unit_test(none_is_never_shorter),
         cmocka_unit_test(zstd_without_content_size),
         cmocka_unit_test(xz_memory_limit),
+        cmocka_unit_test(every_level),
+        cmocka_unit_test(incompressible),
+        cmocka_unit_test(no_memory_of_earlier_chunks),
     };
 
     return cmocka_run_group_tests_name("codec", tests, NULL, NULL);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "codec/encoder.h"
+
+#include <stdlib.h>
+
+static const struct encoding *const table[] = {
+    [IMAGE_NONE] = NULL,
+    [IMAGE_LZMA] = &encoding_xz,
+    [IMAGE_ZSTD] = &encoding_zstd,
+    [IMAGE_BROTLI] = &encoding_brotli,
+};
+
+uint32_t encoder_max_level(enum image_compression id)
+{
+    return table[id] ? table[id]->max_level : 0;
+}
+
+void encoder_init(struct encoder *c, enum image_compression id, uint32_t level)
+{
+    *c = (struct encoder){.encoding = table[id], .level = level};
+}
+
+void encoder_release(struct encoder *c)
+{
+    if (c->state)
+        c->encoding->close(c->state);
+    free(c->out);
+    c->state = NULL;
+    c->out = NULL;
+    c->room = 0;
+}
+
+static int make_room(struct encoder *c, size_t size)
+{
+    if (c->encoding->open && !c->state && !(c->state = c->encoding->open()))
+        return -1;
+    if (size <= c->room)
+        return 0;
+    free(c->out);
+    c->room = 0;
+    c->out = malloc(size);
+    if (!c->out)
+        return -1;
+    c->room = size;
+    return 0;
+}
+
+int encoder_run(struct encoder *c, const uint8_t *in, size_t size, const uint8_t **stored,
+                size_t *stored_size, struct err *e)
+{
+    enum encoded result = ENCODED_TOO_LONG;
+    size_t n = size;
+
+    if (c->encoding) {
+        if (make_room(c, size) < 0)
+            return err_nomem(e, "preparing an encoder");
+        /* One byte less, as a stream of the chunk's own size would mean: stored raw. */
+        result = c->encoding->encode(c->state, c->level, in, size, c->out, size - 1, &n);
+        if (result == ENCODED_FAILED)
+            return err_nomem(e, "compressing a chunk");
+    }
+    *stored = result == ENCODED_FITS ? c->out : in;
+    *stored_size = result == ENCODED_FITS ? n : size;
+    return 0;
+}

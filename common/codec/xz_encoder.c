@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* xz: what bita calls lzma; each chunk is a whole .xz stream. */
+#include "codec/encoder.h"
+
+#include "base/limits.h"
+
+#include <lzma.h>
+#include <stdlib.h>
+
+/* The dictionary of a preset has up to 64 MiB, and its tables are cleared for each
+ * chunk. One that the chunk fits in does as well; and as long as its size stays the
+ * same, the encoder keeps its memory: hence not below 1 MiB. */
+#define MIN_DICTIONARY (1 * MIB)
+
+static void *open_state(void)
+{
+    static const lzma_stream initial = LZMA_STREAM_INIT;
+    lzma_stream *s = malloc(sizeof *s);
+
+    if (s)
+        *s = initial;
+    return s;
+}
+
+static void close_state(void *state)
+{
+    if (state)
+        lzma_end(state);
+    free(state);
+}
+
+static void choose_dictionary(lzma_options_lzma *options, size_t in_size)
+{
+    uint32_t dictionary = MIN_DICTIONARY;
+
+    while (dictionary < in_size && dictionary < options->dict_size)
+        dictionary *= 2;
+    if (dictionary < options->dict_size)
+        options->dict_size = dictionary;
+}
+
+static enum encoded encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
+                           uint8_t *out, size_t room, size_t *size)
+{
+    lzma_options_lzma options;
+    const lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
+    lzma_stream *s = state;
+    lzma_ret ret;
+
+    if (lzma_lzma_preset(&options, level))
+        return ENCODED_FAILED;
+    choose_dictionary(&options, in_size);
+    /* Beginning anew on a used stream keeps its buffers. */
+    ret = lzma_stream_encoder(s, filters, LZMA_CHECK_CRC64);
+    if (ret != LZMA_OK)
+        return ENCODED_FAILED;
+    s->next_in = in;
+    s->avail_in = in_size;
+    s->next_out = out;
+    s->avail_out = room;
+    do
+        ret = lzma_code(s, LZMA_FINISH);
+    while (ret == LZMA_OK && s->avail_out > 0);
+    *size = room - s->avail_out;
+    return ret == LZMA_STREAM_END ? ENCODED_FITS
+           : ret == LZMA_OK       ? ENCODED_TOO_LONG
+                                  : ENCODED_FAILED;
+}
+
+const struct encoding encoding_xz = {
+    .max_level = 9, .open = open_state, .close = close_state, .encode = encode};
