@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "format/dictionary.pb-c.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const uint8_t magic[6] = "BITA1";
@@ -153,5 +154,56 @@ int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
         image_free(image);
         return -1;
     }
+    return 0;
+}
+
+static void put_chunk(struct dict_writer *w, const struct image *image, size_t i)
+{
+    const struct image_chunk *chunk = &image->chunks[i];
+    Ihop__ArchiveChunk c = IHOP__ARCHIVE_CHUNK__INIT;
+
+    c.checksum.data = (uint8_t *)image_hash(image, i);
+    c.checksum.len = image->hash_length;
+    c.archive_size = chunk->archive_size;
+    c.archive_offset = chunk->archive_offset;
+    c.source_size = chunk->source_size;
+    dict_put_message(w, FIELD_CHUNK_DESCRIPTORS, &c.base);
+}
+
+static void put_dictionary(struct dict_writer *w, const struct image *image)
+{
+    dict_put_bytes(w, FIELD_APPLICATION_VERSION, image->application_version,
+                   strlen(image->application_version));
+    dict_put_bytes(w, FIELD_SOURCE_CHECKSUM, image->source_checksum, CHUNK_HASH_SIZE);
+    dict_put_number(w, FIELD_SOURCE_TOTAL_SIZE, image->source_size);
+    image_put_chunker(w, FIELD_CHUNKER_PARAMS, image);
+    image_put_compression(w, FIELD_CHUNK_COMPRESSION, image);
+    dict_put_numbers(w, FIELD_REBUILD_ORDER, image->order, image->order_count);
+    for (size_t i = 0; i < image->chunk_count; i++)
+        put_chunk(w, image, i);
+    image_put_metadata(w, FIELD_METADATA, image);
+}
+
+int archive_encode(const struct image *image, uint64_t alignment, uint8_t **header, size_t *size,
+                   uint64_t *data_offset, struct err *e)
+{
+    struct dict_writer w = {0};
+    uint64_t behind, offset;
+    uint8_t bytes[8];
+
+    dict_begin(&w, magic);
+    put_dictionary(&w, image);
+    dict_end(&w);
+    behind = w.size + sizeof bytes + CHUNK_HASH_SIZE;
+    offset = (behind + alignment - 1) / alignment * alignment;
+    text_put_le64(bytes, offset);
+    dict_put_raw(&w, bytes, sizeof bytes);
+    if (dict_sign(&w, e) < 0) {
+        free(w.data);
+        return err_context(e, "writing an archive's header");
+    }
+    *header = w.data;
+    *size = w.size;
+    *data_offset = offset;
     return 0;
 }

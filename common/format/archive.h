@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ARCHIVE_PREFIX_SIZE 14
+#define ARCHIVE_PREFIX_SIZE DICT_PREFIX_SIZE
 #define ARCHIVE_OVERHEAD    (ARCHIVE_PREFIX_SIZE + 8 + CHUNK_HASH_SIZE) /* header less dictionary */
 
 /* From the first ARCHIVE_PREFIX_SIZE bytes, the size of the whole header. */
@@ -37,5 +37,13 @@ struct archive_policy {
 int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
                   const struct archive_policy *policy, struct image *image, struct err *e)
     __attribute__((warn_unused_result));
+
+/* Makes the header of an archive, byte for byte as bita 0.15 does. The archive_offset
+ * of the image's chunks counts from the start of the chunk data here, because where
+ * that is depends on the header. It is put behind the header at the next multiple
+ * of alignment (1: at once), which becomes *data_offset. The caller frees *header.
+ * ERR_MEMORY; nothing is checked: archive_parse does. */
+int archive_encode(const struct image *image, uint64_t alignment, uint8_t **header, size_t *size,
+                   uint64_t *data_offset, struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "base/checked.h"
+#include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
 
@@ -289,4 +290,33 @@ void dict_put_message(struct dict_writer *w, uint32_t field, const ProtobufCMess
     put_tag(w, field, WIRE_BYTES);
     put_varint(w, protobuf_c_message_get_packed_size(message));
     protobuf_c_message_pack_to_buffer(message, &target.base);
+}
+
+void dict_begin(struct dict_writer *w, const uint8_t magic[DICT_MAGIC_SIZE])
+{
+    static const uint8_t size[DICT_PREFIX_SIZE - DICT_MAGIC_SIZE]; /* until dict_end */
+
+    dict_put_raw(w, magic, DICT_MAGIC_SIZE);
+    dict_put_raw(w, size, sizeof size);
+}
+
+void dict_end(struct dict_writer *w)
+{
+    if (!w->failed)
+        text_put_le64(w->data + DICT_MAGIC_SIZE, w->size - DICT_PREFIX_SIZE);
+}
+
+int dict_sign(struct dict_writer *w, struct err *e)
+{
+    CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = chunk_hasher_new(e);
+    uint8_t sum[CHUNK_HASH_SIZE];
+
+    if (!h)
+        return -1;
+    if (!w->failed) {
+        if (chunk_hash(h, w->data, w->size, sum, e) < 0)
+            return -1;
+        dict_put_raw(w, sum, sizeof sum);
+    }
+    return w->failed ? err_nomem(e, "writing a dictionary") : 0;
 }

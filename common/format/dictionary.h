@@ -13,11 +13,17 @@
 #define IHOP_FORMAT_DICTIONARY_H
 
 #include "base/err.h"
+#include "format/chunk_hash.h"
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Both kinds of dictionary have the same frame: magic (6), size of the dictionary
+ * (u64, little-endian), dictionary; and a checksum of all that at the end. */
+#define DICT_MAGIC_SIZE  6
+#define DICT_PREFIX_SIZE (DICT_MAGIC_SIZE + 8)
 
 /* Reading */
 
@@ -62,7 +68,7 @@ int dict_get_text(const struct dict_reader *r, const struct dict_field *f, size_
                   struct err *e) __attribute__((warn_unused_result));
 
 /* Writing: values equal to the default are left out, as proto3 wants it. A
- * failed allocation sticks; dict_writer_ok tells. */
+ * failed allocation sticks, and dict_sign reports it. The caller frees data. */
 
 struct dict_writer {
     uint8_t *data;
@@ -75,5 +81,11 @@ void dict_put_number(struct dict_writer *w, uint32_t field, uint64_t value);
 void dict_put_bytes(struct dict_writer *w, uint32_t field, const void *data, size_t size);
 void dict_put_numbers(struct dict_writer *w, uint32_t field, const uint32_t *items, size_t count);
 void dict_put_message(struct dict_writer *w, uint32_t field, const ProtobufCMessage *message);
+
+/* The frame: begin comes first, end behind the dictionary's last field, sign after
+ * what may follow. */
+void dict_begin(struct dict_writer *w, const uint8_t magic[DICT_MAGIC_SIZE]);
+void dict_end(struct dict_writer *w);
+int dict_sign(struct dict_writer *w, struct err *e) __attribute__((warn_unused_result));
 
 #endif

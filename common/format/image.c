@@ -104,6 +104,40 @@ size_t image_find_hash(const struct image *image, const uint32_t *sorted, const 
     return IMAGE_NO_CHUNK;
 }
 
+void image_put_chunker(struct dict_writer *w, uint32_t field, const struct image *image)
+{
+    Ihop__ChunkerParameters p = IHOP__CHUNKER_PARAMETERS__INIT;
+
+    p.chunk_filter_bits = image->filter_bits;
+    p.min_chunk_size = image->min_chunk_size;
+    p.max_chunk_size = image->max_chunk_size;
+    p.rolling_hash_window_size = image->window_size;
+    p.chunk_hash_length = (uint32_t)image->hash_length;
+    p.chunking_algorithm = (Ihop__ChunkerParameters__Algorithm)image->chunker;
+    dict_put_message(w, field, &p.base);
+}
+
+void image_put_compression(struct dict_writer *w, uint32_t field, const struct image *image)
+{
+    Ihop__ChunkCompression c = IHOP__CHUNK_COMPRESSION__INIT;
+
+    c.compression = (Ihop__ChunkCompression__Type)image->compression;
+    c.compression_level = image->compression_level;
+    dict_put_message(w, field, &c.base);
+}
+
+void image_put_metadata(struct dict_writer *w, uint32_t field, const struct image *image)
+{
+    for (size_t i = 0; i < image->metadata_count; i++) {
+        Ihop__MetadataEntry entry = IHOP__METADATA_ENTRY__INIT;
+
+        entry.key = image->metadata[i].key;
+        entry.value.data = image->metadata[i].value;
+        entry.value.len = image->metadata[i].size;
+        dict_put_message(w, field, &entry.base);
+    }
+}
+
 void image_builder_init(struct image_builder *b, enum err_kind kind)
 {
     *b = (struct image_builder){.kind = kind};

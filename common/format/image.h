@@ -86,6 +86,11 @@ size_t image_find_hash(const struct image *image, const uint32_t *sorted, const 
 /* Whether two descriptions have the same bytes: size and BLAKE2b-512. */
 bool image_same_source(const struct image *a, const struct image *b);
 
+/* Writing: the parts that both kinds of dictionary have, as field. */
+void image_put_chunker(struct dict_writer *w, uint32_t field, const struct image *image);
+void image_put_compression(struct dict_writer *w, uint32_t field, const struct image *image);
+void image_put_metadata(struct dict_writer *w, uint32_t field, const struct image *image);
+
 /* Building. Errors have the kind given to init: ERR_ARCHIVE or ERR_DAMAGED. */
 
 struct image_builder {

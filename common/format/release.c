@@ -146,19 +146,6 @@ int release_parse(const uint8_t *data, size_t size, struct image *image, struct 
     return image_finish(&b, LIMIT_HASH_MIN, image, e);
 }
 
-static void put_chunker(struct dict_writer *w, const struct image *image)
-{
-    Ihop__ChunkerParameters p = IHOP__CHUNKER_PARAMETERS__INIT;
-
-    p.chunk_filter_bits = image->filter_bits;
-    p.min_chunk_size = image->min_chunk_size;
-    p.max_chunk_size = image->max_chunk_size;
-    p.rolling_hash_window_size = image->window_size;
-    p.chunk_hash_length = (uint32_t)image->hash_length;
-    p.chunking_algorithm = (Ihop__ChunkerParameters__Algorithm)image->chunker;
-    dict_put_message(w, FIELD_CHUNKER_PARAMS, &p.base);
-}
-
 static void put_chunk(struct dict_writer *w, const struct image *image, size_t i)
 {
     const struct image_chunk *chunk = &image->chunks[i];
@@ -175,26 +162,12 @@ static void put_chunk(struct dict_writer *w, const struct image *image, size_t i
 
 static void put_archive_fields(struct dict_writer *w, const struct image *image)
 {
-    Ihop__ChunkCompression c = IHOP__CHUNK_COMPRESSION__INIT;
-
     if (image->archive_url)
         dict_put_bytes(w, FIELD_ARCHIVE_URL, image->archive_url, strlen(image->archive_url));
     dict_put_bytes(w, FIELD_HEADER_CHECKSUM, image->header_checksum, CHUNK_HASH_SIZE);
     dict_put_number(w, FIELD_HEADER_SIZE, image->header_size);
     dict_put_number(w, FIELD_ARCHIVE_SIZE, image->archive_size);
-    c.compression = (Ihop__ChunkCompression__Type)image->compression;
-    c.compression_level = image->compression_level;
-    dict_put_message(w, FIELD_CHUNK_COMPRESSION, &c.base);
-}
-
-static void put_metadata(struct dict_writer *w, const struct image_metadata *m)
-{
-    Ihop__MetadataEntry entry = IHOP__METADATA_ENTRY__INIT;
-
-    entry.key = m->key;
-    entry.value.data = m->value;
-    entry.value.len = m->size;
-    dict_put_message(w, FIELD_METADATA, &entry.base);
+    image_put_compression(w, FIELD_CHUNK_COMPRESSION, image);
 }
 
 static void put_dictionary(struct dict_writer *w, const struct image *image)
@@ -206,35 +179,22 @@ static void put_dictionary(struct dict_writer *w, const struct image *image)
     dict_put_numbers(w, FIELD_SOURCE_ORDER, image->order, image->order_count);
     for (size_t i = 0; i < image->chunk_count; i++)
         put_chunk(w, image, i);
-    put_chunker(w, image);
+    image_put_chunker(w, FIELD_CHUNKER_PARAMS, image);
     if (image->has_archive)
         put_archive_fields(w, image);
-    for (size_t i = 0; i < image->metadata_count; i++)
-        put_metadata(w, &image->metadata[i]);
+    image_put_metadata(w, FIELD_METADATA, image);
 }
 
 int release_encode(const struct image *image, uint8_t **data, size_t *size, struct err *e)
 {
-    CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = chunk_hasher_new(e);
-    uint8_t prefix[RELEASE_PREFIX_SIZE] = {0}, sum[CHUNK_HASH_SIZE];
     struct dict_writer w = {0};
 
-    if (!h)
-        return -1;
-    memcpy(prefix, magic, sizeof magic);
-    dict_put_raw(&w, prefix, sizeof prefix);
+    dict_begin(&w, magic);
     put_dictionary(&w, image);
-    if (!w.failed) {
-        text_put_le64(w.data + 6, w.size - RELEASE_PREFIX_SIZE);
-        if (chunk_hash(h, w.data, w.size, sum, e) < 0) {
-            free(w.data);
-            return -1;
-        }
-        dict_put_raw(&w, sum, sizeof sum);
-    }
-    if (w.failed) {
+    dict_end(&w);
+    if (dict_sign(&w, e) < 0) {
         free(w.data);
-        return err_nomem(e, "writing a release");
+        return err_context(e, "writing a release");
     }
     *data = w.data;
     *size = w.size;

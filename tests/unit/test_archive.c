@@ -8,6 +8,7 @@
 #include "format/archive.h"
 #include "format/dictionary.pb-c.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,6 +225,73 @@ static void prefixes(void **state)
     assert_fails(archive_parse_prefix(prefix, &size, &e), e, ERR_ARCHIVE, "wrong magic");
 }
 
+/* ---- encoding ---- */
+
+static void make_offsets_relative(struct image *image)
+{
+    for (size_t i = 0; i < image->chunk_count; i++)
+        image->chunks[i].archive_offset -= image->header_size;
+}
+
+/* bita's own headers, read and written again, are the same to the byte. */
+static void writes_what_bita_writes(void **state)
+{
+    static const char *const names[] = {"brotli",   "buzhash", "fixed", "hash16", "lzma",
+                                        "metadata", "none",    "zstd",  "demo-v1"};
+    struct archive_policy policy = {.min_hash_length = 16};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const char *srcdir = getenv("srcdir");
+        uint8_t *archive, *header;
+        struct err e = ERR_INIT;
+        size_t archive_size, size;
+        struct image image;
+        uint64_t whole, data_offset;
+        char path[4096];
+
+        snprintf(path, sizeof path, "%s/tests/data/%s.cba", srcdir ? srcdir : ".", names[i]);
+        archive = support_read_file(path, &archive_size);
+        assert_ok(archive_parse_prefix(archive, &whole, &e), e);
+        assert_ok(archive_parse(archive, whole, archive_size, &policy, &image, &e), e);
+        make_offsets_relative(&image);
+        assert_ok(archive_encode(&image, 1, &header, &size, &data_offset, &e), e);
+        assert_int_equal(size, whole);
+        assert_int_equal(data_offset, whole);
+        assert_memory_equal(header, archive, size);
+        free(header);
+        free(archive);
+        image_free(&image);
+    }
+}
+
+/* Chunk data that begins at a multiple of 4096: read back, all is there. */
+static void leaves_a_gap(void **state)
+{
+    struct image source = support_image(sizes, COUNT(sizes), 32), image;
+    struct archive_policy policy = {.min_hash_length = 16};
+    struct err e = ERR_INIT;
+    uint64_t data_offset, chunk_bytes = source.archive_size - source.header_size;
+    uint8_t *header;
+    size_t size;
+
+    (void)state;
+    make_offsets_relative(&source);
+    assert_ok(archive_encode(&source, 4096, &header, &size, &data_offset, &e), e);
+    assert_int_equal(data_offset, 4096);
+    assert_in_range(size, ARCHIVE_OVERHEAD, 4096);
+    assert_ok(archive_parse(header, size, data_offset + chunk_bytes, &policy, &image, &e), e);
+    assert_true(image_same_source(&image, &source));
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        assert_int_equal(image.chunks[i].archive_offset,
+                         data_offset + source.chunks[i].archive_offset);
+    image_free(&image);
+    assert_fails(archive_parse(header, size, data_offset + chunk_bytes - 1, &policy, &image, &e), e,
+                 ERR_ARCHIVE, "lies beyond the end");
+    free(header);
+    image_free(&source);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +302,8 @@ int main(void)
         cmocka_unit_test(chunks_must_lie_inside),
         cmocka_unit_test(pinned_checksum),
         cmocka_unit_test(prefixes),
+        cmocka_unit_test(writes_what_bita_writes),
+        cmocka_unit_test(leaves_a_gap),
     };
 
     return cmocka_run_group_tests_name("archive", tests, NULL, NULL);
