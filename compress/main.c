@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/output.h"
+#include "compress/compress.h"
+#include "compress/info.h"
+#include "compress/options.h"
+#include "compress/output.h"
+
+#include <stdio.h>
+
+static void on_compressing(void *user, uint64_t bytes_done, uint64_t bytes_total)
+{
+    const struct output_progress p = {.phase = "compressing",
+                                      .text = "compressing",
+                                      .bytes_done = bytes_done,
+                                      .bytes_total = bytes_total};
+
+    output_progress(user, &p);
+}
+
+static void on_writing(void *user)
+{
+    const struct output_progress p = {.phase = "syncing", .text = "making it durable"};
+
+    output_progress(user, &p);
+}
+
+static int make(const struct compress_options *o, struct output *out, struct err *e)
+{
+    const struct compress_events events = {
+        .compressing = on_compressing, .writing = on_writing, .user = out};
+    struct image image;
+
+    if (compress_run(o, &events, &image, e) < 0)
+        return -1;
+    compress_output_result(out, o, &image);
+    image_free(&image);
+    return 0;
+}
+
+static int look(struct compress_options *o, struct output *out, struct err *e)
+{
+    struct image image;
+    int r = 0;
+
+    http_flags_finish(&o->http, &out->events);
+    if (info_read(o, &image, e) < 0)
+        return -1;
+    if (o->metadata_key)
+        r = compress_output_metadata(o, &image, e);
+    else
+        compress_output_info(out, o, &image);
+    image_free(&image);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    struct compress_options o = {0};
+    struct err e = ERR_INIT;
+    struct output out;
+    int r, code;
+
+    output_prepare();
+    r = compress_options_parse(argc, argv, &o, &e);
+    output_init(&out, "ihop-compress", &o.common);
+    if (r == 0 && o.common.help)
+        compress_options_help();
+    else if (r == 0 && o.common.version)
+        puts("ihop-compress " PACKAGE_VERSION);
+    else if (r == 0)
+        (void)(o.image ? make(&o, &out, &e) : look(&o, &out, &e)); /* e tells */
+    code = output_end(&out, &e);
+    compress_options_free(&o);
+    return code;
+}

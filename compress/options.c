@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include "compress/options.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "codec/encoder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_LEVEL          6
+#define DEFAULT_ROLLSUM_WINDOW 64
+#define DEFAULT_BUZHASH_WINDOW 16
+
+/* ---- metadata ---- */
+
+/* Takes value over. */
+static int add_metadata(struct compress_options *o, const char *key, uint8_t *value, size_t size,
+                        struct err *e)
+{
+    CLEANUP_FREE uint8_t *owned = value;
+    CLEANUP_FREE char *name = strdup(key);
+
+    if (!name)
+        return err_nomem(e, "reading the command line");
+    if (!text_is_utf8(key, strlen(key)))
+        return err_set(e, ERR_USAGE, "a metadata key must be valid UTF-8, not '%s'", key);
+    if (array_grow((void **)&o->metadata, &o->metadata_room, o->metadata_count, sizeof *o->metadata,
+                   e) < 0)
+        return -1;
+    o->metadata[o->metadata_count++] =
+        (struct image_metadata){.key = STEAL(name), .value = STEAL(owned), .size = size};
+    return 0;
+}
+
+static int add_metadata_value(void *options, const char *key, const char *value, struct err *e)
+{
+    uint8_t *copy = (uint8_t *)strdup(value);
+
+    if (!copy)
+        return err_nomem(e, "reading the command line");
+    return add_metadata(options, key, copy, strlen(value), e);
+}
+
+static int add_metadata_file(void *options, const char *key, const char *path, struct err *e)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint8_t *data;
+    size_t size;
+
+    if (fd < 0) {
+        err_sys(e, errno, "cannot open the metadata file %s", path);
+        if (errno == ENOENT)
+            e->kind = ERR_NOT_FOUND;
+        return -1;
+    }
+    if (io_read_file(fd, LIMIT_METADATA_BYTES, path, &data, &size, e) < 0) {
+        if (e->kind == ERR_DAMAGED) /* for io_read_file: not what was asked for */
+            e->kind = ERR_USAGE;
+        return -1;
+    }
+    return add_metadata(options, key, data, size, e);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct image_metadata *x = a, *y = b;
+
+    return strcmp(x->key, y->key);
+}
+
+/* By key, as bita has them. */
+static int finish_metadata(struct compress_options *o, struct err *e)
+{
+    uint64_t bytes = 0;
+
+    if (o->metadata_count > 1)
+        qsort(o->metadata, o->metadata_count, sizeof *o->metadata, compare_keys);
+    for (size_t i = 0; i < o->metadata_count; i++) {
+        bytes += strlen(o->metadata[i].key) + o->metadata[i].size;
+        if (i > 0 && compare_keys(&o->metadata[i - 1], &o->metadata[i]) == 0)
+            return err_set(e, ERR_USAGE, "the metadata key '%s' is given twice",
+                           o->metadata[i].key);
+    }
+    if (o->metadata_count > LIMIT_METADATA_ENTRIES || bytes > LIMIT_METADATA_BYTES)
+        return err_set(e, ERR_USAGE, "more metadata than %d entries or %llu bytes",
+                       LIMIT_METADATA_ENTRIES, (unsigned long long)LIMIT_METADATA_BYTES);
+    return 0;
+}
+
+/* ---- the table ---- */
+
+#define AT(member) offsetof(struct compress_options, member)
+
+static const struct option_spec specs[] = {
+    {"input", 'i', OPTION_TEXT, AT(input), "IMAGE", "the image, if it is not the first operand"},
+    {"force-create", 'f', OPTION_FLAG, AT(force), NULL, "replace ARCHIVE if it exists"},
+    {"force", 0, OPTION_FLAG, AT(force), NULL, NULL},
+    {"compression", 0, OPTION_WORD, AT(compression_word), "brotli|lzma|zstd|none",
+     "how to compress chunks [brotli]"},
+    {"compression-level", 0, OPTION_NUMBER, AT(level), "N", "brotli 1-11, lzma 1-9, zstd 1-22 [6]",
+     1, 22},
+    {"avg-chunk-size", 0, OPTION_SIZE, AT(average_size), "SIZE",
+     "how large chunks are on average [64KiB]", 1, LIMIT_CHUNK},
+    {"min-chunk-size", 0, OPTION_SIZE, AT(min_size), "SIZE", "and at least [16KiB]", 0,
+     LIMIT_CHUNK},
+    {"max-chunk-size", 0, OPTION_SIZE, AT(max_size), "SIZE", "and at most [16MiB]", 1, LIMIT_CHUNK},
+    {"hash-chunking", 0, OPTION_WORD, AT(hash_word), "RollSum|BuzHash",
+     "what finds the ends of chunks [RollSum]"},
+    {"rolling-window-size", 0, OPTION_SIZE, AT(window_size), "SIZE",
+     "of how many bytes [RollSum 64, BuzHash 16]", 1, LIMIT_CHUNK},
+    {"fixed-size", 0, OPTION_SIZE, AT(fixed_size), "SIZE", "cut chunks of this size instead", 1,
+     LIMIT_CHUNK},
+    {"hash-length", 0, OPTION_NUMBER, AT(hash_length), "N", "bytes of a chunk's hash to keep [64]",
+     LIMIT_HASH_MIN, CHUNK_HASH_SIZE},
+    {"metadata-file", 0, OPTION_PAIR, 0, "KEY PATH", "keep a file's content in the header",
+     .call = add_metadata_file},
+    {"metadata-value", 0, OPTION_PAIR, 0, "KEY VALUE", "keep a text in the header",
+     .call = add_metadata_value},
+    {"jobs", 'j', OPTION_NUMBER, AT(jobs), "N", "threads [processors]", 1, LIMIT_JOBS},
+    {"print-header", 0, OPTION_FLAG, AT(print_header), NULL,
+     "print the header checksum alone, on stdout"},
+    {"info", 0, OPTION_FLAG, AT(info), NULL, "tell about an archive"},
+    {"metadata-key", 0, OPTION_TEXT, AT(metadata_key), "KEY",
+     "with --info: print this metadata value alone"},
+    {"", 0, OPTION_TABLE, AT(common), .table = common_option_specs},
+    {"", 0, OPTION_TABLE, AT(http), .table = http_option_specs},
+    {NULL},
+};
+
+void compress_options_help(void)
+{
+    puts("usage: ihop-compress [options] IMAGE|- ARCHIVE\n"
+         "       ihop-compress --info|--print-header [options] ARCHIVE|URL\n"
+         "\n"
+         "Makes ARCHIVE, a bita archive (.cba), of a disk image, or tells about one.\n");
+    options_print_help(specs);
+    puts("\nSizes take a suffix: k, M, G or KiB, MiB, GiB. Exit codes: see ihop-compress(1).");
+}
+
+/* ---- what they mean ---- */
+
+static int set_compression(struct compress_options *o, struct err *e)
+{
+    static const enum image_compression ids[] = {IMAGE_BROTLI, IMAGE_LZMA, IMAGE_ZSTD, IMAGE_NONE};
+    static const char *const names[] = {"brotli", "lzma", "zstd", "none"};
+    uint32_t max;
+
+    o->compression = ids[o->compression_word];
+    max = encoder_max_level(o->compression);
+    if (max == 0)
+        o->level = 0;
+    if (o->level > max)
+        return err_set(e, ERR_USAGE, "--compression-level takes 1 to %u for %s, not %u", max,
+                       names[o->compression_word], o->level);
+    return 0;
+}
+
+/* The average is rounded down to a power of two: one bit less of it, as bita has it. */
+static uint32_t filter_bits(uint64_t average)
+{
+    return average < 2 ? 0 : 62 - (uint32_t)__builtin_clzll(average);
+}
+
+static int set_chunker(struct compress_options *o, struct err *e)
+{
+    struct chunker_config *c = &o->chunker;
+    bool buzhash = o->hash_word == 1;
+
+    if (o->fixed_size) {
+        *c = (struct chunker_config){.algorithm = IMAGE_FIXED_SIZE,
+                                     .max_size = (uint32_t)o->fixed_size};
+        return chunker_config_check(c, e);
+    }
+    if (o->min_size > o->average_size || o->average_size > o->max_size)
+        return err_set(e, ERR_USAGE,
+                       "--avg-chunk-size (%llu) must be within --min-chunk-size (%llu) and "
+                       "--max-chunk-size (%llu)",
+                       (unsigned long long)o->average_size, (unsigned long long)o->min_size,
+                       (unsigned long long)o->max_size);
+    if (!o->window_size)
+        o->window_size = buzhash ? DEFAULT_BUZHASH_WINDOW : DEFAULT_ROLLSUM_WINDOW;
+    *c = (struct chunker_config){.algorithm = buzhash ? IMAGE_BUZHASH : IMAGE_ROLLSUM,
+                                 .filter_bits = filter_bits(o->average_size),
+                                 .window_size = (uint32_t)o->window_size,
+                                 .min_size = (uint32_t)o->min_size,
+                                 .max_size = (uint32_t)o->max_size};
+    return chunker_config_check(c, e);
+}
+
+/* Looking at an archive that is there? */
+static bool is_look(const struct compress_options *o, int operands)
+{
+    return o->info || o->metadata_key || (o->print_header && operands == 1 && !o->input);
+}
+
+static int take_operands(struct compress_options *o, int argc, char **argv, struct err *e)
+{
+    bool look = is_look(o, argc);
+    int want = look || o->input ? 1 : 2;
+
+    if (look && o->input)
+        return err_set(e, ERR_USAGE, "--info tells about an archive: it takes no --input");
+    if (argc != want)
+        return err_set(e, ERR_USAGE, "%s: use ihop-compress [options] %s (--help tells more)",
+                       argc < want ? "an argument is missing" : "too many arguments",
+                       look       ? "ARCHIVE|URL"
+                       : o->input ? "--input IMAGE ARCHIVE"
+                                  : "IMAGE|- ARCHIVE");
+    if (!look)
+        o->image = o->input ? o->input : argv[0];
+    o->archive = argv[argc - 1];
+    return 0;
+}
+
+int compress_options_parse(int argc, char **argv, struct compress_options *o, struct err *e)
+{
+    int first;
+
+    *o = (struct compress_options){.jobs = options_default_jobs(),
+                                   .average_size = 64 * KIB,
+                                   .min_size = 16 * KIB,
+                                   .max_size = 16 * MIB,
+                                   .level = DEFAULT_LEVEL,
+                                   .hash_length = CHUNK_HASH_SIZE};
+    http_flags_init(&o->http);
+    first = options_parse(specs, argc, argv, o, e);
+    if (first < 0)
+        return -1;
+    if (o->common.help || o->common.version)
+        return 0;
+    if (take_operands(o, argc - first, argv + first, e) < 0 || set_compression(o, e) < 0 ||
+        set_chunker(o, e) < 0)
+        return -1;
+    return finish_metadata(o, e);
+}
+
+void compress_options_free(struct compress_options *o)
+{
+    http_flags_free(&o->http);
+    for (size_t i = 0; i < o->metadata_count; i++) {
+        free(o->metadata[i].key);
+        free(o->metadata[i].value);
+    }
+    free(o->metadata);
+}

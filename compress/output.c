@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "compress/output.h"
+
+#include "base/text.h"
+#include "cli/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LINE_SIZE 8192
+
+static const char *const chunkers[] = {
+    [IMAGE_BUZHASH] = "BuzHash", [IMAGE_ROLLSUM] = "RollSum", [IMAGE_FIXED_SIZE] = "fixed size"};
+static const char *const compressions[] = {
+    [IMAGE_NONE] = "none", [IMAGE_LZMA] = "lzma", [IMAGE_ZSTD] = "zstd", [IMAGE_BROTLI] = "brotli"};
+
+/* What is not in the image as it is printed. */
+struct facts {
+    char header_checksum[CHUNK_HASH_HEX], source_checksum[CHUNK_HASH_HEX];
+    uint64_t unique_bytes;       /* of the chunks in the table, as they are in the image */
+    uint64_t stored_bytes;       /* and in the archive */
+    uint64_t average_chunk_size; /* that was aimed at; 0 for a fixed size */
+};
+
+static void collect(const struct image *image, struct facts *f)
+{
+    *f = (struct facts){0};
+    text_hex(image->header_checksum, CHUNK_HASH_SIZE, f->header_checksum);
+    text_hex(image->source_checksum, CHUNK_HASH_SIZE, f->source_checksum);
+    for (size_t i = 0; i < image->chunk_count; i++) {
+        f->unique_bytes += image->chunks[i].source_size;
+        f->stored_bytes += image->chunks[i].archive_size;
+    }
+    if (image->chunker != IMAGE_FIXED_SIZE && image->filter_bits < 32)
+        f->average_chunk_size = UINT64_C(1) << (image->filter_bits + 1);
+}
+
+/* ---- JSON ---- */
+
+static void set_chunker(json_t *line, const struct image *image, const struct facts *f)
+{
+    json_set_text(line, "hash_chunking", chunkers[image->chunker]);
+    if (image->chunker == IMAGE_FIXED_SIZE) {
+        json_set_number(line, "fixed_size", image->max_chunk_size);
+        return;
+    }
+    json_set_number(line, "rolling_window_size", image->window_size);
+    json_set_number(line, "min_chunk_size", image->min_chunk_size);
+    json_set_number(line, "avg_chunk_size", f->average_chunk_size);
+    json_set_number(line, "max_chunk_size", image->max_chunk_size);
+}
+
+/* The members of both reports. */
+static json_t *new_result(const struct compress_options *o, const struct image *image,
+                          const struct facts *f)
+{
+    json_t *line = json_object();
+
+    json_set_text(line, "type", "result");
+    json_set_bool(line, "ok", true);
+    json_set_number(line, "exit_code", 0);
+    json_set_text(line, "archive", o->archive);
+    json_set_number(line, "archive_size", image->archive_size);
+    json_set_number(line, "header_size", image->header_size);
+    json_set_text(line, "header_checksum", f->header_checksum);
+    json_set_number(line, "image_size", image->source_size);
+    json_set_text(line, "source_checksum", f->source_checksum);
+    json_set_number(line, "chunks_total", image->order_count);
+    json_set_number(line, "chunks_unique", image->chunk_count);
+    json_set_number(line, "unique_bytes", f->unique_bytes);
+    json_set_number(line, "stored_bytes", f->stored_bytes);
+    json_set_text(line, "compression", compressions[image->compression]);
+    json_set_number(line, "compression_level", image->compression_level);
+    json_set_number(line, "hash_length", image->hash_length);
+    set_chunker(line, image, f);
+    return line;
+}
+
+static void print_json_result(const struct output *out, const struct compress_options *o,
+                              const struct image *image, const struct facts *f)
+{
+    json_t *line = new_result(o, image, f);
+
+    json_set_decimal(line, "seconds", output_seconds(out));
+    json_print(line);
+}
+
+static void print_json_info(const struct compress_options *o, const struct image *image,
+                            const struct facts *f)
+{
+    json_t *line = new_result(o, image, f), *metadata = json_object();
+
+    json_set_text(line, "built_with", image->application_version);
+    for (size_t i = 0; i < image->metadata_count; i++)
+        json_set_number(metadata, image->metadata[i].key, image->metadata[i].size);
+    json_object_set_new(line, "metadata", metadata);
+    json_print(line);
+}
+
+/* ---- text ---- */
+
+static void print_result(const struct output *out, const struct compress_options *o,
+                         const struct image *image, const struct facts *f)
+{
+    char from[TEXT_SIZE_BYTES], to[TEXT_SIZE_BYTES], line[LINE_SIZE];
+
+    snprintf(line, sizeof line, "%s: done: %s made of %s, %zu chunks, %zu of them unique, %.1f s",
+             o->archive, text_size(image->archive_size, to), text_size(image->source_size, from),
+             image->order_count, image->chunk_count, output_seconds(out));
+    text_make_printable(line);
+    fprintf(stderr, "%s\nheader checksum (for --verify-header): %s\n", line, f->header_checksum);
+}
+
+static void print_size(const char *label, uint64_t bytes)
+{
+    char text[TEXT_SIZE_BYTES];
+
+    printf("  %s: %s (%llu bytes)\n", label, text_size(bytes, text), (unsigned long long)bytes);
+}
+
+/* A text from the archive, which must not drive a terminal. */
+static void print_foreign(const char *text)
+{
+    char line[LINE_SIZE];
+
+    snprintf(line, sizeof line, "%s", text);
+    text_make_printable(line);
+    fputs(line, stdout);
+}
+
+static void print_metadata_keys(const struct image *image)
+{
+    fputs("  Metadata: ", stdout);
+    for (size_t i = 0; i < image->metadata_count; i++) {
+        print_foreign(image->metadata[i].key);
+        printf(" (%zu bytes)%s", image->metadata[i].size,
+               i + 1 < image->metadata_count ? ", " : "");
+    }
+    puts(image->metadata_count > 0 ? "" : "none");
+}
+
+static void print_chunker(const struct image *image, const struct facts *f)
+{
+    printf("  Chunking algorithm: %s\n", chunkers[image->chunker]);
+    if (image->chunker == IMAGE_FIXED_SIZE) {
+        print_size("Fixed chunk size", image->max_chunk_size);
+        return;
+    }
+    printf("  Rolling hash window size: %u bytes\n", image->window_size);
+    print_size("Chunk minimum size", image->min_chunk_size);
+    print_size("Chunk maximum size", image->max_chunk_size);
+    print_size("Chunk average target size", f->average_chunk_size);
+}
+
+static void print_info(const struct image *image, const struct facts *f)
+{
+    fputs("Archive:\n  Built with version: ", stdout);
+    print_foreign(image->application_version);
+    puts("");
+    print_size("Archive size", image->archive_size);
+    print_size("Header size", image->header_size);
+    print_metadata_keys(image);
+    printf("  Header checksum: %s\n", f->header_checksum);
+    printf("  Chunk hash length: %zu bytes\n", image->hash_length);
+    printf("  Chunk compression: %s", compressions[image->compression]);
+    if (image->compression != IMAGE_NONE)
+        printf(" (level %u)", image->compression_level);
+    puts("");
+    print_chunker(image, f);
+    printf("Source:\n  Source checksum: %s\n", f->source_checksum);
+    printf("  Chunks in source: %zu (unique: %zu)\n", image->order_count, image->chunk_count);
+    print_size("Average chunk size",
+               image->chunk_count > 0 ? f->unique_bytes / image->chunk_count : 0);
+    print_size("Source size", image->source_size);
+}
+
+/* ---- both ---- */
+
+void compress_output_result(struct output *out, const struct compress_options *o,
+                            const struct image *image)
+{
+    struct facts f;
+
+    collect(image, &f);
+    output_clear(out);
+    if (o->common.json)
+        print_json_result(out, o, image, &f);
+    else if (!o->print_header && !o->common.quiet)
+        print_result(out, o, image, &f);
+    if (o->print_header && !o->common.json)
+        puts(f.header_checksum);
+}
+
+void compress_output_info(struct output *out, const struct compress_options *o,
+                          const struct image *image)
+{
+    struct facts f;
+
+    collect(image, &f);
+    output_clear(out);
+    if (o->common.json)
+        print_json_info(o, image, &f);
+    else if (o->print_header)
+        puts(f.header_checksum);
+    else
+        print_info(image, &f);
+}
+
+int compress_output_metadata(const struct compress_options *o, const struct image *image,
+                             struct err *e)
+{
+    for (size_t i = 0; i < image->metadata_count; i++) {
+        const struct image_metadata *m = &image->metadata[i];
+
+        if (strcmp(m->key, o->metadata_key) == 0) {
+            fwrite(m->value, 1, m->size, stdout); /* output_end looks for errors */
+            return 0;
+        }
+    }
+    return err_set(e, ERR_NOT_FOUND, "%s has no metadata named '%s'", o->archive, o->metadata_key);
+}
