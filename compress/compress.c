@@ -19,7 +19,7 @@
 /* From so much chunk data on, up to TARGET_BLOCK bytes of gap are nothing beside it,
  * and having to copy it would be something. It goes by the chunk data alone, so that
  * the archive is the same on every machine. */
-#define GAP_FROM (1 * MIB)
+#define GAP_FROM (4 * MIB)
 
 #define MADE_BY "ihop-compress " PACKAGE_VERSION
 

@@ -10,3 +10,11 @@ ihop_compress_SOURCES = \
 	compress/target.c compress/target.h
 ihop_compress_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PROTOBUF_C_CFLAGS)
 ihop_compress_LDADD = libcli.la libfetch.la libchunker.la libencoder.la
+
+man1_MANS += ihop-compress.1
+CLEANFILES += ihop-compress.1
+EXTRA_DIST += docs/ihop-compress.pod
+
+ihop-compress.1: docs/ihop-compress.pod
+	$(AM_V_GEN)$(POD2MAN) --section=1 --center=ihop --release=$(VERSION) \
+		--name=IHOP-COMPRESS $< $@

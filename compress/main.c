@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/limits.h"
 #include "cli/output.h"
 #include "compress/compress.h"
 #include "compress/info.h"
@@ -30,6 +31,11 @@ static int make(const struct compress_options *o, struct output *out, struct err
         .compressing = on_compressing, .writing = on_writing, .user = out};
     struct image image;
 
+    if (o->hash_length < LIMIT_HASH_TRUSTED)
+        output_note(out,
+                    "warning: with --hash-length %u the chunks cannot be told apart for sure: "
+                    "ihop-clone takes such an archive with --allow-short-hash only",
+                    o->hash_length);
     if (compress_run(o, &events, &image, e) < 0)
         return -1;
     compress_output_result(out, o, &image);

@@ -228,23 +228,16 @@ static int make_room(struct target *t, uint64_t data_offset, struct err *e)
 
 /* ---- publishing ---- */
 
-/* A file without a name gets the hidden one first: a link cannot replace a file. */
-static int give_temporary(struct target *t, struct err *e)
+/* Gives the file without a name one. */
+static int link_file(const struct target *t, const char *name)
 {
     char proc[64];
 
-    if (t->temporary[0])
-        return 0;
-    if (choose_temporary(t, e) < 0)
-        return -1;
     snprintf(proc, sizeof proc, "/proc/self/fd/%d", t->fd);
-    if (linkat(AT_FDCWD, proc, t->folder_fd, t->temporary, AT_SYMLINK_FOLLOW) == 0)
-        return 0;
-    err_sys(e, errno, "cannot name %s%s", t->path, errno == ENOENT ? " (is /proc mounted?)" : "");
-    forget_temporary(t);
-    return -1;
+    return linkat(AT_FDCWD, proc, t->folder_fd, name, AT_SYMLINK_FOLLOW);
 }
 
+/* A new name, from the hidden one. */
 static int rename_new(const struct target *t)
 {
     if (renameat2(t->folder_fd, t->temporary, t->folder_fd, t->name, RENAME_NOREPLACE) == 0)
@@ -258,22 +251,34 @@ static int rename_new(const struct target *t)
     return 0;
 }
 
-static int give_name(struct target *t, struct err *e)
+static int cannot_name(const struct target *t, struct err *e)
 {
-    int r;
-
-    if (give_temporary(t, e) < 0)
-        return -1;
-    r = t->replace ? renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) : rename_new(t);
-    if (r == 0) {
-        forget_temporary(t);
-        return 0;
-    }
     if (errno == EEXIST)
         return err_set(e, ERR_OTHER_IMAGE,
                        "%s was made by somebody else meanwhile: pass --force-create to replace it",
                        t->path);
-    return err_sys(e, errno, "cannot name %s", t->path);
+    return err_sys(e, errno, "cannot name %s%s", t->path,
+                   errno == ENOENT && !t->temporary[0] ? " (is /proc mounted?)" : "");
+}
+
+/* At once where possible. A link cannot replace a file, so that takes a hidden name. */
+static int give_name(struct target *t, struct err *e)
+{
+    if (!t->temporary[0]) {
+        if (link_file(t, t->name) == 0)
+            return 0;
+        if (errno != EEXIST || !t->replace)
+            return cannot_name(t, e);
+        if (choose_temporary(t, e) < 0)
+            return -1;
+        if (link_file(t, t->temporary) < 0)
+            return cannot_name(t, e);
+    }
+    if ((t->replace ? renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) : rename_new(t)) <
+        0)
+        return cannot_name(t, e);
+    forget_temporary(t);
+    return 0;
 }
 
 int target_publish(struct target *t, const uint8_t *header, size_t header_size,

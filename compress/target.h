@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* target: a new file that appears under its name whole and durable, or not at all.
+/* target: a new file that appears under its name whole and durable, or not at all;
+ * or takes the place of another one.
  *
  * It is written from where the header ends, which is known only at the end: the
  * chunk data first, then the header is put before it. Where the file system can
@@ -7,8 +8,9 @@
  * elsewhere it is copied once, inside the kernel.
  *
  * Until it gets its name the file has none (O_TMPFILE) and vanishes with the
- * process; where the file system cannot do that, it has a hidden random name, and
- * SIGHUP, SIGINT and SIGTERM remove it. Hence one target at a time in a process.
+ * process. Where the file system cannot do that, it has a hidden random name, as it
+ * does between two system calls when it replaces another file: SIGHUP, SIGINT and
+ * SIGTERM then remove it. Hence one target at a time in a process.
  * One thread at a time.
  */
 #ifndef IHOP_COMPRESS_TARGET_H

@@ -12,5 +12,6 @@ AM_TESTS_ENVIRONMENT = \
 
 include tests/archive.mk
 include tests/clone.mk
+include tests/compress.mk
 include tests/plugin.mk
 include tests/data.mk

@@ -30,7 +30,7 @@ if ! command -v clang-format >/dev/null; then
     echo "not installed, so the formatting was not looked at: clang-format"
     exit 0
 fi
-find "$srcdir"/common "$srcdir"/cli "$srcdir"/plugin "$srcdir"/clone "$srcdir"/store "$srcdir"/tests -name '*.[ch]' \
+find "$srcdir"/common "$srcdir"/cli "$srcdir"/plugin "$srcdir"/clone "$srcdir"/store "$srcdir"/compress "$srcdir"/tests -name '*.[ch]' \
     ! -name '*.pb-c.*' -print0 >"$tmp/sources"
 expect_exit 0 xargs -0 -a "$tmp/sources" clang-format --style="file:$srcdir/.clang-format" \
     --dry-run -Werror

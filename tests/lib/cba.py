@@ -13,6 +13,7 @@ their command line tools are there and --tools asks for them.
     cba.py hostile NAME OUTPUT            writes that archive
     cba.py image STORE/RELEASE            the image that a store holds, to stdout
     cba.py chunks STORE/RELEASE           the path of each of its chunk files
+    cba.py table ARCHIVE                  what its header says, a fact on each line
     cba.py corpus FOLDER                  seeds for the fuzzers of tests/fuzz
 
 The format, in short (docs/formats.md has it all):
@@ -26,7 +27,7 @@ import sys
 
 from cbacorpus import write_corpus
 from cbaformat import CODECS, FIXED, OLD_MAGIC, Archive, fixed_cuts, read_release, unknown_fields
-from cbaformat import write_image
+from cbaformat import archive_table, write_image
 from cbahostile import CASES
 
 
@@ -95,6 +96,7 @@ def main():
     p.add_argument("output")
     for name in ("image", "chunks"):
         commands.add_parser(name).add_argument("release")
+    commands.add_parser("table").add_argument("archive")
     commands.add_parser("corpus").add_argument("folder")
     o = parser.parse_args()
 
@@ -113,6 +115,8 @@ def main():
         write_image(o.release, sys.stdout.buffer)
     elif o.command == "chunks":
         print("\n".join(dict(read_release(o.release)[1])))
+    elif o.command == "table":
+        print("\n".join(archive_table(o.archive)))
     elif o.command == "corpus":
         write_corpus(o.folder)
 

@@ -326,6 +326,32 @@ def small(codec=NONE, hash_length=64):
     return Archive(data, fixed_cuts(len(data), 1000), codec, hash_length)
 
 
+def archive_table(path):
+    """What the header of an archive says, as lines of text, without what may differ
+    from one writer to the other: its name, and how well it compresses. The places of
+    the chunks are checked instead: one behind the other, up to the end of the file."""
+    with open(path, "rb") as f:
+        raw = f.read()
+    size = 14 + struct.unpack("<Q", raw[6:14])[0]
+    start = struct.unpack("<Q", raw[size:size + 8])[0]
+    assert raw[:6] == MAGIC and blake2b(raw[:size + 8]) == raw[size + 8:size + 72], "frame"
+    assert start >= size + 72 and not any(raw[size + 72:start]), "gap"
+    at, chunk = 0, 0
+    for field, value in fields(raw[14:size]):
+        if field == 7:
+            d = dict(fields(value))
+            assert d.get(4, 0) == at and 0 < d[3] <= d[5], f"place of chunk {chunk}"
+            yield f"chunk {chunk}: {d[1].hex()} {d[5]}"
+            at, chunk = at + d[3], chunk + 1
+        elif field == 6:
+            yield "order " + " ".join(map(str, unpack_numbers(value)))
+        elif field in (4, 5, 8):
+            yield f"{field} {sorted(dict(fields(value)).items())}"
+        elif field != 1:
+            yield f"{field} {value}"
+    assert start + at == len(raw), "end"
+
+
 # ---- releases (store dictionaries) ----
 
 

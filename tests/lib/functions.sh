@@ -11,6 +11,7 @@
 #   $srcdir $builddir   absolute paths of the sources and of the build
 #   $tmp                a fresh folder, removed at exit (kept when KEEP_TMP=1)
 #   $ihop_clone         the built program
+#   $ihop_compress      and the other one
 #   $plugin             the built nbdkit plugin
 #   $cba                the command that makes archives: $cba make ..., $cba hostile ...
 #
@@ -21,6 +22,7 @@
 srcdir=$(cd "${srcdir:-$(dirname "${BASH_SOURCE[0]}")/../..}" && pwd)
 builddir=$(cd "${builddir:-$PWD}" && pwd)
 ihop_clone=$builddir/ihop-clone
+ihop_compress=$builddir/ihop-compress
 plugin=$builddir/.libs/nbdkit-ihop-plugin.so
 cba="python3 $srcdir/tests/lib/cba.py"
 
