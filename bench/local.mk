@@ -7,6 +7,7 @@ bench_limit_LDADD = libcodec.la
 
 EXTRA_DIST += \
 	bench/clone.py \
+	bench/compress.py \
 	bench/delay-relay.py \
 	bench/make-images.sh \
 	bench/real-images.sh \
