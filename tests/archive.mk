@@ -35,6 +35,7 @@ unit_programs = \
 	tests/unit/test_image \
 	tests/unit/test_io \
 	tests/unit/test_name \
+	tests/unit/test_pack \
 	tests/unit/test_plan \
 	tests/unit/test_presence \
 	tests/unit/test_publish \
@@ -66,6 +67,7 @@ tests_unit_test_dictionary_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_image_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_io_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_name_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_pack_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_presence_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_publish_CFLAGS = $(UNIT_CFLAGS)
@@ -80,6 +82,9 @@ tests_unit_test_cut_LDADD = libchunker.la libunit.la
 # The libraries' own encoders make what no encoder of ours would.
 tests_unit_test_codec_CFLAGS += $(ENCODERS_CFLAGS)
 tests_unit_test_codec_LDADD = libcodec.la libencoder.la libunit.la $(ENCODERS_LIBS)
+tests_unit_test_pack_SOURCES = tests/unit/test_pack.c \
+	compress/pack.c compress/pack.h compress/target.c compress/target.h
+tests_unit_test_pack_LDADD = libencoder.la libunit.la
 tests_unit_test_plan_LDADD = libfetch.la libunit.la
 tests_unit_test_rate_LDADD = libfetch.la libunit.la
 endif
