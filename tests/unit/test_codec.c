@@ -288,6 +288,7 @@ static void incompressible(void **state)
         }
         encoder_release(&s.encoder);
     }
+    free(plain);
 }
 
 /* The same chunk gives the same bytes, whatever the encoder did before: other sizes,
