@@ -4,12 +4,13 @@
 #define IHOP_COMPRESS_INFO_H
 
 #include "base/err.h"
-#include "compress/options.h"
+#include "cli/http_options.h"
+#include "fetch/reader.h"
 #include "format/image.h"
 
-/* o->archive is a path or a URL. The caller frees *image. ERR_ARCHIVE, and the kinds
- * of a reader (fetch/reader.h). */
-int info_read(const struct compress_options *o, struct image *image, struct err *e)
-    __attribute__((warn_unused_result));
+/* archive is a path or a URL. stats: what reading the header took, or NULL. The caller
+ * frees *image. ERR_ARCHIVE, and the kinds of a reader (fetch/reader.h). */
+int info_read(const char *archive, const struct http_flags *http, struct image *image,
+              struct reader_stats *stats, struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -2,6 +2,7 @@
 bin_PROGRAMS += ihop-compress
 ihop_compress_SOURCES = \
 	compress/compress.c compress/compress.h \
+	compress/diff.c compress/diff.h \
 	compress/info.c compress/info.h \
 	compress/main.c \
 	compress/options.c compress/options.h \

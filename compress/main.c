@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "cli/output.h"
 #include "compress/compress.h"
+#include "compress/diff.h"
 #include "compress/info.h"
 #include "compress/options.h"
 #include "compress/output.h"
@@ -43,13 +44,26 @@ static int make(const struct compress_options *o, struct output *out, struct err
     return 0;
 }
 
+/* The cost is told even when it is over the budget. */
+static int compare(const struct compress_options *o, struct output *out, struct err *e)
+{
+    struct diff_result result;
+    int r = diff_run(o, &result, e);
+
+    if (r == 0 || e->kind == ERR_SPACE)
+        compress_output_diff(out, o, &result, r == 0);
+    return r;
+}
+
 static int look(struct compress_options *o, struct output *out, struct err *e)
 {
     struct image image;
     int r = 0;
 
     http_flags_finish(&o->http, &out->events);
-    if (info_read(o, &image, e) < 0)
+    if (o->old)
+        return compare(o, out, e);
+    if (info_read(o->archive, &o->http, &image, NULL, e) < 0)
         return -1;
     if (o->metadata_key)
         r = compress_output_metadata(o, &image, e);

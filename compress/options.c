@@ -127,6 +127,10 @@ static const struct option_spec specs[] = {
     {"print-header", 0, OPTION_FLAG, AT(print_header), NULL,
      "print the header checksum alone, on stdout"},
     {"info", 0, OPTION_FLAG, AT(info), NULL, "tell about an archive"},
+    {"diff", 0, OPTION_TEXT, AT(old), "OLD",
+     "tell what an update from OLD, an archive or STORE/RELEASE, costs"},
+    {"max-download", 0, OPTION_SIZE, AT(max_download), "SIZE",
+     "with --diff: fail if it downloads more", 0, UINT64_MAX},
     {"metadata-key", 0, OPTION_TEXT, AT(metadata_key), "KEY",
      "with --info: print this metadata value alone"},
     {"", 0, OPTION_TABLE, AT(common), .table = common_option_specs},
@@ -138,6 +142,7 @@ void compress_options_help(void)
 {
     puts("usage: ihop-compress [options] IMAGE|- ARCHIVE\n"
          "       ihop-compress --info|--print-header [options] ARCHIVE|URL\n"
+         "       ihop-compress --diff OLD [options] ARCHIVE|URL\n"
          "\n"
          "Makes ARCHIVE, a bita archive (.cba), of a disk image, or tells about one.\n");
     options_print_help(specs);
@@ -197,7 +202,7 @@ static int set_chunker(struct compress_options *o, struct err *e)
 /* Looking at an archive that is there? */
 static bool is_look(const struct compress_options *o, int operands)
 {
-    return o->info || o->metadata_key || (o->print_header && operands == 1 && !o->input);
+    return o->info || o->old || o->metadata_key || (o->print_header && operands == 1 && !o->input);
 }
 
 static int take_operands(struct compress_options *o, int argc, char **argv, struct err *e)
@@ -206,7 +211,8 @@ static int take_operands(struct compress_options *o, int argc, char **argv, stru
     int want = look || o->input ? 1 : 2;
 
     if (look && o->input)
-        return err_set(e, ERR_USAGE, "--info tells about an archive: it takes no --input");
+        return err_set(e, ERR_USAGE,
+                       "--info and --diff tell about an archive: they take no --input");
     if (argc != want)
         return err_set(e, ERR_USAGE, "%s: use ihop-compress [options] %s (--help tells more)",
                        argc < want ? "an argument is missing" : "too many arguments",
@@ -228,7 +234,8 @@ int compress_options_parse(int argc, char **argv, struct compress_options *o, st
                                    .min_size = 16 * KIB,
                                    .max_size = 16 * MIB,
                                    .level = DEFAULT_LEVEL,
-                                   .hash_length = CHUNK_HASH_SIZE};
+                                   .hash_length = CHUNK_HASH_SIZE,
+                                   .max_download = UINT64_MAX};
     http_flags_init(&o->http);
     first = options_parse(specs, argc, argv, o, e);
     if (first < 0)

@@ -19,6 +19,8 @@ struct compress_options {
 
     struct common_options common;
     bool info, print_header;
+    const char *old;       /* --diff: an archive or a release; else NULL */
+    uint64_t max_download; /* with it */
     const char *metadata_key;
     struct http_flags http; /* for an archive at a URL */
 

@@ -206,6 +206,43 @@ void compress_output_info(struct output *out, const struct compress_options *o,
         print_info(image, &f);
 }
 
+static void print_json_diff(const struct compress_options *o, const struct diff_result *r, bool ok)
+{
+    json_t *line = json_object();
+
+    json_set_text(line, "type", ok ? "result" : "cost");
+    if (ok) {
+        json_set_bool(line, "ok", true);
+        json_set_number(line, "exit_code", 0);
+    }
+    json_set_text(line, "old", o->old);
+    json_set_text(line, "archive", o->archive);
+    json_set_number(line, "chunks_total", r->chunks);
+    json_set_number(line, "chunks_reused", r->chunks - r->missing);
+    json_set_number(line, "chunks_fetched", r->missing - r->zero);
+    json_set_number(line, "chunks_zero", r->zero);
+    json_set_number(line, "bytes_downloaded", r->download);
+    json_set_number(line, "bytes_written", r->write);
+    json_set_number(line, "requests", r->requests);
+    json_print(line);
+}
+
+void compress_output_diff(struct output *out, const struct compress_options *o,
+                          const struct diff_result *r, bool ok)
+{
+    char down[TEXT_SIZE_BYTES], written[TEXT_SIZE_BYTES];
+
+    output_clear(out);
+    if (o->common.json)
+        print_json_diff(o, r, ok);
+    else if (!o->common.quiet)
+        printf("%zu chunks reused, %zu fetched, %s (%llu bytes) downloaded in %llu requests, %s "
+               "written\n",
+               r->chunks - r->missing, r->missing - r->zero, text_size(r->download, down),
+               (unsigned long long)r->download, (unsigned long long)r->requests,
+               text_size(r->write, written));
+}
+
 int compress_output_metadata(const struct compress_options *o, const struct image *image,
                              struct err *e)
 {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint8_t magic[6] = "IHOP1";
+static const uint8_t magic[] = RELEASE_MAGIC;
 
 enum release_field {
     FIELD_APPLICATION_VERSION = 1,

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RELEASE_MAGIC       "IHOP1" /* and its NUL */
 #define RELEASE_PREFIX_SIZE DICT_PREFIX_SIZE
 #define RELEASE_OVERHEAD    (RELEASE_PREFIX_SIZE + CHUNK_HASH_SIZE)
 /* Ours is the larger one of the two dictionaries: 14 bytes more for a chunk. */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "compress/diff.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/text.h"
+#include "compress/info.h"
+#include "fetch/plan.h"
+#include "format/release.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* A release in a store is a local file that says so in its first bytes. */
+static bool is_release(int fd)
+{
+    char magic[sizeof RELEASE_MAGIC];
+
+    return io_pread_full(fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic &&
+           memcmp(magic, RELEASE_MAGIC, sizeof magic) == 0;
+}
+
+/* 1 when the file at path is a release, 0 when it is not. */
+static int try_release(const char *path, struct image *image, struct err *e)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    CLEANUP_FREE uint8_t *data = NULL;
+    size_t size;
+
+    if (fd < 0 || !is_release(fd))
+        return 0; /* as an archive it gets its message */
+    if (io_read_file(fd, RELEASE_MAX_SIZE, "the release", &data, &size, e) < 0 ||
+        release_parse(data, size, image, e) < 0)
+        return err_context(e, "release %s", path);
+    return 1;
+}
+
+static int read_old(const struct compress_options *o, struct image *image, struct err *e)
+{
+    int r = reader_is_url(o->old) ? 0 : try_release(o->old, image, e);
+
+    return r < 0 ? -1 : r > 0 ? 0 : info_read(o->old, &o->http, image, NULL, e);
+}
+
+/* Hashes of another length are names of other chunks. */
+static bool *find_missing(const struct image *old, const struct image *new, struct err *e)
+{
+    CLEANUP_FREE uint32_t *sorted = image_sort_by_hash(old, e);
+    bool *missing;
+
+    if (!sorted)
+        return NULL;
+    missing = calloc(new->chunk_count + 1, sizeof *missing);
+    if (!missing)
+        err_nomem(e, "comparing two images");
+    for (size_t i = 0; missing && i < new->chunk_count; i++)
+        missing[i] = old->hash_length != new->hash_length ||
+                     image_find_hash(old, sorted, image_hash(new, i)) == IMAGE_NO_CHUNK;
+    return missing;
+}
+
+static int count(const struct image *old, const struct image *new, struct diff_result *result,
+                 struct err *e)
+{
+    CLEANUP(plan_free) struct plan plan = {0};
+    CLEANUP_FREE bool *missing = find_missing(old, new, e);
+
+    if (!missing || plan_make(new, missing, &plan, e) < 0)
+        return -1;
+    result->chunks = new->chunk_count;
+    result->missing = plan.chunk_count + plan.zero_count;
+    result->zero = plan.zero_count;
+    result->download += plan.download_bytes;
+    result->requests += plan.range_count;
+    result->write = plan.write_bytes;
+    return 0;
+}
+
+static int check_budget(const struct compress_options *o, const struct diff_result *result,
+                        struct err *e)
+{
+    char a[TEXT_SIZE_BYTES], b[TEXT_SIZE_BYTES];
+
+    if (result->download <= o->max_download)
+        return 0;
+    return err_set(e, ERR_SPACE,
+                   "the update from %s to %s would download %s (%llu bytes), but --max-download "
+                   "allows %s",
+                   o->old, o->archive, text_size(result->download, a),
+                   (unsigned long long)result->download, text_size(o->max_download, b));
+}
+
+int diff_run(const struct compress_options *o, struct diff_result *result, struct err *e)
+{
+    CLEANUP(image_free) struct image old = {0};
+    CLEANUP(image_free) struct image new = {0};
+    struct reader_stats header;
+
+    *result = (struct diff_result){0};
+    if (read_old(o, &old, e) < 0 || info_read(o->archive, &o->http, &new, &header, e) < 0)
+        return -1;
+    result->download = header.bytes;
+    result->requests = header.requests;
+    return count(&old, &new, result, e) < 0 ? -1 : check_budget(o, result, e);
+}

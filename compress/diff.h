@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* diff: what an update from one image to another costs a device: a gate for those
+ * who build images. */
+#ifndef IHOP_COMPRESS_DIFF_H
+#define IHOP_COMPRESS_DIFF_H
+
+#include "base/err.h"
+#include "compress/options.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct diff_result {
+    size_t chunks, missing, zero; /* of the new image; missing: zero ones included */
+    uint64_t download;            /* bytes: the header and the ranges */
+    uint64_t write;               /* bytes of chunk data */
+    uint64_t requests;
+};
+
+/* o->old is an archive or a release in a store, o->archive the new archive. ERR_SPACE
+ * when the download is over o->max_download; *result is filled then. */
+int diff_run(const struct compress_options *o, struct diff_result *result, struct err *e)
+    __attribute__((warn_unused_result));
+
+#endif
