@@ -26,7 +26,6 @@ case ${1:-} in
 esac
 source=$(cd "$(dirname "$0")/.." && pwd)
 build=${1:-$source/build}
-data=$source/tests/data
 PATH=$PATH:/sbin:/usr/sbin
 export LC_ALL=C
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
@@ -49,6 +48,7 @@ fi
 "$source/contrib/build.sh" -q "$build"
 build=$(cd "$build" && pwd)
 ihop_clone=$build/ihop-clone
+ihop_compress=$build/ihop-compress
 plugin=$build/.libs/nbdkit-ihop-plugin.so
 echo "built in $build"
 
@@ -86,6 +86,26 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
+# ---- archives ----
+
+# archive RELEASE VERSION: from a folder of files to an image and an archive of it.
+archive() {
+    "$source/tests/data/make-image.py" tree "$tmp/tree" "$2"
+    "$source/contrib/make-ext4.sh" "$tmp/tree" "$tmp/$1.img" 24M 0b0e0000-0000-4000-8000-000000000001
+    rm -rf "$tmp/tree"
+    echo "\$ ihop-compress $1.img www/$1.cba"
+    "$ihop_compress" --quiet "$tmp/$1.img" "$tmp/www/$1.cba"
+    printf '  %d bytes, of an ext4 image of %d\n' "$(stat -c %s "$tmp/www/$1.cba")" "$(stat -c %s "$tmp/$1.img")"
+}
+
+step "Make an archive of each example release"
+mkdir "$tmp/www"
+archive demo-v1 1
+archive demo-v2 2
+echo "\$ ihop-compress --diff www/demo-v1.cba www/demo-v2.cba"
+printf '  '
+"$ihop_compress" --diff "$tmp/www/demo-v1.cba" "$tmp/www/demo-v2.cba"
+
 # ---- a web server ----
 
 free_port() {
@@ -120,7 +140,7 @@ http {
     scgi_temp_path $tmp/nginx/scgi;
     server {
         listen 127.0.0.1:$port;
-        root $data;
+        root $tmp/www;
     }
 }
 END
@@ -177,7 +197,7 @@ step "Serve each release as a block device, read all of it, compare"
 for release in demo-v1 demo-v2; do
     echo "\$ nbdkit ihop store/$release --run 'nbdcopy \"\$uri\" - | b2sum'"
     got=$(nbdkit -U - "$plugin" "$tmp/store/$release" --run 'nbdcopy "$uri" - | b2sum' | cut -d' ' -f1)
-    if [ "$got" != "$(cat "$data/$release.b2")" ]; then
+    if [ "$got" != "$(b2sum <"$tmp/$release.img" | cut -d' ' -f1)" ]; then
         die "$release from the store is not the image that the archive was made of"
     fi
     echo "  $(echo "$got" | cut -c1-16)...: byte for byte the image that the archive was made of"

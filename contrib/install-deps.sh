@@ -23,14 +23,14 @@ packages=(
     gcc libc6-dev make autoconf automake libtool pkg-config perl python3
     nbdkit nbdkit-plugin-dev libnbd-bin python3-libnbd fuse3 mount util-linux
     libcurl4-openssl-dev libjansson-dev libssl-dev liblzma-dev libzstd-dev libbrotli-dev
-    protobuf-c-compiler libprotobuf-c-dev libcmocka-dev nginx-light xz-utils
+    protobuf-c-compiler libprotobuf-c-dev libcmocka-dev nginx-light xz-utils e2fsprogs
 )
 test_packages=(
-    strace e2fsprogs xfsprogs btrfs-progs squashfs-tools erofs-utils fdisk
+    strace xfsprogs btrfs-progs squashfs-tools erofs-utils fdisk
     clang clang-format libclang-rt-14-dev valgrind brotli zstd jq curl openssl
     iproute2 procps faketime git
 )
-bench_packages=(mmdebstrap e2fsprogs squashfs-tools erofs-utils)
+bench_packages=(mmdebstrap squashfs-tools erofs-utils)
 cargo_packages=(g++ protobuf-compiler ca-certificates)
 
 # bita 0.15 is written for this Rust; Debian 12's own cargo is older, its

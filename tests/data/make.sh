@@ -122,7 +122,7 @@ archive update-v1 "$tmp/update-v1.img" "${small_chunks[@]}"
 archive update-v2 "$tmp/update-v2.img" "${small_chunks[@]}"
 original_store update-v1 "$(chunks_of "$out/update-v1.cba")"
 
-# File systems for contrib/demo.sh.
+# File systems, for the README and for tests of updates.
 for v in 1 2; do
     "$data/make-image.py" tree "$tmp/tree-v$v" "$v"
     "$contrib/make-ext4.sh" "$tmp/tree-v$v" "$tmp/demo-v$v.img" 24M 0b0e0000-0000-4000-8000-000000000001
