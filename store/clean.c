@@ -110,11 +110,12 @@ int command_gc(struct session *s, struct err *e)
     if (session_open(s, s->o.dry_run ? STORE_READ : STORE_CLEAN, e) < 0)
         return -1;
     if (s->o.keep > 0 &&
-        (session_releases(s, &list, e) < 0 || choose_victims(&list, s->o.keep, &v, e) < 0 ||
-         remove_victims(s, &v, e) < 0))
+        (session_releases(s, &list, e) < 0 || choose_victims(&list, s->o.keep, &v, e) < 0))
         return -1;
     options.without = v.names;
     options.without_count = v.count;
+    if (v.count > 0 && (store_gc_check(s->store, &options, e) < 0 || remove_victims(s, &v, e) < 0))
+        return -1;
     if (store_gc(s->store, &options, &result, e) < 0)
         return -1;
     output_clear(&s->out);

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "store/internal.h"
 #include "store/release_file.h"
@@ -97,8 +98,9 @@ static int keep_releases(struct gc *gc, struct err *e)
     if (store_release_names(gc->store, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.count; i++)
-        if (!is_left_out(gc->o, names.names[i]) &&
-            keep(gc, gc->store->root_fd, "", names.names[i], e) < 0)
+        if (is_left_out(gc->o, names.names[i]))
+            gc->result->retired_removed++; /* what it will be by then */
+        else if (keep(gc, gc->store->root_fd, "", names.names[i], e) < 0)
             return -1;
     return 0;
 }
@@ -111,6 +113,8 @@ static int visit_retired(struct gc *gc, int dirfd, const char *name, struct err 
 
     if (fd < 0 && errno == ENOENT)
         return 0;
+    if (fd < 0 && errno != ELOOP) /* it may be served */
+        return err_sys(e, errno, "cannot open %s/" STORE_META "/retired/%s", gc->store->path, name);
     if (fd >= 0 && io_flock(fd, LOCK_EX | LOCK_NB) < 0) {
         gc->result->retired_kept++;
         return keep(gc, dirfd, STORE_META "/retired/", name, e);
@@ -181,7 +185,7 @@ static size_t hash_of_name(const char *name, uint8_t hash[CHUNK_HASH_SIZE])
     memcpy(hex, name, digits);
     hex[digits] = '\0';
     n = text_unhex(hex, hash, CHUNK_HASH_SIZE);
-    return n > 0 ? (size_t)n : 0;
+    return n >= LIMIT_HASH_MIN ? (size_t)n : 0;
 }
 
 static int visit_chunk(struct gc *gc, int dirfd, const char *name, struct err *e)
@@ -217,13 +221,17 @@ static bool is_chunk_folder(const struct gc *gc, const char *name)
 
 static int visit_chunk_folder(struct gc *gc, int dirfd, const char *name, struct err *e)
 {
-    CLEANUP_FD int fd =
-        is_chunk_folder(gc, name) ? io_openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0) : -1;
+    CLEANUP_FD int fd = -1;
 
-    if (fd < 0) {
-        gc->result->foreign++; /* a file, a link, another layout: not ours */
+    if (!is_chunk_folder(gc, name) ||
+        ((fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0)) < 0 &&
+         (errno == ENOTDIR || errno == ELOOP))) {
+        gc->result->foreign++; /* another layout, a file, a link: not ours */
         return 0;
     }
+    if (fd < 0)
+        return err_sys(e, errno, "cannot open folder %s/" STORE_CHUNKS "/%s", gc->store->path,
+                       name);
     if (visit_folder(gc, fd, STORE_CHUNKS, visit_chunk, e) < 0)
         return -1;
     if (gc->o->progress)
@@ -248,6 +256,19 @@ static int run(struct gc *gc, struct err *e)
         (store_adopt_staged(gc->store, &adopted, e) < 0 || store_sync_all(gc->store, e) < 0))
         return -1;
     return count_kept(gc, e) < 0 ? -1 : sweep(gc, e);
+}
+
+int store_gc_check(const struct store *store, const struct store_gc_options *o, struct err *e)
+{
+    struct store_gc_options dry = *o;
+    struct store_gc_result ignored = {0};
+    struct gc gc = {.store = store, .o = &dry, .result = &ignored};
+    int r;
+
+    dry.dry_run = true;
+    r = count_kept(&gc, e);
+    census_free(&gc.census);
+    return r;
 }
 
 int store_gc(const struct store *store, const struct store_gc_options *o,

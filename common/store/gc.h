@@ -29,7 +29,7 @@ struct store_gc_options {
     uint64_t partial_age_s;
     const struct image *also_keep; /* an image that is about to be cloned, or NULL */
     struct census *census;         /* takes the count of all that is kept, or NULL */
-    /* For a dry run: count as if these were removed. */
+    /* For a dry run and store_gc_check: as if these were removed. */
     const char *const *without;
     size_t without_count;
     /* Called now and then while chunks are walked; bytes freed so far. */
@@ -44,6 +44,11 @@ struct store_gc_result {
     uint64_t partials_removed, partials_kept;
     uint64_t foreign; /* files in chunks/ that are none of ours: left alone */
 };
+
+/* Whether all that is to be kept can be read, so that store_gc will delete
+ * something: worth knowing before releases are removed. Kinds: as there. */
+int store_gc_check(const struct store *store, const struct store_gc_options *o, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* store: open as STORE_CLEAN (or relocked exclusively); a dry run takes STORE_READ.
  * Kinds: ERR_DAMAGED names the release that cannot be read; ERR_IO. */
