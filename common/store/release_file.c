@@ -95,13 +95,17 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool may_be_release(const struct store *store, const char *name)
+/* 1, 0, or -1: one that is taken for none would lose its chunks to gc. */
+static int may_be_release(const struct store *store, const char *name, struct err *e)
 {
     struct err ignored = ERR_INIT;
     struct stat st;
 
-    return store_name_check(name, &ignored) == 0 &&
-           fstatat(store->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+    if (store_name_check(name, &ignored) < 0)
+        return 0;
+    if (fstatat(store->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return S_ISREG(st.st_mode);
+    return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine %s/%s", store->path, name);
 }
 
 int store_release_names(const struct store *store, struct store_names *list, struct err *e)
@@ -112,7 +116,11 @@ int store_release_names(const struct store *store, struct store_names *list, str
     if (!dir)
         return err_sys(e, errno, "cannot list store %s", store->path);
     while (errno = 0, (entry = readdir(dir))) {
-        if (!may_be_release(store, entry->d_name))
+        int r = may_be_release(store, entry->d_name, e);
+
+        if (r < 0)
+            return -1;
+        if (r == 0)
             continue;
         if (array_grow((void **)&list->names, &list->room, list->count, sizeof *list->names, e) < 0)
             return -1;
