@@ -13,5 +13,6 @@ AM_TESTS_ENVIRONMENT = \
 include tests/archive.mk
 include tests/clone.mk
 include tests/compress.mk
+include tests/store.mk
 include tests/plugin.mk
 include tests/data.mk

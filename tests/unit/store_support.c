@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store_support.h"
 
+#include "format/release.h"
+#include "store/publish.h"
 #include "store/staging.h"
 
 #include <dirent.h>
@@ -36,6 +38,18 @@ void store_support_add(struct store *s, const struct image *image, size_t first,
     }
     assert_ok(store_writer_finish(w, &e), e);
     store_writer_close(w);
+}
+
+void store_support_publish(struct store *s, const char *name, const struct image *image)
+{
+    uint8_t *data = NULL;
+    struct err e = ERR_INIT;
+    size_t size;
+
+    store_support_add(s, image, 0, image->chunk_count);
+    assert_ok(release_encode(image, &data, &size, &e), e);
+    assert_ok(store_publish(s, name, data, size, true, &e), e);
+    free(data);
 }
 
 const char *store_support_chunk(const struct store *s, const struct image *image, size_t chunk)

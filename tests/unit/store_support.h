@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* store_support: a store in a fresh folder, for the tests of staging, presence
- * and publish. */
+/* store_support: a store in a fresh folder, for the tests of staging, presence,
+ * publish and what looks after a whole store. */
 #ifndef IHOP_TESTS_STORE_SUPPORT_H
 #define IHOP_TESTS_STORE_SUPPORT_H
 
@@ -16,6 +16,9 @@ struct store *store_support_open(const char *folder, enum store_sync sync, bool 
 
 /* Writes these chunks of the image through a store_writer and commits them. */
 void store_support_add(struct store *s, const struct image *image, size_t first, size_t count);
+
+/* Writes all chunks of the image and publishes it, in place of an older release. */
+void store_support_publish(struct store *s, const char *name, const struct image *image);
 
 /* Path of a chunk in FOLDER/store; one static buffer. */
 const char *store_support_chunk(const struct store *s, const struct image *image, size_t chunk);

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# Looking after a store: ihop-store, its modules, and ihop-clone --make-room.
+store_tests =
+TESTS += $(store_tests)
+EXTRA_DIST += $(store_tests)
+
+if HAVE_CMOCKA
+store_unit_programs = \
+	tests/unit/test_census \
+	tests/unit/test_gc \
+	tests/unit/test_releases \
+	tests/unit/test_room
+check_PROGRAMS += $(store_unit_programs)
+TESTS += $(store_unit_programs)
+
+tests_unit_test_census_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_gc_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_releases_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_room_CFLAGS = $(UNIT_CFLAGS)
+endif
