@@ -76,8 +76,8 @@ static int keep(struct gc *gc, int dirfd, const char *where, const char *name, s
 
     if (store_image_load(gc->store, dirfd, where, name, &image, NULL, e) < 0) {
         if (e->kind == ERR_DAMAGED)
-            err_context(e, "nothing was deleted, as its chunks are not known (clone it again or "
-                           "remove it)");
+            err_context(e, "nothing was deleted, as the chunks of a damaged release are not known "
+                           "(clone it again, or remove it)");
         return -1;
     }
     return census_add(&gc->census, &image, e);
