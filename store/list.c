@@ -169,7 +169,7 @@ static const char *chunker_text(const struct image *image, char text[128])
         snprintf(text, 128, "fixed size, %u bytes", image->max_chunk_size);
     else
         snprintf(text, 128, "%s, %u to %u bytes, %llu on average", names[image->chunker],
-                 image->min_chunk_size, image->max_chunk_size, 1ULL << (image->filter_bits % 63));
+                 image->min_chunk_size, image->max_chunk_size, 2ULL << (image->filter_bits % 63));
     return text;
 }
 
@@ -206,11 +206,13 @@ static int show_archive(struct table *t, json_t *result, const struct image *ima
     if (!image->has_archive)
         return row_of(t, e, "archive", "not known (published by the original ihop)");
     text_hex(image->header_checksum, CHUNK_HASH_SIZE, hex);
+    if (row_of(t, e, "archive", image->archive_url ? image->archive_url : "a local file") < 0)
+        return -1;
+    if (image->archive_url)
+        json_set_text(result, "archive_url", image->archive_url);
     return show_facts(
         t, result,
         (const struct fact[]){
-            {"archive", "archive_url",
-             .text = image->archive_url ? image->archive_url : "a local file"},
             {"archive size", "archive_size", .number = image->archive_size, .is_size = true},
             {"header size", "header_size", .number = image->header_size},
             {"header checksum", "header_checksum", .text = hex},
