@@ -314,19 +314,19 @@ static int finish_release(struct verify *v, const struct store_release *r, struc
 /* What cannot be repaired does not keep the others from it. */
 static int finish_releases(struct verify *v, struct err *e)
 {
-    struct err why = ERR_INIT;
     int r = 0;
 
-    for (size_t i = 0; i < v->list.count; i++)
-        if (finish_release(v, &v->list.items[i], &why) < 0) {
-            if (r < 0)
-                output_note(&v->s->out, "%s", e->text);
-            *e = why;
-            r = -1;
-        }
-    if (v->repaired > 0 && store_confirm(v->s->store, r < 0 ? &why : e) < 0)
-        return -1;
-    return r;
+    for (size_t i = 0; i < v->list.count; i++) {
+        struct err why = ERR_INIT;
+
+        if (finish_release(v, &v->list.items[i], &why) == 0)
+            continue;
+        if (r < 0)
+            output_note(&v->s->out, "%s", e->text);
+        *e = why;
+        r = -1;
+    }
+    return v->repaired > 0 && store_confirm(v->s->store, e) < 0 ? -1 : r;
 }
 
 static void tell_result(const struct verify *v)
