@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Looking after a store: ihop-store, its modules, and ihop-clone --make-room.
-store_tests =
+store_tests = \
+	tests/test-store-read-only.sh \
+	tests/test-store-tools.sh \
+	tests/test-store-verify.sh
 TESTS += $(store_tests)
 EXTRA_DIST += $(store_tests)
 

@@ -10,8 +10,7 @@
 # It sets:
 #   $srcdir $builddir   absolute paths of the sources and of the build
 #   $tmp                a fresh folder, removed at exit (kept when KEEP_TMP=1)
-#   $ihop_clone         the built program
-#   $ihop_compress      and the other one
+#   $ihop_clone $ihop_compress $ihop_store   the built programs
 #   $plugin             the built nbdkit plugin
 #   $cba                the command that makes archives: $cba make ..., $cba hostile ...
 #
@@ -23,6 +22,7 @@ srcdir=$(cd "${srcdir:-$(dirname "${BASH_SOURCE[0]}")/../..}" && pwd)
 builddir=$(cd "${builddir:-$PWD}" && pwd)
 ihop_clone=$builddir/ihop-clone
 ihop_compress=$builddir/ihop-compress
+ihop_store=$builddir/ihop-store
 plugin=$builddir/.libs/nbdkit-ihop-plugin.so
 cba="python3 $srcdir/tests/lib/cba.py"
 
