@@ -165,7 +165,8 @@ static int visit_partial(struct gc *gc, int dirfd, const char *name, struct err 
 
 static int count_kept(struct gc *gc, struct err *e)
 {
-    if (visit_meta(gc, "retired", visit_retired, e) < 0 || keep_releases(gc, e) < 0 ||
+    /* Releases first: a damaged one stops it before anything is deleted. */
+    if (keep_releases(gc, e) < 0 || visit_meta(gc, "retired", visit_retired, e) < 0 ||
         visit_meta(gc, "partial", visit_partial, e) < 0)
         return -1;
     return gc->o->also_keep ? census_add(&gc->census, gc->o->also_keep, e) : 0;

@@ -5,8 +5,9 @@
  * holds, and of every clone that was interrupted less than partial_age ago. When
  * one of these cannot be read, nothing is deleted: its chunks are not known.
  *
- *     sync everything | retired: unlink what nobody serves | count all that is kept
- *     | walk chunks/: unlink what was not counted
+ *     sync everything | count what the releases have | retired: unlink what nobody
+ *     serves, count the others | partial: the same | walk chunks/: unlink what was
+ *     not counted
  *
  * What is deleted is not needed by anything durable, so a cut at any moment leaves
  * a whole store, and the next run goes on.
