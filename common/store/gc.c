@@ -134,12 +134,14 @@ static bool is_published(const struct gc *gc, const char *name, const struct ima
            image_same_source(&image, partial);
 }
 
-/* A device's clock may be years behind: then nothing is stale. */
+/* A device's clock may be years behind: then nothing is, unless no age is too young. */
 static bool is_stale(const struct gc *gc, int dirfd, const char *name)
 {
     const time_t now = time(NULL);
     struct stat st;
 
+    if (gc->o->partial_age_s == 0)
+        return true;
     return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && now > st.st_mtime &&
            (uint64_t)(now - st.st_mtime) > gc->o->partial_age_s;
 }
