@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Looking after a store: ihop-store, its modules, and ihop-clone --make-room.
 store_tests = \
+	tests/test-store-gc.sh \
 	tests/test-store-read-only.sh \
 	tests/test-store-tools.sh \
 	tests/test-store-verify.sh
