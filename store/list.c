@@ -14,14 +14,6 @@
 
 #define ID_SHOWN 16 /* hex digits of an image's checksum in tables */
 
-/* Reads a release for a list: 1; 0 when it is damaged, *e tells why, or gone. */
-static int try_load(const struct session *s, const char *name, struct image *image, struct err *e)
-{
-    if (store_release_load(s->store, name, image, NULL, e) == 0)
-        return 1;
-    return e->kind == ERR_DAMAGED || e->kind == ERR_NOT_FOUND ? 0 : -1;
-}
-
 static void set_state(json_t *row, const struct store_release *r)
 {
     json_set_text(row, "name", r->name);
@@ -72,12 +64,20 @@ static int list_releases(struct session *s, const struct store_releases *list, s
 {
     for (size_t i = 0; i < list->count; i++) {
         CLEANUP(image_free) struct image image = {0};
-        int good = try_load(s, list->items[i].name, &image, e);
+        struct err why = ERR_INIT;
+        int r = session_load(s, list->items[i].name, &image, &why);
+        bool good = r > 0;
 
-        if (good < 0 || list_cells(t, &list->items[i], &image, good, e) < 0)
+        if (r == 0)
+            continue;
+        if (r < 0 && why.kind != ERR_DAMAGED) {
+            *e = why;
+            return -1;
+        }
+        if (list_cells(t, &list->items[i], &image, good, e) < 0)
             return -1;
         if (!good)
-            output_note(&s->out, "%s", e->text);
+            output_note(&s->out, "%s", why.text);
         json_array_append_new(rows, list_row(&list->items[i], &image, good));
     }
     return 0;
@@ -254,12 +254,14 @@ static int show_sharing(const struct session *s, struct table *t, json_t *result
         return -1;
     for (size_t i = 0; i < list.count; i++) {
         CLEANUP(image_free) struct image other = {0};
+        struct err ignored = ERR_INIT;
         struct census_sum sum;
         char size[TEXT_SIZE_BYTES];
         json_t *row;
 
+        /* With a damaged one: not known. */
         if (strcmp(list.items[i].name, name) == 0 ||
-            try_load(s, list.items[i].name, &other, e) <= 0)
+            session_load(s, list.items[i].name, &other, &ignored) <= 0)
             continue;
         sum = census_sum(&census, &other, 1);
         if (sum.chunks == 0)

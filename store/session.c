@@ -93,6 +93,18 @@ int session_releases(const struct session *s, struct store_releases *list, struc
     return 0;
 }
 
+int session_load(const struct session *s, const char *name, struct image *image, struct err *e)
+{
+    struct err why = ERR_INIT;
+
+    if (store_release_load(s->store, name, image, NULL, &why) == 0)
+        return 1;
+    if (why.kind == ERR_NOT_FOUND)
+        return 0;
+    *e = why;
+    return -1;
+}
+
 void session_free(struct session *s)
 {
     store_close(s->store);

@@ -50,6 +50,10 @@ int session_open(struct session *s, enum store_access access, struct err *e)
 int session_releases(const struct session *s, struct store_releases *list, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Reads one that was listed: 1, or 0 when it was removed since then. */
+int session_load(const struct session *s, const char *name, struct image *image, struct err *e)
+    __attribute__((warn_unused_result));
+
 void session_free(struct session *s);
 
 /* The member "ok" and what else every result has. */

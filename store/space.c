@@ -85,9 +85,9 @@ static int count_all(struct session *s, const struct store_releases *list, struc
     for (size_t i = 0; i < list->count; i++) {
         CLEANUP(image_free) struct image image = {0};
         struct census_sum first;
+        int r = session_load(s, list->items[i].name, &image, e);
 
-        if (store_release_load(s->store, list->items[i].name, &image, NULL, e) < 0 ||
-            census_add(census, &image, e) < 0)
+        if (r < 0 || (r > 0 && census_add(census, &image, e) < 0))
             return -1;
         first = census_sum(census, &image, 1); /* not in any before it */
         total->chunks += first.chunks;
@@ -103,9 +103,12 @@ static int show_costs(struct session *s, const struct store_releases *list,
         CLEANUP(image_free) struct image image = {0};
         struct census_sum all, alone, shared;
         json_t *row;
+        int r = session_load(s, list->items[i].name, &image, e);
 
-        if (store_release_load(s->store, list->items[i].name, &image, NULL, e) < 0)
+        if (r < 0)
             return -1;
+        if (r == 0)
+            continue;
         all = census_sum(NULL, &image, 0);
         alone = census_sum(census, &image, 1);
         shared = (struct census_sum){all.chunks - alone.chunks, all.bytes - alone.bytes};

@@ -55,7 +55,7 @@ static int collect(struct verify *v, struct err *e)
         CLEANUP(image_free) struct image image = {0};
         size_t length;
 
-        if (store_release_load(v->s->store, v->list.items[r].name, &image, NULL, e) < 0)
+        if (session_load(v->s, v->list.items[r].name, &image, e) < 0)
             return -1;
         length = image.hash_length;
         for (size_t i = 0; i < image.chunk_count; i++)
@@ -303,9 +303,11 @@ static int finish_release(struct verify *v, const struct store_release *r, struc
     CLEANUP(image_free) struct image image = {0};
     CLEANUP_FREE bool *bad = NULL;
     size_t count;
+    int loaded = session_load(v->s, r->name, &image, e);
 
-    if (store_release_load(v->s->store, r->name, &image, NULL, e) < 0 ||
-        !(bad = find_bad(v, &image, &count, e)))
+    if (loaded <= 0)
+        return loaded;
+    if (!(bad = find_bad(v, &image, &count, e)))
         return -1;
     tell_release(v, r->name, image.chunk_count, count);
     return count > 0 && v->s->o.repair ? repair(v, r, &image, e) : 0;
@@ -358,7 +360,9 @@ static int verify(struct verify *v, struct err *e)
 
     if (s->o.from && !s->o.repair)
         return err_set(e, ERR_USAGE, "--from is for --repair");
+    /* What a clean-up removes meanwhile would seem to be missing. */
     if (session_open(s, s->o.repair ? STORE_WRITE : STORE_READ, e) < 0 ||
+        (!s->o.repair && store_hold(s->store, s->o.wait_seconds, e) < 0) ||
         session_releases(s, &v->list, e) < 0 || collect(v, e) < 0 || check_all(v, e) < 0)
         return -1;
     output_clear(&s->out);

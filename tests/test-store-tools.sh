@@ -313,13 +313,14 @@ requires flock
 expect_exit 0 "$ihop_store" list --wait 5 "$store" # never waits
 flock -x "$store/.ihop/lock" sleep 1.5 &
 wait_for 5 bash -c "! flock -n -s '$store/.ihop/lock' true"
-for command in list du 'info' 'verify' 'gc --dry-run'; do # beside one that cleans up
+for command in list du info 'gc --dry-run'; do # beside one that cleans up
     # shellcheck disable=SC2086 # two words
     expect_exit 0 "$ihop_store" $command "$store"
 done
 wrong 8 "$store is in use.*--wait" protect "$store/a"
 wrong 8 "$store is in use.*--wait" remove "$store/a"
 wrong 8 "$store is in use.*--wait" gc "$store"
+wrong 8 "$store is in use.*--wait" verify "$store"
 wrong 8 "$store is in use.*--wait" verify --repair "$store"
 expect_exit 0 "$ihop_store" protect --wait 30 "$store/a"
 wait $!

@@ -73,8 +73,12 @@ static int delete (const struct gc *gc, int dirfd, const char *where, const char
 static int keep(struct gc *gc, int dirfd, const char *where, const char *name, struct err *e)
 {
     CLEANUP(image_free) struct image image = {0};
+    struct err why = ERR_INIT;
 
-    if (store_image_load(gc->store, dirfd, where, name, &image, NULL, e) < 0) {
+    if (store_image_load(gc->store, dirfd, where, name, &image, NULL, &why) < 0) {
+        if (why.kind == ERR_NOT_FOUND) /* removed since it was listed */
+            return 0;
+        *e = why;
         if (e->kind == ERR_DAMAGED)
             err_context(e, "nothing was deleted, as the chunks of a damaged release are not known "
                            "(clone it again, or remove it)");
@@ -153,6 +157,8 @@ static int visit_partial(struct gc *gc, int dirfd, const char *name, struct err 
     struct err why = ERR_INIT;
     int r = store_image_load(gc->store, dirfd, STORE_META "/partial/", name, &image, NULL, &why);
 
+    if (r < 0 && why.kind == ERR_NOT_FOUND) /* published since it was listed */
+        return 0;
     if (r < 0 && why.kind != ERR_DAMAGED) {
         *e = why;
         return -1;

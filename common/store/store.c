@@ -173,6 +173,16 @@ int store_relock(struct store *store, bool exclusive, unsigned wait_seconds, str
     return take_lock(store, exclusive ? LOCK_EX : LOCK_SH, wait_seconds, e);
 }
 
+int store_hold(struct store *store, unsigned wait_seconds, struct err *e)
+{
+    store->lock_fd = store->meta_fd < 0 ? -1 : io_openat(store->meta_fd, "lock", O_RDONLY, 0);
+    if (store->lock_fd < 0 && (store->meta_fd < 0 || errno == ENOENT))
+        return 0;
+    if (store->lock_fd < 0)
+        return err_sys(e, errno, "cannot open %s/" STORE_META "/lock", store->path);
+    return take_lock(store, LOCK_SH, wait_seconds, e);
+}
+
 /* The first writer decides on the layout. It is alone while it does, by a flock on
  * .ihop itself that nobody holds for long. */
 static int decide_layout(struct store *s, const struct store_options *o, struct err *e)
