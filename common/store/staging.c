@@ -223,9 +223,11 @@ static int adopt_files(const struct store *store, int fd, struct chunk_hasher *h
 
     if (!dir)
         return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path);
-    while ((entry = readdir(dir)))
+    while (errno = 0, (entry = readdir(dir)))
         if (staged_is_good(fd, entry->d_name, h) && batch_append(b, entry->d_name, 0, e) < 0)
             return -1;
+    if (errno) /* what was not seen must not be removed */
+        return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path);
     /* What another process wrote was never synced through our descriptors. */
     for (size_t i = 0; i < b->count && store->sync_files; i++) {
         CLEANUP_FD int file = io_openat(fd, b->names[i], O_RDONLY, 0);
@@ -268,10 +270,10 @@ int store_adopt_staged(const struct store *store, size_t *adopted, struct err *e
         return -1;
     if (!dir)
         return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path);
-    while ((entry = readdir(dir)))
+    while (errno = 0, (entry = readdir(dir)))
         if (entry->d_name[0] != '.' && adopt_folder(store, entry->d_name, h, adopted, e) < 0)
             return -1;
-    return 0;
+    return errno ? err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path) : 0;
 }
 
 /* ---- the writer ---- */
