@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Looking after a store: ihop-store, its modules, and ihop-clone --make-room.
 store_tests = \
+	tests/test-clone-make-room.sh \
+	tests/test-store-concurrent.sh \
+	tests/test-store-gc-killed.sh \
 	tests/test-store-gc.sh \
 	tests/test-store-read-only.sh \
 	tests/test-store-tools.sh \
