@@ -182,10 +182,8 @@ large_header=$(header_size www/large.cba)
 half() {
     rm -rf "$store"
     expect_exit 0 "$ihop_clone" --quiet r1.cba "$store/r1"
-    start_server www "path=/half/ past=$((large_header + 2000000)) : stall" \
-        "path=/half/ n=4-5 : delay=1" "path=/slow/ past=$large_header : rate=2000000"
+    start_server www "path=/half/ past=$((large_header + 2000000)) : stall"
     if [ "$1" = kill ]; then
-        # Small ranges, so that the first half comes in whole ones.
         "$ihop_clone" --quiet --timeout 60 "$url/half/large.cba" "$store/large" &
         # What is there is staged or has its name; nothing more will come.
         wait_for 30 staged_half
@@ -233,7 +231,7 @@ done
 
 # ---- a release that is served while it is replaced or removed ----
 
-# served_to_the_end NAME IMAGE: its server has the old bytes, whatever gc does.
+# still_served IMAGE: the server has the old bytes, whatever gc does.
 still_served() {
     expect_exit 0 "$ihop_store" gc --json "$store"
     equal "$(json retired_served)" 1 "replaced releases that are served"
