@@ -47,7 +47,7 @@ unit_programs = \
 check_PROGRAMS += $(unit_programs)
 TESTS += $(unit_programs)
 
-check_LTLIBRARIES = libunit.la
+check_LTLIBRARIES += libunit.la
 libunit_la_SOURCES = \
 	tests/unit/store_support.c tests/unit/store_support.h \
 	tests/unit/support.c tests/unit/support.h

@@ -6,7 +6,6 @@ clone_tests = \
 	tests/test-clone-full.sh \
 	tests/test-clone-interrupted-calls.sh \
 	tests/test-clone-io-errors.sh \
-	tests/test-clone-killed.sh \
 	tests/test-clone-memory.sh \
 	tests/test-clone-options.sh \
 	tests/test-clone-output.sh \

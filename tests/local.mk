@@ -3,6 +3,7 @@
 # exits 77 to skip, and says why. tests/lib/functions.sh has what they share.
 
 check_PROGRAMS =
+check_LTLIBRARIES =
 TESTS =
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(BASH)
@@ -16,3 +17,4 @@ include tests/compress.mk
 include tests/store.mk
 include tests/plugin.mk
 include tests/data.mk
+include tests/faults.mk

@@ -17,48 +17,15 @@ import os
 import sys
 
 from cbaformat import read_release
-
-
-def die(text):
-    sys.exit("read-release.py: " + text)
-
-
-def check_chunk(path):
-    """The data of a chunk file, which is what its name says."""
-    want = os.path.basename(path).removesuffix(".chunk")
-    if os.path.islink(path):
-        die(f"{path} is a link")
-    with open(path, "rb") as f:
-        data = f.read()
-    if hashlib.blake2b(data).hexdigest()[:len(want)] != want:
-        die(f"{path} does not have the content that its name says")
-    return data
+from storecheck import Damaged, check_chunks, check_release
 
 
 def check(release, image_path=None):
-    info, chunks = read_release(release)
-    whole, total = hashlib.blake2b(), 0
-    for path, size in chunks:
-        data = check_chunk(path)
-        if len(data) != size:
-            die(f"{path} has {len(data)} bytes instead of {size}")
-        whole.update(data)
-        total += size
-    if total != info["size"] or whole.digest() != info["checksum"]:
-        die(f"{release} is not the image that it claims to be")
+    checksum = check_release(release)
     if image_path:
         with open(image_path, "rb") as f:
-            if hashlib.blake2b(f.read()).digest() != info["checksum"]:
-                die(f"{release} is not {image_path}")
-
-
-def check_chunks(store):
-    count = 0
-    for folder, _, names in os.walk(os.path.join(store, "chunks")):
-        for name in names:
-            check_chunk(os.path.join(folder, name))
-            count += 1
-    print(count)
+            if hashlib.blake2b(f.read()).digest() != checksum:
+                raise Damaged(f"{release} is not {image_path}")
 
 
 def lose(release, numbers):
@@ -74,7 +41,7 @@ def main(args):
     if len(args) in (2, 3) and args[0] == "check":
         check(*args[1:])
     elif len(args) == 2 and args[0] == "chunks":
-        check_chunks(args[1])
+        print(len(check_chunks(args[1])))
     elif len(args) > 2 and args[0] == "lost":
         lose(args[1], args[2:])
     else:
@@ -82,4 +49,7 @@ def main(args):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except Damaged as damage:
+        sys.exit(f"read-release.py: {damage}")

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# Faults that a clone must survive (docs/faults.md). `make check` runs a sample of
+# each of these, `make check-faults` all of it (half an hour).
+fault_tests = \
+	tests/test-clone-killed.sh \
+	tests/test-powercut-log.sh \
+	tests/test-powercut-shutdown.sh
+
+TESTS += $(fault_tests)
+EXTRA_DIST += $(fault_tests) docs/faults.md \
+	tests/faults/disk.py \
+	tests/faults/killcalls.py \
+	tests/faults/powercut.py \
+	tests/faults/scenario.py \
+	tests/faults/writelog.py \
+	tests/lib/faults.sh \
+	tests/lib/storecheck.py
+
+check_PROGRAMS += tests/faults/kill-at
+tests_faults_kill_at_SOURCES = tests/faults/kill-at.c
+tests_faults_kill_at_CFLAGS = $(WARN_CFLAGS)
+tests_faults_kill_at_LDFLAGS =
+tests_faults_kill_at_LDADD =
+
+check_LTLIBRARIES += tests/faults/write-log.la
+tests_faults_write_log_la_SOURCES = tests/faults/write-log.c
+tests_faults_write_log_la_CFLAGS = $(WARN_CFLAGS) $(NBDKIT_CFLAGS)
+tests_faults_write_log_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+tests_faults_write_log_la_LIBADD =
+
+.PHONY: check-faults
+check-faults:
+	IHOP_FAULTS=full $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(fault_tests)'
+	@cd tests && grep -h '^measured: ' $(fault_tests:tests/%.sh=%.log)
