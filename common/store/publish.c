@@ -148,17 +148,18 @@ int store_confirm(const struct store *store, struct err *e)
 int store_partial_write(const struct store *store, const char *name, const uint8_t *data,
                         size_t size, struct err *e)
 {
-    char temporary[IO_RANDOM_NAME_SIZE + 1] = "."; /* no release begins with a dot */
+    char temporary[IO_RANDOM_NAME_SIZE];
 
     if (store_name_check(name, e) < 0)
         return -1;
-    if (io_random_name(temporary + 1) < 0)
+    if (io_random_name(temporary) < 0)
         return err_sys(e, errno, "cannot get random bytes");
-    if (write_new(store, store->partial_fd, temporary, data, size, e) < 0)
+    /* In retired/, like a release to be: what a kill leaves there, a clean-up removes. */
+    if (write_new(store, store->retired_fd, temporary, data, size, e) < 0)
         return -1;
-    if (renameat(store->partial_fd, temporary, store->partial_fd, name) < 0) {
+    if (renameat(store->retired_fd, temporary, store->partial_fd, name) < 0) {
         err_sys(e, errno, "cannot write %s/" STORE_META "/partial/%s", store->path, name);
-        unlinkat(store->partial_fd, temporary, 0);
+        unlinkat(store->retired_fd, temporary, 0);
         return -1;
     }
     return store->sync_files ? store_sync_folder(store, store->partial_fd, STORE_META "/partial", e)
