@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "format/chunk_hash.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -12,18 +13,22 @@ struct chunk_hasher {
 
 struct chunk_hasher *chunk_hasher_new(struct err *e)
 {
-    struct chunk_hasher *h = calloc(1, sizeof *h);
+    struct chunk_hasher *h = NULL;
 
+    /* Without memory for its global state OpenSSL 3.0 would follow a NULL pointer. */
+    if (OSSL_LIB_CTX_get0_global_default())
+        h = calloc(1, sizeof *h);
     if (h) {
         h->md = EVP_MD_fetch(NULL, "BLAKE2B-512", NULL);
         h->running = EVP_MD_CTX_new();
         h->copy = EVP_MD_CTX_new();
     }
     if (!h || !h->md || !h->running || !h->copy) {
-        if (h && !h->md)
-            err_set(e, ERR_IO, "this OpenSSL has no BLAKE2b (a FIPS configuration?)");
+        /* OpenSSL's own errors do not tell which it was. */
+        if (h && !h->md && EVP_default_properties_is_fips_enabled(NULL))
+            err_set(e, ERR_IO, "this OpenSSL has no BLAKE2b (it is configured for FIPS)");
         else
-            err_nomem(e, "preparing BLAKE2b");
+            err_nomem(e, "preparing BLAKE2b (or OpenSSL is configured to have none)");
         chunk_hasher_free(h);
         return NULL;
     }
