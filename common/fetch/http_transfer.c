@@ -59,11 +59,9 @@ static void set_options(struct transfer *t, const struct http_options *o)
     CURL *c = t->easy;
 
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "ihop/" PACKAGE_VERSION);
     /* With a limit, a tenth of a second's bytes at a time. */
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE,
                      o->limit_rate ? (long)min_u64(o->limit_rate / 10 + 1024, RECEIVE_BUFFER)
@@ -79,14 +77,52 @@ static void set_options(struct transfer *t, const struct http_options *o)
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(c, CURLOPT_PRIVATE, t);
-    if (o->proxy)
-        curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
-    if (o->cacert)
-        curl_easy_setopt(c, CURLOPT_CAINFO, o->cacert);
-    if (o->cert)
-        curl_easy_setopt(c, CURLOPT_SSLCERT, o->cert);
-    if (o->key)
-        curl_easy_setopt(c, CURLOPT_SSLKEY, o->key);
+}
+
+/* A text that libcurl copies. Going on without one would be wrong: without a range, a
+ * proxy or the demanded certificate. */
+static int set_text(CURL *c, CURLoption option, const char *text, struct err *e)
+{
+    CURLcode code = curl_easy_setopt(c, option, text);
+
+    if (code == CURLE_OUT_OF_MEMORY)
+        return err_nomem(e, "preparing a download");
+    return code == CURLE_OK ? 0 : err_set(e, ERR_IO, "libcurl: %s", curl_easy_strerror(code));
+}
+
+static int set_texts(CURL *c, const struct http_options *o, struct err *e)
+{
+    const struct {
+        CURLoption option;
+        const char *text;
+    } texts[] = {
+        {CURLOPT_PROTOCOLS_STR, "http,https"},
+        {CURLOPT_USERAGENT, "ihop/" PACKAGE_VERSION},
+        {CURLOPT_PROXY, o->proxy},
+        {CURLOPT_CAINFO, o->cacert},
+        {CURLOPT_SSLCERT, o->cert},
+        {CURLOPT_SSLKEY, o->key},
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].text && set_text(c, texts[i].option, texts[i].text, e) < 0)
+            return -1;
+    return 0;
+}
+
+static int make_handle(struct transfer *t, const struct http_options *o, struct err *e)
+{
+    CURL *c = curl_easy_init();
+
+    if (!c)
+        return err_nomem(e, "preparing a download");
+    if (set_texts(c, o, e) < 0) {
+        curl_easy_cleanup(c);
+        return -1;
+    }
+    t->easy = c;
+    set_options(t, o);
+    return 0;
 }
 
 static void reset(struct transfer *t, struct range_request *q, unsigned generation)
@@ -108,20 +144,17 @@ int transfer_start(struct transfer *t, CURLM *multi, const struct http_options *
     uint64_t from = q->offset + q->received, to = q->offset + q->size - 1;
     char range[48];
 
-    if (!t->easy) {
-        t->easy = curl_easy_init();
-        if (!t->easy)
-            return err_nomem(e, "preparing a download");
-        set_options(t, options);
-    }
+    if (!t->easy && make_handle(t, options, e) < 0)
+        return -1;
     reset(t, q, target->generation);
     snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)from, (unsigned long long)to);
-    curl_easy_setopt(t->easy, CURLOPT_URL, target->url);
-    curl_easy_setopt(t->easy, CURLOPT_RANGE, range);
+    if (set_text(t->easy, CURLOPT_URL, target->url, e) < 0 ||
+        set_text(t->easy, CURLOPT_RANGE, range, e) < 0 ||
+        set_text(t->easy, CURLOPT_USERNAME, target->user, e) < 0 ||
+        set_text(t->easy, CURLOPT_PASSWORD, target->password, e) < 0)
+        return -1;
     curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, q->tries > 0 ? 1L : 0L);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, target->headers);
-    curl_easy_setopt(t->easy, CURLOPT_USERNAME, target->user);
-    curl_easy_setopt(t->easy, CURLOPT_PASSWORD, target->password);
     if (curl_multi_add_handle(multi, t->easy) != CURLM_OK)
         return err_nomem(e, "starting a download");
     t->stats->requests++;
