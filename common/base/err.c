@@ -26,6 +26,7 @@ static enum err_kind kind_of_errno(int errnum)
     case EFBIG:
         return ERR_SPACE;
     case ENOMEM:
+    case EAGAIN: /* no thread: too little memory, or too many processes */
         return ERR_MEMORY;
     default:
         return ERR_IO;

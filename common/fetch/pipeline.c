@@ -241,7 +241,7 @@ static int worker_start(struct worker *w, struct pipeline *p, struct err *e)
     w->hasher = chunk_hasher_new(e);
     r = w->hasher ? pthread_create(&w->thread, NULL, worker_main, w) : -1;
     if (r > 0)
-        err_sys(e, r, "cannot start a thread");
+        err_sys(e, r, "cannot start a thread (too little memory, or too many processes)");
     if (r == 0)
         return 0;
     chunk_hasher_free(w->hasher);

@@ -359,7 +359,7 @@ static int start(struct store_writer *w, struct err *e)
     pthread_condattr_destroy(&attributes);
     r = pthread_create(&w->committer, NULL, committer_main, w);
     if (r != 0)
-        return err_sys(e, r, "cannot start a thread");
+        return err_sys(e, r, "cannot start a thread (too little memory, or too many processes)");
     w->committer_runs = true;
     return 0;
 }
