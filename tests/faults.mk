@@ -3,11 +3,13 @@
 # each of these, `make check-faults` all of it (half an hour).
 fault_tests = \
 	tests/test-clone-killed.sh \
+	tests/test-clone-nomem.sh \
 	tests/test-powercut-log.sh \
 	tests/test-powercut-shutdown.sh
 
 TESTS += $(fault_tests)
 EXTRA_DIST += $(fault_tests) docs/faults.md \
+	tests/faults/allocations.py \
 	tests/faults/disk.py \
 	tests/faults/killcalls.py \
 	tests/faults/powercut.py \
@@ -27,6 +29,13 @@ tests_faults_write_log_la_SOURCES = tests/faults/write-log.c
 tests_faults_write_log_la_CFLAGS = $(WARN_CFLAGS) $(NBDKIT_CFLAGS)
 tests_faults_write_log_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 tests_faults_write_log_la_LIBADD =
+
+# Before the program's own allocator, be it a sanitizer's: with none itself.
+check_LTLIBRARIES += tests/faults/fail-malloc.la
+tests_faults_fail_malloc_la_SOURCES = tests/faults/fail-malloc.c
+tests_faults_fail_malloc_la_CFLAGS = $(WARN_CFLAGS)
+tests_faults_fail_malloc_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+tests_faults_fail_malloc_la_LIBADD =
 
 .PHONY: check-faults
 check-faults:

@@ -8,7 +8,6 @@
  *
  * It sits before the allocator of the C library, of AddressSanitizer or of valgrind,
  * whose findings stay what they are. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Each allocation of a clone fails in turn: it goes on without, or ends with exit code 9
+# and one line; never with a crash, a leak or a store that is not whole.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
+. "$srcdir/tests/lib/net.sh"
+. "$srcdir/tests/lib/faults.sh"
+preload=$builddir/tests/faults/.libs/fail-malloc.so
+# With AddressSanitizer every run looks for leaks, too; it wants to be told that the
+# allocator before it is meant, and that NULL is an answer.
+export ASAN_OPTIONS=verify_asan_link_order=0:allocator_may_return_null=1
+echo leak:libcrypto >"$tmp/suppressed"
+export LSAN_OPTIONS=suppressions=$tmp/suppressed:print_suppressions=0
+[[ $(ldd "$program") != *libtsan* ]] || skip "ThreadSanitizer has an allocator of its own"
+memory_folder
+start_server "$srcdir/tests/data"
+
+# starved ARCHIVE SAMPLE FULL [OPTION...]: each SAMPLE-th, FULL-th allocation.
+starved() {
+    fault "$fast/nomem" allocations.py --every "$(by_length "$2" "$3")" "${@:4}" \
+        "$program" "$preload" "$1" || fail "allocations that failed: $*"
+}
+
+data=$srcdir/tests/data
+# Nearly all of them are OpenSSL's, as it starts; ours are behind these.
+ours=4700
+starved "$data/update-v2.cba" 97 1 --before "$data/update-v1.cba"
+starved "$data/update-v2.cba" 8 5 --before "$data/update-v1.cba" --from $ours
+for codec in brotli lzma zstd; do
+    starved "$data/$codec.cba" 8 1 --from $ours
+done
+starved "$data/brotli.cba" 97 11 --onward
+starved "$url/brotli.cba" 97 7 --network
+
+# Leaks are looked for by valgrind, or in a build with AddressSanitizer by that.
+if [ "${IHOP_FAULTS:-}" = full ] && command -v valgrind >/dev/null &&
+    [[ $(ldd "$program") != *lib[at]san* ]]; then
+    cat >"$tmp/openssl" <<EOF_SUPPRESSION
+{
+    what OpenSSL does not free when it runs out of memory
+    Memcheck:Leak
+    fun:*alloc
+    obj:*/libcrypto.so*
+}
+EOF_SUPPRESSION
+    # Ours is to stay before valgrind's allocator.
+    starved "$data/update-v2.cba" 0 9 --before "$data/update-v1.cba" --from $ours --under \
+        "valgrind -q --soname-synonyms=somalloc=nouserintercepts --suppressions=$tmp/openssl \
+        --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
+fi
