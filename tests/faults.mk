@@ -2,6 +2,7 @@
 # Faults that a clone must survive (docs/faults.md). `make check` runs a sample of
 # each of these, `make check-faults` all of it (half an hour).
 fault_tests = \
+	tests/test-clone-bad-disk.sh \
 	tests/test-clone-killed.sh \
 	tests/test-clone-nomem.sh \
 	tests/test-powercut-log.sh \
