@@ -98,6 +98,36 @@ fits() {
 
 fits many --connections 16
 fits large --connections 16
+
+# killed MIB: with too little, the kernel kills it or not; what is there is good, and a
+# rerun with enough fetches the rest.
+kills=0
+killed() {
+    local code=0 had
+
+    echo $(($1 * 1048576)) >"$group/$knob" 2>"$tmp/why" || return 0 # less than is in use
+    rm -rf "$tmp/s"
+    { bash -c 'echo $$ >"$1" && shift && exec "$@"' - "$group/cgroup.procs" "$program" --quiet \
+        --jobs 4 "$url/many.cba" "$tmp/s/r" >"$tmp/out" 2>"$tmp/err" || code=$?; } 2>/dev/null
+    case $code in
+    0) ;;
+    9) one_line_on_stderr ;;
+    137) kills=$((kills + 1)) ;;
+    *) show_output && fail "exit code $code within $1 MiB" ;;
+    esac
+    had=$(good_chunks "$tmp/s")
+    [ $code = 0 ] || [ ! -e "$tmp/s/r" ] || fail "a release after exit code $code"
+    expect_exit 0 "$program" --quiet --json "$url/many.cba" "$tmp/s/r"
+    at_most "$(json chunks_fetched)" $((3000 - had)) "chunks fetched after exit code $code"
+    equal "$(good_chunks "$tmp/s")" 3000 "chunks"
+    nothing_staged "$tmp/s"
+    echo "within $1 MiB: exit code $code with $had chunks"
+}
+
+killed 8
+killed 16
+killed 20
+at_least $kills 1 "clones killed by too little memory"
 # It was the group's memory, or nothing was limited.
 used=$group/memory.max_usage_in_bytes
 [ -e "$used" ] || used=$group/memory.peak
