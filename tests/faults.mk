@@ -31,7 +31,7 @@ tests_faults_write_log_la_CFLAGS = $(WARN_CFLAGS) $(NBDKIT_CFLAGS)
 tests_faults_write_log_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 tests_faults_write_log_la_LIBADD =
 
-# Before the program's own allocator, be it a sanitizer's: with none itself.
+# No sanitizer: it comes before the allocator.
 check_LTLIBRARIES += tests/faults/fail-malloc.la
 tests_faults_fail_malloc_la_SOURCES = tests/faults/fail-malloc.c
 tests_faults_fail_malloc_la_CFLAGS = $(WARN_CFLAGS)

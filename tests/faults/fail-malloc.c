@@ -6,8 +6,8 @@
  *     FAIL_MALLOC_ONWARD=1  and all after it
  *     FAIL_MALLOC_REPORT=F  the file F gets the number of allocations, at exit
  *
- * It sits before the allocator of the C library, of AddressSanitizer or of valgrind,
- * whose findings stay what they are. */
+ * It sits before the allocator of the C library or of valgrind, whose findings stay what
+ * they are. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
