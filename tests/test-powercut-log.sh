@@ -35,12 +35,12 @@ cuts ext4-writeback update fs 0 100 --late
 cuts xfs update fs 0 120 --late
 cuts xfs replace files 0 50
 cuts btrfs update fs 0 120 --late
-cuts btrfs replace files 0 50
+cuts btrfs replace files 0 30
 
 # fooled FS SAMPLE REGEX: without syncs, breaches are found.
 fooled() {
     code=0
-    cuts "$1" update fs "$2" 30 --faked || code=$?
+    cuts "$1" update fs "$2" 15 --faked || code=$?
     [ $code = 1 ] || fail "no breach on $1 though no sync was made: exit code $code"
     grep -Eq "breaches: .*$3" "$tmp/fault" || fail "not the breaches that were expected on $1"
 }

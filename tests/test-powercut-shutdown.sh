@@ -13,6 +13,6 @@ at_exit release_disks "$fast"
 for fs in ext4 xfs; do
     for sync in fs files; do
         fault "$fast/cuts" powercut.py shutdown --fs $fs --sync $sync --scenario replace \
-            --points "$(by_length 2 40)" "$program" || fail "power cuts on $fs with --sync $sync"
+            --points "$(by_length 2 30)" "$program" || fail "power cuts on $fs with --sync $sync"
     done
 done
