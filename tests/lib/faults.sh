@@ -46,11 +46,12 @@ requires_disks() {
 release_disks() {
     local target device
 
-    findmnt -rno TARGET | grep -F "$1/" | sort -r | while IFS= read -r target; do
-        umount -l "$target"
-    done
+    # First, while the path of what is behind them is known; in use, they go when they are not.
     losetup -nO NAME,BACK-FILE | grep -F "$1/" | while read -r device _; do
         losetup -d "$device"
+    done
+    findmnt -rno TARGET | grep -F "$1/" | sort -r | while IFS= read -r target; do
+        umount -l "$target"
     done
 }
 
