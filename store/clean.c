@@ -42,10 +42,15 @@ static int choose_victims(const struct store_releases *list, size_t keep, struct
 static int remove_victims(struct session *s, const struct victims *v, struct err *e)
 {
     for (size_t i = 0; i < v->count; i++) {
-        if (!s->o.dry_run && store_release_remove(s->store, v->names[i], false, e) < 0)
+        bool removed = s->o.dry_run || store_release_remove(s->store, v->names[i], false, e) == 0;
+
+        if (!removed && e->kind != ERR_BUSY) /* being served since just now: it stays */
             return -1;
-        output_note(&s->out, "%s release %s/%s", s->o.dry_run ? "would remove" : "removed", s->path,
-                    v->names[i]);
+        output_note(&s->out, "%s release %s/%s",
+                    s->o.dry_run ? "would remove"
+                    : removed    ? "removed"
+                                 : "kept, as it is being served,",
+                    s->path, v->names[i]);
     }
     return 0;
 }

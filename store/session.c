@@ -58,7 +58,8 @@ int session_take_operands(struct session *s, int argc, char **argv, size_t least
     if (paths && strchr(argv[0], '/'))
         return take_paths(s, argc, argv, e);
     if (count == least)
-        return err_set(e, ERR_USAGE, "the store is missing: use ihop-store %s", usage);
+        return err_set(e, ERR_USAGE, "%s is missing: use ihop-store %s",
+                       is_folder(argv[0]) ? "a release" : "the store", usage);
     for (size_t i = 1; i < count; i++) {
         if (store_name_check(argv[i], e) < 0)
             return -1;

@@ -53,10 +53,15 @@ static int collect(struct verify *v, struct err *e)
 
     for (size_t r = 0; r < v->list.count; r++) {
         CLEANUP(image_free) struct image image = {0};
+        struct err why = ERR_INIT;
         size_t length;
 
-        if (session_load(v->s, v->list.items[r].name, &image, e) < 0)
+        if (session_load(v->s, v->list.items[r].name, &image, &why) < 0) {
+            if (why.kind == ERR_DAMAGED)
+                continue; /* the others are checked; finish_release tells of it */
+            *e = why;
             return -1;
+        }
         length = image.hash_length;
         for (size_t i = 0; i < image.chunk_count; i++)
             if (census_count(&seen, image_hash(&image, i), length) == 0 &&

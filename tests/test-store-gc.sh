@@ -144,6 +144,19 @@ gc --keep 2
 equal "$(names)" "r2 r3" "releases"
 all_whole 2 3
 
+# So does one whose name only the original takes.
+new_store 1 2
+mv "$store/r1" "$store/.r1"
+everything >before
+expect_exit 7 "$ihop_store" gc "$store"
+one_line_on_stderr
+expect_stderr "^ihop-store: nothing was deleted: $store/.r1 is a release with a name"
+everything >after
+diff before after || fail "something was deleted beside a release with an odd name"
+echo note >"$store/.r1"
+gc
+all_whole 2
+
 # ---- a store that is in use ----
 
 flock -s "$store/.ihop/lock" sleep 2 &

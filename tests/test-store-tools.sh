@@ -234,7 +234,8 @@ done
 for command in remove protect; do
     wrong 2 "an argument is missing: use ihop-store $command" $command
     wrong 2 "too many arguments: use ihop-store $command" $command "$store" a b
-    wrong 2 "the store is missing: use ihop-store $command" $command a
+    wrong 2 "the store is missing: use ihop-store $command" $command nowhere
+    (cd "$store/.." && wrong 2 "a release is missing: use ihop-store $command" $command "${store##*/}")
     wrong 10 "store $store has no release none" $command "$store/none"
     wrong 10 "store $tmp/none does not exist" $command "$tmp/none/a"
     wrong 2 "begins with a dot" $command "$store/.."
@@ -242,7 +243,8 @@ for command in remove protect; do
 done
 wrong 2 "an argument is missing: use ihop-store diff" diff "$store/a"
 wrong 2 "too many arguments: use ihop-store diff" diff "$store" a b meta
-wrong 2 "the store is missing: use ihop-store diff" diff a b
+wrong 2 "the store is missing: use ihop-store diff" diff nowhere b
+(cd "$store/.." && wrong 2 "a release is missing: use ihop-store diff" diff "${store##*/}" a)
 wrong 2 "are not in the same store" diff "$store/a" "$tmp/b/b"
 wrong 10 "has no release none|none.*does not exist" diff "$store/a" "$store/none"
 wrong 2 "--keep takes a whole number from 1 .* not '0'" gc --keep 0 "$store"
@@ -298,7 +300,10 @@ json_is "all('chunks' not in x for x in r['releases'] if x['damaged'])"
 wrong 7 "$store/b" info "$store/b"
 wrong 7 "$store/b" du "$store"
 wrong 7 "$store/b" diff "$store/a" "$store/b"
-wrong 7 "$store/b" verify "$store"
+expect_exit 7 "$ihop_store" verify "$store"
+one_line_on_stderr
+expect_stderr "^ihop-store: release $store/b: "
+expect_stdout '^a: all 21 chunks are good$'
 wrong 7 "nothing was deleted.*clone it again.*$store/b" gc "$store"
 expect_exit 0 "$ihop_store" info "$store"
 expect_exit 0 "$ihop_store" info "$store/a" # and shares nothing with what cannot be read

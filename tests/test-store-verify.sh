@@ -88,6 +88,16 @@ equal "$(json chunks_checked)" 24 "chunks hashed: shared ones once"
 equal "$(json chunks_damaged)" 0 "damaged chunks"
 restore
 
+# ---- a damaged release: the others are checked all the same ----
+
+cp "$store/one" one.kept
+truncate -s 30 "$store/one"
+expect_exit 7 "$ihop_store" verify "$store"
+one_line_on_stderr
+expect_stderr "^ihop-store: release $store/one: "
+expect_stdout '^two: all 16 chunks are good$'
+cp one.kept "$store/one"
+
 # ---- each kind of damage ----
 
 own=$(path one 15)

@@ -18,6 +18,7 @@
 struct census {
     struct census_slot *slots;
     size_t room, count; /* slots, and used ones: distinct chunks ever added */
+    uint64_t salt;      /* so that no one can choose hashes that share a slot */
 };
 
 /* Counts each chunk of image once more, or once less. */

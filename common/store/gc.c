@@ -5,7 +5,9 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "format/release.h"
 #include "store/internal.h"
+#include "store/name.h"
 #include "store/release_file.h"
 #include "store/staging.h"
 
@@ -95,11 +97,33 @@ static bool is_left_out(const struct store_gc_options *o, const char *name)
     return false;
 }
 
+/* The original takes names that ours do not have, such as .v1. */
+static int check_odd_name(struct gc *gc, int dirfd, const char *name, struct err *e)
+{
+    char magic[sizeof RELEASE_MAGIC];
+    struct err ignored = ERR_INIT;
+    CLEANUP_FD int fd = -1;
+    struct stat st;
+
+    if (store_name_check(name, &ignored) == 0 ||
+        fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    fd = io_openat(dirfd, name, O_RDONLY, 0);
+    if (fd < 0 || io_pread_full(fd, magic, sizeof magic, 0) != (ssize_t)sizeof magic ||
+        memcmp(magic, RELEASE_MAGIC, sizeof magic) != 0)
+        return 0;
+    return err_set(e, ERR_DAMAGED,
+                   "nothing was deleted: %s/%s is a release with a name that ihop does not take; "
+                   "rename or remove it",
+                   gc->store->path, name);
+}
+
 static int keep_releases(struct gc *gc, struct err *e)
 {
     CLEANUP(store_names_free) struct store_names names = {0};
 
-    if (store_release_names(gc->store, &names, e) < 0)
+    if (visit_folder(gc, gc->store->root_fd, "", check_odd_name, e) < 0 ||
+        store_release_names(gc->store, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.count; i++)
         if (is_left_out(gc->o, names.names[i]))
