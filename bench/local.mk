@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	bench/clone.py \
 	bench/compress.py \
 	bench/delay-relay.py \
+	bench/image-options.py \
 	bench/make-images.sh \
 	bench/real-images.sh \
 	bench/scale.py \
