@@ -26,7 +26,7 @@ refused "an argument is missing: use ihop-compress \[options\] --input IMAGE ARC
 refused "too many arguments: use ihop-compress \[options\] --input IMAGE ARCHIVE" -i image image a.cba
 refused "an argument is missing: use ihop-compress \[options\] ARCHIVE\|URL" --info
 refused "too many arguments: use ihop-compress \[options\] ARCHIVE\|URL" --info image a.cba
-refused "--info tells about an archive: it takes no --input" --info -i image a.cba
+refused "--info and --diff tell about an archive: they take no --input" --info -i image a.cba
 refused "unknown or ambiguous option '--frob'" --frob image a.cba
 refused "--compression takes brotli\|lzma\|zstd\|none, not 'gzip'" --compression gzip image a.cba
 for pair in brotli:12:11 lzma:10:9; do

@@ -161,6 +161,17 @@ DIR *io_opendirat(int dirfd)
     return dir;
 }
 
+struct dirent *io_readdir(DIR *dir)
+{
+    struct dirent *entry;
+
+    do {
+        errno = 0;
+        entry = readdir(dir);
+    } while (!entry && errno == EINTR);
+    return entry;
+}
+
 int io_close(int *fd)
 {
     int closing = steal_fd(fd);

@@ -41,6 +41,9 @@ int io_open_beneath(int dirfd, const char *path, int flags) __attribute__((warn_
  * descriptor and a position of its own. */
 DIR *io_opendirat(int dirfd) __attribute__((warn_unused_result));
 
+/* The next entry; NULL at the end, with errno 0, or after a failure. EINTR retried. */
+struct dirent *io_readdir(DIR *dir) __attribute__((warn_unused_result));
+
 /* close, reporting its error. The descriptor is gone in any case. */
 int io_close(int *fd) __attribute__((warn_unused_result));
 

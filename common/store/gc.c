@@ -38,7 +38,7 @@ static int visit_folder(struct gc *gc, int dirfd, const char *where, visit_fn vi
 
     if (!dir)
         return err_sys(e, errno, "cannot list %s/%s", gc->store->path, where);
-    while (errno = 0, (entry = readdir(dir))) {
+    while ((entry = io_readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (visit(gc, dirfd, entry->d_name, e) < 0)

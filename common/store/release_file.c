@@ -115,7 +115,7 @@ int store_release_names(const struct store *store, struct store_names *list, str
 
     if (!dir)
         return err_sys(e, errno, "cannot list store %s", store->path);
-    while (errno = 0, (entry = readdir(dir))) {
+    while ((entry = io_readdir(dir))) {
         int r = may_be_release(store, entry->d_name, e);
 
         if (r < 0)

@@ -160,7 +160,7 @@ static void remove_folder(const struct store *store, int fd, const char *name)
     CLEANUP_DIR DIR *dir = io_opendirat(fd);
     struct dirent *entry;
 
-    while (dir && (entry = readdir(dir)))
+    while (dir && (entry = io_readdir(dir)))
         if (entry->d_name[0] != '.')
             unlinkat(fd, entry->d_name, 0);
     unlinkat(store->staging_fd, name, AT_REMOVEDIR);
@@ -223,7 +223,7 @@ static int adopt_files(const struct store *store, int fd, struct chunk_hasher *h
 
     if (!dir)
         return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path);
-    while (errno = 0, (entry = readdir(dir)))
+    while ((entry = io_readdir(dir)))
         if (staged_is_good(fd, entry->d_name, h) && batch_append(b, entry->d_name, 0, e) < 0)
             return -1;
     if (errno) /* what was not seen must not be removed */
@@ -270,7 +270,7 @@ int store_adopt_staged(const struct store *store, size_t *adopted, struct err *e
         return -1;
     if (!dir)
         return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path);
-    while (errno = 0, (entry = readdir(dir)))
+    while ((entry = io_readdir(dir)))
         if (entry->d_name[0] != '.' && adopt_folder(store, entry->d_name, h, adopted, e) < 0)
             return -1;
     return errno ? err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path) : 0;
