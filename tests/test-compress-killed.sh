@@ -16,13 +16,14 @@ echo old >"$tmp/old"
 expect_exit 0 "$ihop_compress" -q "$tmp/image" "$tmp/whole.cba"
 kills=0
 
-# ended SIGNAL CALL N [OPTION...]: the program ends by SIGNAL at the N-th CALL.
+# ended SIGNAL CALL N [OPTION...]: the program ends by SIGNAL at the N-th CALL. With one
+# job, as strace counts the calls of each thread apart.
 ended() {
     local signal=$1 call=$2 n=$3 folder=${folder:-$tmp/dir} code=0
 
     shift 3
     { strace -qq -f -o /dev/null -e trace="$call" -e inject="$call:signal=$signal:when=$n" \
-        "$ihop_compress" --quiet --jobs 2 "$@" "$tmp/image" "$folder/a.cba" || code=$?; } 2>/dev/null
+        "$ihop_compress" --quiet --jobs 1 "$@" "$tmp/image" "$folder/a.cba" || code=$?; } 2>/dev/null
     [ "$code" = 0 ] || kills=$((kills + 1))
     if [ "$code" != 0 ] && [ "$code" -le 128 ]; then fail "exit code $code at $call number $n"; fi
     hidden=$(find "$folder" -name '.?*' -type f | wc -l)
@@ -61,8 +62,7 @@ nth=$(grep -n O_TMPFILE "$tmp/calls" | head -n 1 | cut -d: -f1)
 without=(-e inject=openat:error=EOPNOTSUPP:when="$nth")
 [ "$nth" -gt 1 ] || fail "no file was opened without a name"
 
-# with_a_name INJECTION... -- ARGUMENT...: $code and $hidden tell how it went. With one
-# job, as strace counts the calls of each thread apart.
+# with_a_name INJECTION... -- ARGUMENT...: $code and $hidden tell how it went.
 with_a_name() {
     local inject=()
 

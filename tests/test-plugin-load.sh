@@ -13,11 +13,13 @@ make_store --layout 2 --min 500 --max 1500 "$tmp/image" "$tmp/store/v1"
 # One that breaks is made again, as a kernel client would; $tmp/broken has their number.
 load() {
     timeout 300 "$nbd_python" - "$@" "$tmp" "$socket" <<'PYTHON'
-import random, sys, threading, time
+import os, random, sys, threading, time
 import nbd
 connections, reads, tmp, socket = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
 image = open(f"{tmp}/image", "rb").read()
 wrong, broken = [], []
+# The server is to be killed while there is load, however fast the machine is.
+until_broken, last = os.environ.get("until_broken"), time.monotonic() + 60
 
 def connect():
     end = time.monotonic() + 60
@@ -33,7 +35,7 @@ def connect():
 
 def reader(n):
     rng, h, done = random.Random(n), connect(), 0
-    while done < reads:
+    while done < reads or (until_broken and not broken and time.monotonic() < last):
         start, size = rng.randrange(len(image)), rng.choice((512, 4096, 50000))
         size = min(size, len(image) - start)
         try:
@@ -77,7 +79,7 @@ many_connections() {
 # kill -9 in the middle; the same socket and store again.
 killed() {
     serve "$tmp/store/v1"
-    load 16 400 &
+    until_broken=yes load 16 400 &
     local client=$!
     sleep 0.5
     kill -9 "$server"
