@@ -28,8 +28,7 @@ struct clone {
 
 static int open_reader(struct clone *c, struct err *e)
 {
-    c->reader = reader_is_url(c->o->archive) ? reader_open_http(c->o->archive, &c->o->http.http, e)
-                                             : reader_open_file(c->o->archive, e);
+    c->reader = reader_open(c->o->archive, &c->o->http.http, e);
     return c->reader ? 0 : -1;
 }
 
@@ -69,23 +68,6 @@ static int look_at_store(struct clone *c, struct err *e)
     return -1;
 }
 
-/* Whether the release of this name came from this very archive: two small
- * requests tell, without the header. */
-static int is_same_archive(struct clone *c, const struct header_start *start, bool *same,
-                           struct err *e)
-{
-    uint8_t checksum[CHUNK_HASH_SIZE];
-
-    *same = false;
-    if (!c->has_old || !c->old.has_archive || c->old.header_size != start->size ||
-        c->old.archive_size != c->reader->size)
-        return 0;
-    if (header_read_checksum(c->reader, start, checksum, e) < 0)
-        return -1;
-    *same = memcmp(checksum, c->old.header_checksum, sizeof checksum) == 0;
-    return 0;
-}
-
 /* For an archive whose header need not be read, what archive_parse checks. */
 static int check_policy(const struct clone *c, const struct archive_policy *policy, struct err *e)
 {
@@ -118,7 +100,10 @@ static int read_archive(struct clone *c, bool *same, struct err *e)
 
     if (c->events->progress)
         c->events->progress(c->events->user, &progress);
-    if (header_read_start(c->reader, &start, e) < 0 || is_same_archive(c, &start, same, e) < 0)
+    /* Two small requests tell whether the release of this name came from this very
+     * archive; then its header is not needed. */
+    if (header_read_start(c->reader, &start, e) < 0 ||
+        header_is_of(c->reader, &start, &c->old, same, e) < 0)
         return -1;
     if (!*same)
         return header_read(c->reader, &start, &policy, &c->image, e);

@@ -2,6 +2,7 @@
 #include "compress/compress.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/limits.h"
 #include "chunker/cut.h"
 #include "compress/pack.h"
@@ -11,9 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 /* From so much chunk data on, up to TARGET_BLOCK bytes of gap are nothing beside it,
@@ -37,20 +36,6 @@ struct job {
 
 /* ---- source ---- */
 
-static uint64_t size_of(int fd)
-{
-    uint64_t size = 0;
-    struct stat st;
-
-    if (fstat(fd, &st) < 0)
-        return 0;
-    if (S_ISREG(st.st_mode))
-        return (uint64_t)st.st_size;
-    if (S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, &size) < 0)
-        return 0;
-    return size;
-}
-
 static int open_source(struct job *j, struct err *e)
 {
     struct stat st;
@@ -71,7 +56,7 @@ static int open_source(struct job *j, struct err *e)
     if (fstat(j->source_fd, &st) == 0 && (S_ISDIR(st.st_mode) || isatty(j->source_fd)))
         return err_set(e, ERR_USAGE, "%s is a %s: give an image, or - and a pipe", j->source_name,
                        S_ISDIR(st.st_mode) ? "folder" : "terminal");
-    j->source_size = size_of(j->source_fd);
+    j->source_size = io_input_size(j->source_fd);
     return 0;
 }
 

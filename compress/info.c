@@ -10,9 +10,7 @@ int info_read(const char *archive, const struct http_flags *http, struct image *
 {
     /* To be told about, a hash may be short. */
     const struct archive_policy policy = {.min_hash_length = LIMIT_HASH_MIN};
-    CLEANUP(reader_cleanup)
-    struct reader *reader = reader_is_url(archive) ? reader_open_http(archive, &http->http, e)
-                                                   : reader_open_file(archive, e);
+    CLEANUP(reader_cleanup) struct reader *reader = reader_open(archive, &http->http, e);
     struct header_start start;
 
     if (!reader || header_read_start(reader, &start, e) < 0 ||

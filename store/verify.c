@@ -219,25 +219,21 @@ static struct reader *open_archive(const struct verify *v, const struct store_re
                 v->s->path, r->name);
         return NULL;
     }
-    return reader_is_url(from) ? reader_open_http(from, &v->s->o.http.http, e)
-                               : reader_open_file(from, e);
+    return reader_open(from, &v->s->o.http.http, e);
 }
 
 /* The archive must be the very one that the release came from. */
 static int check_archive(struct reader *reader, const struct image *image, struct err *e)
 {
-    uint8_t checksum[CHUNK_HASH_SIZE];
     struct header_start start;
+    bool same;
 
-    if (header_read_start(reader, &start, e) < 0)
+    if (header_read_start(reader, &start, e) < 0 ||
+        header_is_of(reader, &start, image, &same, e) < 0)
         return -1;
-    if (start.size == image->header_size && reader->size == image->archive_size) {
-        if (header_read_checksum(reader, &start, checksum, e) < 0)
-            return -1;
-        if (memcmp(checksum, image->header_checksum, sizeof checksum) == 0) {
-            header_arm(reader, image);
-            return 0;
-        }
+    if (same) {
+        header_arm(reader, image);
+        return 0;
     }
     return err_set(e, ERR_ARCHIVE,
                    "%s is not the archive that this release was made from (its header checksum "

@@ -7,22 +7,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-ssize_t io_pread_full(int fd, void *buf, size_t size, uint64_t offset)
+/* offset NULL: where the file stands. */
+static ssize_t read_full(int fd, uint8_t *at, size_t size, const uint64_t *offset)
 {
-    uint8_t *at = buf;
     size_t done = 0;
 
     while (done < size) {
-        ssize_t n = pread(fd, at + done, size - done, (off_t)(offset + done));
+        ssize_t n = offset ? pread(fd, at + done, size - done, (off_t)(*offset + done))
+                           : read(fd, at + done, size - done);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -33,60 +36,57 @@ ssize_t io_pread_full(int fd, void *buf, size_t size, uint64_t offset)
         done += (size_t)n;
     }
     return (ssize_t)done;
+}
+
+static int write_full(int fd, const uint8_t *at, size_t size, const uint64_t *offset)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t n = offset ? pwrite(fd, at + done, size - done, (off_t)(*offset + done))
+                           : write(fd, at + done, size - done);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+ssize_t io_pread_full(int fd, void *buf, size_t size, uint64_t offset)
+{
+    return read_full(fd, buf, size, &offset);
 }
 
 ssize_t io_read_full(int fd, void *buf, size_t size)
 {
-    uint8_t *at = buf;
-    size_t done = 0;
-
-    while (done < size) {
-        ssize_t n = read(fd, at + done, size - done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    return (ssize_t)done;
+    return read_full(fd, buf, size, NULL);
 }
 
 int io_write_full(int fd, const void *buf, size_t size)
 {
-    const uint8_t *at = buf;
-
-    while (size > 0) {
-        ssize_t n = write(fd, at, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        at += n;
-        size -= (size_t)n;
-    }
-    return 0;
+    return write_full(fd, buf, size, NULL);
 }
 
 int io_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
 {
-    const uint8_t *at = buf;
+    return write_full(fd, buf, size, &offset);
+}
 
-    while (size > 0) {
-        ssize_t n = pwrite(fd, at, size, (off_t)offset);
+uint64_t io_input_size(int fd)
+{
+    uint64_t size = 0;
+    struct stat st;
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        at += n;
-        offset += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return 0;
+    if (fstat(fd, &st) < 0)
+        return 0;
+    if (S_ISREG(st.st_mode))
+        return (uint64_t)st.st_size;
+    if (S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, &size) < 0)
+        return 0;
+    return size;
 }
 
 int io_openat(int dirfd, const char *path, int flags, mode_t mode)

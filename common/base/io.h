@@ -27,6 +27,9 @@ int io_write_full(int fd, const void *buf, size_t size) __attribute__((warn_unus
 int io_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
     __attribute__((warn_unused_result));
 
+/* Bytes of a regular file or a block device; 0 when that is not known (a pipe). */
+uint64_t io_input_size(int fd);
+
 /* openat with O_CLOEXEC and O_NOFOLLOW always, O_NONBLOCK for opens that read
  * (a FIFO in place of a file must not block; no effect on regular files), and
  * EINTR retried. */

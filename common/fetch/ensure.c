@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define BLOCK 4096 /* what a file takes at least, on most file systems */
-
 static void on_checked(void *user, uint64_t done, uint64_t total)
 {
     const struct fetch_events *events = user;
@@ -58,9 +56,11 @@ static int search_seeds(const struct image *image, const struct ensure_options *
     return 0;
 }
 
+/* In place of what plan was. The caller frees *plan. */
 static int make_plan(const struct image *image, const bool *missing, struct plan *plan,
                      struct ensure_cost *cost, struct err *e)
 {
+    plan_free(plan);
     if (plan_make(image, missing, plan, e) < 0)
         return -1;
     cost->download = plan->download_bytes;
@@ -96,7 +96,7 @@ static int check_budget(const char *option, const char *what, uint64_t needed, u
 /* What a plan needs: data and what files take beyond it. */
 static uint64_t bytes_needed(const struct ensure_options *o, const struct ensure_cost *cost)
 {
-    return cost->missing == 0 ? 0 : cost->write + (uint64_t)cost->missing * BLOCK / 2 + o->min_free;
+    return cost->missing == 0 ? 0 : store_disk_bytes(cost->write, cost->missing) + o->min_free;
 }
 
 static int check_space(const struct store *store, const struct ensure_options *o,
@@ -123,12 +123,11 @@ static int check_space(const struct store *store, const struct ensure_options *o
  * download, so with seeds that is compared when they were searched. */
 static int find_allowed(const struct store *store, const struct image *image,
                         const struct ensure_options *o, const struct fetch_events *events,
-                        struct store_presence *p, struct ensure_cost *cost, struct err *e)
+                        struct store_presence *p, struct plan *plan, struct ensure_cost *cost,
+                        struct err *e)
 {
-    CLEANUP(plan_free) struct plan plan = {0};
-
     if (find_missing(store, image, o, events, p, cost, e) < 0 ||
-        make_plan(image, p->missing, &plan, cost, e) < 0 ||
+        make_plan(image, p->missing, plan, cost, e) < 0 ||
         check_budget("--max-write", "write", cost->write, o->max_write, e) < 0)
         return -1;
     return o->seed_count > 0
@@ -139,12 +138,12 @@ static int find_allowed(const struct store *store, const struct image *image,
 /* The same, and sees that there is space. Making room frees the store's lock for a
  * moment, so it looks again then. */
 static int prepare(struct store *store, const struct image *image, const struct ensure_options *o,
-                   const struct fetch_events *events, struct store_presence *p,
+                   const struct fetch_events *events, struct store_presence *p, struct plan *plan,
                    struct ensure_cost *cost, struct err *e)
 {
     struct err why = ERR_INIT;
 
-    if (find_allowed(store, image, o, events, p, cost, e) < 0)
+    if (find_allowed(store, image, o, events, p, plan, cost, e) < 0)
         return -1;
     if (check_space(store, o, cost, &why) == 0)
         return 0;
@@ -153,7 +152,7 @@ static int prepare(struct store *store, const struct image *image, const struct 
         return -1;
     }
     if (o->make_room(o->user, store, bytes_needed(o, cost), cost->missing, e) < 0 ||
-        find_allowed(store, image, o, events, p, cost, e) < 0)
+        find_allowed(store, image, o, events, p, plan, cost, e) < 0)
         return -1;
     return check_space(store, o, cost, e);
 }
@@ -184,19 +183,18 @@ static int fetch_and_commit(struct store_writer *writer, const struct image *ima
     return store_writer_finish(writer, e);
 }
 
-/* Takes chunks from the seeds, then fetches the others. */
-static int seed_and_fetch(struct store_writer *writer, const struct image *image,
-                          struct reader *reader, const struct ensure_options *o,
-                          const struct fetch_events *events, bool *missing,
-                          struct ensure_cost *cost, struct err *e)
+/* What the seeds have need not be fetched: then there is another plan. */
+static int take_from_seeds(struct store_writer *writer, const struct image *image,
+                           const struct ensure_options *o, const struct fetch_events *events,
+                           bool *missing, struct plan *plan, struct ensure_cost *cost,
+                           struct err *e)
 {
-    CLEANUP(plan_free) struct plan plan = {0};
-
+    if (o->seed_count == 0)
+        return 0;
     if (search_seeds(image, o, writer, events, missing, cost, e) < 0 ||
-        make_plan(image, missing, &plan, cost, e) < 0 ||
-        check_budget("--max-download", "download", cost->download, o->max_download, e) < 0)
+        make_plan(image, missing, plan, cost, e) < 0)
         return -1;
-    return fetch_and_commit(writer, image, &plan, reader, o, events, e);
+    return check_budget("--max-download", "download", cost->download, o->max_download, e);
 }
 
 int ensure_chunks(struct store *store, const struct image *image, struct reader *reader,
@@ -205,15 +203,18 @@ int ensure_chunks(struct store *store, const struct image *image, struct reader 
 {
     CLEANUP(store_writer_cleanup) struct store_writer *writer = NULL;
     CLEANUP(store_presence_free) struct store_presence p = {0};
+    CLEANUP(plan_free) struct plan plan = {0};
     int r;
 
     if (store_writer_open(store, &writer, &cost->adopted, e) < 0 ||
-        prepare(store, image, o, events, &p, cost, e) < 0)
+        prepare(store, image, o, events, &p, &plan, cost, e) < 0)
         return -1;
     if (o->partial_name &&
         store_partial_write(store, o->partial_name, o->partial_data, o->partial_size, e) < 0)
         return -1;
-    r = seed_and_fetch(writer, image, reader, o, events, p.missing, cost, e);
+    r = take_from_seeds(writer, image, o, events, p.missing, &plan, cost, e);
+    if (r == 0)
+        r = fetch_and_commit(writer, image, &plan, reader, o, events, e);
     *written = store_writer_bytes(writer);
     return r;
 }

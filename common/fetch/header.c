@@ -18,10 +18,18 @@ int header_read_start(struct reader *r, struct header_start *start, struct err *
     return 0;
 }
 
-int header_read_checksum(struct reader *r, const struct header_start *start,
-                         uint8_t checksum[CHUNK_HASH_SIZE], struct err *e)
+int header_is_of(struct reader *r, const struct header_start *start, const struct image *image,
+                 bool *same, struct err *e)
 {
-    return reader_read(r, start->size - CHUNK_HASH_SIZE, CHUNK_HASH_SIZE, checksum, e);
+    uint8_t checksum[CHUNK_HASH_SIZE];
+
+    *same = false;
+    if (!image->has_archive || image->header_size != start->size || image->archive_size != r->size)
+        return 0;
+    if (reader_read(r, start->size - sizeof checksum, sizeof checksum, checksum, e) < 0)
+        return -1;
+    *same = memcmp(checksum, image->header_checksum, sizeof checksum) == 0;
+    return 0;
 }
 
 int header_read(struct reader *r, const struct header_start *start,

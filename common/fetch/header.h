@@ -7,6 +7,7 @@
 #include "fetch/reader.h"
 #include "format/archive.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Step one: the first bytes, which tell the header's size. Afterwards the
@@ -18,10 +19,10 @@ struct header_start {
 int header_read_start(struct reader *r, struct header_start *start, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Step two, either only the checksum at the header's end; */
-int header_read_checksum(struct reader *r, const struct header_start *start,
-                         uint8_t checksum[CHUNK_HASH_SIZE], struct err *e)
-    __attribute__((warn_unused_result));
+/* Step two, either only the checksum at the header's end: whether this is the archive
+ * that image came from; */
+int header_is_of(struct reader *r, const struct header_start *start, const struct image *image,
+                 bool *same, struct err *e) __attribute__((warn_unused_result));
 
 /* or all the rest, parsed. From then on the reader notices when the archive
  * changes. The caller frees *image. */

@@ -128,6 +128,10 @@ struct http_options {
 
 bool reader_is_url(const char *archive);
 
+/* The archive at a URL or a path: whichever of the two it is. */
+struct reader *reader_open(const char *archive, const struct http_options *options, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Sends nothing yet. ERR_USAGE for a bad URL. url and options must outlive it. */
 struct reader *reader_open_http(const char *url, const struct http_options *options, struct err *e)
     __attribute__((warn_unused_result));

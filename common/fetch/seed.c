@@ -7,10 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #define SIZE_BITS 65536
@@ -98,9 +96,7 @@ static int open_seed(const char *path, int *fd, uint64_t *size, struct err *e)
         return err_sys(e, errno, "cannot open seed %s", path);
     if (S_ISDIR(st.st_mode))
         return err_set(e, ERR_IO, "seed %s is a folder: it takes a file or a block device", path);
-    *size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
-    if (S_ISBLK(st.st_mode) && ioctl(*fd, BLKGETSIZE64, size) < 0)
-        *size = 0;
+    *size = io_input_size(*fd);
     posix_fadvise(*fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     return 0;
 }

@@ -3,11 +3,10 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/limits.h"
-#include "base/text.h"
 #include "format/release.h"
 #include "store/internal.h"
 #include "store/name.h"
+#include "store/presence.h"
 #include "store/release_file.h"
 #include "store/staging.h"
 
@@ -18,8 +17,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define CHUNK_SUFFIX ".chunk"
-#define DISK_BLOCK   512 /* what st_blocks counts */
+#define DISK_BLOCK 512 /* what st_blocks counts */
 
 struct gc {
     const struct store *store;
@@ -206,25 +204,10 @@ static int count_kept(struct gc *gc, struct err *e)
 
 /* ---- what is not ---- */
 
-/* The hash in the name of a chunk's file; 0 when it is none. */
-static size_t hash_of_name(const char *name, uint8_t hash[CHUNK_HASH_SIZE])
-{
-    char hex[CHUNK_HASH_HEX];
-    size_t digits = strspn(name, "0123456789abcdef");
-    int n;
-
-    if (digits >= sizeof hex || strcmp(name + digits, CHUNK_SUFFIX) != 0)
-        return 0;
-    memcpy(hex, name, digits);
-    hex[digits] = '\0';
-    n = text_unhex(hex, hash, CHUNK_HASH_SIZE);
-    return n >= LIMIT_HASH_MIN ? (size_t)n : 0;
-}
-
 static int visit_chunk(struct gc *gc, int dirfd, const char *name, struct err *e)
 {
     uint8_t hash[CHUNK_HASH_SIZE];
-    size_t length = hash_of_name(name, hash);
+    size_t length = store_chunk_hash(name, hash);
     struct stat st;
 
     if (length == 0) {

@@ -32,8 +32,22 @@ const char *store_chunk_name(const struct store *store, const uint8_t *hash, siz
     text_hex(hash, hash_length, file);
     memcpy(name, file, store->folder_digits);
     file[-1] = '/';
-    memcpy(file + 2 * hash_length, ".chunk", sizeof ".chunk");
+    memcpy(file + 2 * hash_length, STORE_CHUNK_SUFFIX, sizeof STORE_CHUNK_SUFFIX);
     return name;
+}
+
+size_t store_chunk_hash(const char *file, uint8_t hash[CHUNK_HASH_SIZE])
+{
+    char hex[CHUNK_HASH_HEX];
+    size_t digits = strspn(file, "0123456789abcdef");
+    int n;
+
+    if (digits >= sizeof hex || strcmp(file + digits, STORE_CHUNK_SUFFIX) != 0)
+        return 0;
+    memcpy(hex, file, digits);
+    hex[digits] = '\0';
+    n = text_unhex(hex, hash, CHUNK_HASH_SIZE);
+    return n >= LIMIT_HASH_MIN ? (size_t)n : 0;
 }
 
 static int not_a_file(const struct store *store, const char *name, struct err *e)

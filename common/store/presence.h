@@ -17,12 +17,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define STORE_CHUNK_SUFFIX ".chunk"
+
 /* "ab/abcdef....chunk" and a NUL. */
 #define STORE_CHUNK_NAME_SIZE (4 + 1 + CHUNK_HASH_HEX + 6)
 
 /* Name of a chunk below chunks/. */
 const char *store_chunk_name(const struct store *store, const uint8_t *hash, size_t hash_length,
                              char name[STORE_CHUNK_NAME_SIZE]);
+
+/* The hash in the name of a chunk's file, its folder left out: how many bytes it has,
+ * or 0 when this is no such name. */
+size_t store_chunk_hash(const char *file, uint8_t hash[CHUNK_HASH_SIZE]);
 
 /* Opens a chunk for reading and checks that it is a regular file of this size:
  * the descriptor, or -1 with ERR_NOT_FOUND, ERR_DAMAGED (wrong size) or ERR_IO.

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK 4096 /* what a file takes at least, on most file systems */
-
 struct room {
     struct store *store;
     const struct store_room *o;
@@ -74,7 +72,7 @@ static uint64_t gain(const struct room *r, size_t i, uint64_t *inodes)
     struct census_sum own = census_sum(&r->census, &r->images[i], 1);
 
     *inodes = own.chunks;
-    return own.bytes + own.chunks * BLOCK / 2;
+    return store_disk_bytes(own.bytes, own.chunks);
 }
 
 /* Whether removing all that may go would do: otherwise nothing should be lost. */

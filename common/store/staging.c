@@ -18,8 +18,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define CHUNK_SUFFIX ".chunk"
-
 /* Name of a chunk in a staging folder. */
 #define STAGED_NAME_SIZE (CHUNK_HASH_HEX + 6)
 
@@ -198,21 +196,13 @@ static bool staged_is_good(int dirfd, const char *name, struct chunk_hasher *h)
     CLEANUP_FD int fd = io_openat(dirfd, name, O_RDONLY, 0);
     CLEANUP_FREE uint8_t *data = NULL;
     uint8_t wanted[CHUNK_HASH_SIZE], hash[CHUNK_HASH_SIZE];
-    char hex[CHUNK_HASH_HEX];
-    size_t length = strlen(name), size;
+    size_t n = store_chunk_hash(name, wanted), size;
     struct err ignored = ERR_INIT;
-    int n;
 
-    if (fd < 0 || length < strlen(CHUNK_SUFFIX) || length - strlen(CHUNK_SUFFIX) >= sizeof hex)
-        return false;
-    length -= strlen(CHUNK_SUFFIX);
-    memcpy(hex, name, length);
-    hex[length] = '\0';
-    n = text_unhex(hex, wanted, sizeof wanted);
-    if (strcmp(name + length, CHUNK_SUFFIX) != 0 || n < LIMIT_HASH_TRUSTED)
+    if (fd < 0 || n < LIMIT_HASH_TRUSTED)
         return false;
     return io_read_file(fd, LIMIT_CHUNK, name, &data, &size, &ignored) == 0 &&
-           chunk_hash(h, data, size, hash, &ignored) == 0 && memcmp(hash, wanted, (size_t)n) == 0;
+           chunk_hash(h, data, size, hash, &ignored) == 0 && memcmp(hash, wanted, n) == 0;
 }
 
 static int adopt_files(const struct store *store, int fd, struct chunk_hasher *h, struct batch *b,
@@ -454,7 +444,7 @@ int store_writer_add(struct store_writer *w, const uint8_t *hash, size_t hash_le
     uint64_t written = 0;
 
     text_hex(hash, hash_length, name);
-    memcpy(name + 2 * hash_length, CHUNK_SUFFIX, sizeof CHUNK_SUFFIX);
+    memcpy(name + 2 * hash_length, STORE_CHUNK_SUFFIX, sizeof STORE_CHUNK_SUFFIX);
     if (write_staged(w, name, data, size, &written) < 0)
         return err_sys(e, errno,
                        "cannot write chunk %s (%zu bytes) below %s/" STORE_META "/staging", name,

@@ -70,6 +70,13 @@ int store_hold(struct store *store, unsigned wait_seconds, struct err *e)
 const char *store_path(const struct store *store);
 unsigned store_folder_digits(const struct store *store); /* 2, or 4: the original's */
 
+/* What files with so many bytes of data take on the disk, about: half a block more for
+ * each, on most file systems. */
+static inline uint64_t store_disk_bytes(uint64_t bytes, uint64_t files)
+{
+    return bytes + files * (4096 / 2);
+}
+
 /* Bytes and inodes free for this user. A file system without a limit on inodes
  * gives UINT64_MAX. */
 int store_free_space(const struct store *store, uint64_t *bytes, uint64_t *inodes, struct err *e)
