@@ -33,5 +33,6 @@ clone_tests = \
 TESTS += $(clone_tests)
 EXTRA_DIST += $(clone_tests) \
 	tests/lib/fault-server.py \
+	tests/lib/memory.sh \
 	tests/lib/net.sh \
 	tests/lib/read-release.py

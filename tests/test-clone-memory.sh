@@ -5,10 +5,8 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"
-program=$ihop_clone # libtool may have made a script of it
-[ ! -x "$builddir/.libs/ihop-clone" ] || program=$builddir/.libs/ihop-clone
-libraries=$(ldd "$program")
-[[ $libraries != *lib[at]san* ]] || skip "a sanitizer's own memory would be counted"
+. "$srcdir/tests/lib/memory.sh"
+the_program "$ihop_clone"
 mkdir "$tmp/www"
 
 # many.cba: 3,000 small chunks. wide.cba: a
@@ -45,11 +43,7 @@ limit() {
 
 # peak CMD [ARG...]: runs it; its peak is $peak, bytes.
 peak() {
-    expect_exit 0 "$net_python" -c 'import resource, subprocess, sys
-code = subprocess.call(sys.argv[2:])
-with open(sys.argv[1], "w") as f:
-    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, file=f)
-sys.exit(code)' "$tmp/peak" "$@"
+    expect_exit 0 "${with_peak[@]}" "$tmp/peak" "$@"
     peak=$(cat "$tmp/peak")
 }
 
@@ -76,17 +70,7 @@ equal "$(good_chunks "$tmp/s")" 3 "chunks"
 
 # ---- under a limit ----
 
-# A group below our own: what holds for us holds for it. Version 1, or 2.
-own=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
-group=/sys/fs/cgroup/memory$own/ihop-test-$$
-knob=memory.limit_in_bytes
-if [ -z "$own" ]; then
-    group=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/ihop-test-$$
-    knob=memory.max
-fi
-mkdir "$group" 2>"$tmp/why" || skip "under a limit alone: $(cat "$tmp/why")"
-at_exit rmdir "$group"
-[ -w "$group/$knob" ] || skip "under a limit alone: $group has no $knob"
+memory_group
 
 # fits ARCHIVE [OPTION...]: the file cache counts as well, but can be given back.
 fits() {
@@ -128,7 +112,4 @@ killed 8
 killed 16
 killed 20
 at_least $kills 1 "clones killed by too little memory"
-# It was the group's memory, or nothing was limited.
-used=$group/memory.max_usage_in_bytes
-[ -e "$used" ] || used=$group/memory.peak
-[ ! -e "$used" ] || at_least "$(cat "$used")" 1000000 "bytes that the group used"
+group_used 1000000

@@ -68,27 +68,6 @@ if [ -w /dev/full ]; then
     grep -q "cannot write to standard output" "$tmp/err"
 fi
 
-# on_terminal ARGUMENT...: stderr is a terminal; what it showed is in $tmp/shown.
-on_terminal() {
-    python3 - "$tmp/shown" "$@" <<'EOF_PY'
-import os, pty, sys
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-shown = b""
-while True:
-    try:
-        data = os.read(fd, 4096)
-    except OSError:
-        break
-    if not data:
-        break
-    shown += data
-open(sys.argv[1], "wb").write(shown)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-EOF_PY
-}
-
 expect_exit 0 on_terminal "$ihop_clone" "$url/slow/solid.cba" "$tmp/bar/r"
 grep -aq '\[#*\.*\] *[0-9]*%  .* of 640.0 KiB' "$tmp/shown" || fail "no bar on a terminal"
 tail -n 1 "$tmp/shown" | grep -aq "$tmp/bar/r: done" || fail "no summary on a terminal"

@@ -54,27 +54,6 @@ if [ -w /dev/full ]; then
     grep -q "cannot write to standard output" "$tmp/err"
 fi
 
-# on_terminal ARGUMENT...: stderr is a terminal; what it showed is in $tmp/shown.
-on_terminal() {
-    python3 - "$tmp/shown" "$@" <<'EOF_PY'
-import os, pty, sys
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-shown = b""
-while True:
-    try:
-        data = os.read(fd, 4096)
-    except OSError:
-        break
-    if not data:
-        break
-    shown += data
-open(sys.argv[1], "wb").write(shown)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-EOF_PY
-}
-
 expect_exit 0 on_terminal "$ihop_compress" -f "$tmp/image" "$tmp/a.cba"
 grep -aq '\[#*\.*\] *[0-9]*%  .* of 2.9 MiB.*compressing' "$tmp/shown" || fail "no bar on a terminal"
 grep -aq "making it durable" "$tmp/shown" || fail "nothing about the end"

@@ -69,6 +69,27 @@ json() {
 print(json.loads(open(sys.argv[1]).read().splitlines()[-1])[sys.argv[2]])' "$tmp/out" "$1"
 }
 
+# on_terminal ARGUMENT...: stderr is a terminal; what it showed is in $tmp/shown.
+on_terminal() {
+    python3 - "$tmp/shown" "$@" <<'EOF_PY'
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+shown = b""
+while True:
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        break
+    if not data:
+        break
+    shown += data
+open(sys.argv[1], "wb").write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+EOF_PY
+}
+
 # equal GOT WANTED WHAT
 equal() {
     [ "$1" = "$2" ] || fail "$3: $1 instead of $2"
