@@ -9,6 +9,16 @@
 
 #define DIGITS 15 /* of a double; rounded before, so fewer are printed */
 
+json_t *json_new_result(int exit_code)
+{
+    json_t *result = json_object();
+
+    json_set_text(result, "type", "result");
+    json_set_bool(result, "ok", exit_code == 0);
+    json_set_number(result, "exit_code", (uint64_t)exit_code);
+    return result;
+}
+
 void json_set_text(json_t *object, const char *name, const char *value)
 {
     json_t *text = json_string(value);

@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The last line of a program: type "result", ok, exit_code. */
+json_t *json_new_result(int exit_code);
+
 /* Sets a member of object. Text that is not UTF-8 is made printable first. */
 void json_set_text(json_t *object, const char *name, const char *value);
 void json_set_number(json_t *object, const char *name, uint64_t value);

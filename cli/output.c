@@ -179,17 +179,16 @@ static void report(struct output *out, const struct err *e)
     say(out, e->text);
     if (!out->o->json)
         return;
-    line = json_object();
-    json_set_text(line, "type", "result");
-    json_set_bool(line, "ok", false);
-    json_set_number(line, "exit_code", (uint64_t)err_exit_code(e->kind));
+    line = json_new_result(err_exit_code(e->kind));
     json_set_text(line, "error", e->text);
     json_print(line);
 }
 
-int output_end(struct output *out, struct err *e)
+int output_end(struct output *out, int result, struct err *e)
 {
     output_clear(out);
+    if (result == 0)
+        e->kind = ERR_NONE; /* something on the way may have failed and been mended */
     if (e->kind != ERR_NONE)
         report(out, e);
     if ((fflush(stdout) != 0 || ferror(stdout)) && e->kind == ERR_NONE) {

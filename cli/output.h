@@ -47,7 +47,8 @@ void output_clear(struct output *out);
 
 double output_seconds(const struct output *out); /* since output_init */
 
-/* Reports the error, if there is one, or one of stdout; returns the exit code. */
-int output_end(struct output *out, struct err *e);
+/* result: 0, or -1 with the error, which it reports; or one of stdout. Returns the
+ * exit code. */
+int output_end(struct output *out, int result, struct err *e);
 
 #endif

@@ -27,6 +27,14 @@ int table_add(struct table *t, struct err *e, const char *fmt, ...)
     return 0;
 }
 
+int table_add_row(struct table *t, const char *const *cells, struct err *e)
+{
+    for (; *cells; cells++)
+        if (table_add(t, e, "%s", *cells) < 0)
+            return -1;
+    return 0;
+}
+
 /* Characters, not bytes: all but UTF-8's continuation bytes. */
 static size_t width_of(const char *text)
 {

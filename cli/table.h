@@ -17,6 +17,10 @@ struct table {
 int table_add(struct table *t, struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), warn_unused_result));
 
+/* A row of constant cells, such as the head; cells ends with NULL. */
+int table_add_row(struct table *t, const char *const *cells, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Prints all rows and frees them. */
 void table_print(struct table *t);
 void table_free(struct table *t);

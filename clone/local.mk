@@ -11,7 +11,3 @@ ihop_clone_LDADD = libcli.la libfetch.la
 man1_MANS += ihop-clone.1
 CLEANFILES += ihop-clone.1
 EXTRA_DIST += docs/ihop-clone.pod
-
-ihop-clone.1: docs/ihop-clone.pod
-	$(AM_V_GEN)$(POD2MAN) --section=1 --center=ihop --release=$(VERSION) \
-		--name=IHOP-CLONE $< $@

@@ -29,7 +29,6 @@ static int run(struct clone_options *o, struct output *out, struct err *e)
     http_flags_finish(&o->http, &out->events);
     if (clone_run(o, &out->events, &result, e) < 0)
         return -1;
-    e->kind = ERR_NONE; /* something on the way may have failed and been mended */
     clone_output_result(out, o, &result);
     return 0;
 }
@@ -50,8 +49,8 @@ int main(int argc, char **argv)
     else if (r == 0 && o.common.version)
         puts("ihop-clone " PACKAGE_VERSION);
     else if (r == 0)
-        (void)run(&o, &out, &e); /* e tells */
-    code = output_end(&out, &e);
+        r = run(&o, &out, &e);
+    code = output_end(&out, r, &e);
     clone_options_free(&o);
     return code;
 }

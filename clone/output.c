@@ -34,11 +34,8 @@ static void print_json(const struct output *out, const struct clone_options *o,
                        const struct clone_result *r)
 {
     static const char *const outcomes[] = {"published", "complete", "restored", "estimated"};
-    json_t *line = json_object();
+    json_t *line = json_new_result(0);
 
-    json_set_text(line, "type", "result");
-    json_set_bool(line, "ok", true);
-    json_set_number(line, "exit_code", 0);
     json_set_text(line, "outcome", outcomes[r->outcome]);
     json_set_text(line, "store", o->store);
     json_set_text(line, "release", o->release);

@@ -15,7 +15,3 @@ ihop_compress_LDADD = libcli.la libfetch.la libchunker.la libencoder.la
 man1_MANS += ihop-compress.1
 CLEANFILES += ihop-compress.1
 EXTRA_DIST += docs/ihop-compress.pod
-
-ihop-compress.1: docs/ihop-compress.pod
-	$(AM_V_GEN)$(POD2MAN) --section=1 --center=ihop --release=$(VERSION) \
-		--name=IHOP-COMPRESS $< $@

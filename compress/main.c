@@ -88,8 +88,8 @@ int main(int argc, char **argv)
     else if (r == 0 && o.common.version)
         puts("ihop-compress " PACKAGE_VERSION);
     else if (r == 0)
-        (void)(o.image ? make(&o, &out, &e) : look(&o, &out, &e)); /* e tells */
-    code = output_end(&out, &e);
+        r = o.image ? make(&o, &out, &e) : look(&o, &out, &e);
+    code = output_end(&out, r, &e);
     compress_options_free(&o);
     return code;
 }

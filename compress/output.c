@@ -3,23 +3,18 @@
 
 #include "base/text.h"
 #include "cli/json.h"
+#include "codec/codec.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define LINE_SIZE 8192
 
-static const char *const chunkers[] = {
-    [IMAGE_BUZHASH] = "BuzHash", [IMAGE_ROLLSUM] = "RollSum", [IMAGE_FIXED_SIZE] = "fixed size"};
-static const char *const compressions[] = {
-    [IMAGE_NONE] = "none", [IMAGE_LZMA] = "lzma", [IMAGE_ZSTD] = "zstd", [IMAGE_BROTLI] = "brotli"};
-
 /* What is not in the image as it is printed. */
 struct facts {
     char header_checksum[CHUNK_HASH_HEX], source_checksum[CHUNK_HASH_HEX];
-    uint64_t unique_bytes;       /* of the chunks in the table, as they are in the image */
-    uint64_t stored_bytes;       /* and in the archive */
-    uint64_t average_chunk_size; /* that was aimed at; 0 for a fixed size */
+    uint64_t unique_bytes; /* of the chunks in the table, as they are in the image */
+    uint64_t stored_bytes; /* and in the archive */
 };
 
 static void collect(const struct image *image, struct facts *f)
@@ -31,22 +26,20 @@ static void collect(const struct image *image, struct facts *f)
         f->unique_bytes += image->chunks[i].source_size;
         f->stored_bytes += image->chunks[i].archive_size;
     }
-    if (image->chunker != IMAGE_FIXED_SIZE && image->filter_bits < 32)
-        f->average_chunk_size = UINT64_C(1) << (image->filter_bits + 1);
 }
 
 /* ---- JSON ---- */
 
-static void set_chunker(json_t *line, const struct image *image, const struct facts *f)
+static void set_chunker(json_t *line, const struct image *image)
 {
-    json_set_text(line, "hash_chunking", chunkers[image->chunker]);
+    json_set_text(line, "hash_chunking", image_chunker_name(image));
     if (image->chunker == IMAGE_FIXED_SIZE) {
         json_set_number(line, "fixed_size", image->max_chunk_size);
         return;
     }
     json_set_number(line, "rolling_window_size", image->window_size);
     json_set_number(line, "min_chunk_size", image->min_chunk_size);
-    json_set_number(line, "avg_chunk_size", f->average_chunk_size);
+    json_set_number(line, "avg_chunk_size", image_average_chunk_size(image));
     json_set_number(line, "max_chunk_size", image->max_chunk_size);
 }
 
@@ -54,11 +47,8 @@ static void set_chunker(json_t *line, const struct image *image, const struct fa
 static json_t *new_result(const struct compress_options *o, const struct image *image,
                           const struct facts *f)
 {
-    json_t *line = json_object();
+    json_t *line = json_new_result(0);
 
-    json_set_text(line, "type", "result");
-    json_set_bool(line, "ok", true);
-    json_set_number(line, "exit_code", 0);
     json_set_text(line, "archive", o->archive);
     json_set_number(line, "archive_size", image->archive_size);
     json_set_number(line, "header_size", image->header_size);
@@ -69,10 +59,10 @@ static json_t *new_result(const struct compress_options *o, const struct image *
     json_set_number(line, "chunks_unique", image->chunk_count);
     json_set_number(line, "unique_bytes", f->unique_bytes);
     json_set_number(line, "stored_bytes", f->stored_bytes);
-    json_set_text(line, "compression", compressions[image->compression]);
+    json_set_text(line, "compression", codec_get(image->compression)->name);
     json_set_number(line, "compression_level", image->compression_level);
     json_set_number(line, "hash_length", image->hash_length);
-    set_chunker(line, image, f);
+    set_chunker(line, image);
     return line;
 }
 
@@ -139,9 +129,9 @@ static void print_metadata_keys(const struct image *image)
     puts(image->metadata_count > 0 ? "" : "none");
 }
 
-static void print_chunker(const struct image *image, const struct facts *f)
+static void print_chunker(const struct image *image)
 {
-    printf("  Chunking algorithm: %s\n", chunkers[image->chunker]);
+    printf("  Chunking algorithm: %s\n", image_chunker_name(image));
     if (image->chunker == IMAGE_FIXED_SIZE) {
         print_size("Fixed chunk size", image->max_chunk_size);
         return;
@@ -149,7 +139,7 @@ static void print_chunker(const struct image *image, const struct facts *f)
     printf("  Rolling hash window size: %u bytes\n", image->window_size);
     print_size("Chunk minimum size", image->min_chunk_size);
     print_size("Chunk maximum size", image->max_chunk_size);
-    print_size("Chunk average target size", f->average_chunk_size);
+    print_size("Chunk average target size", image_average_chunk_size(image));
 }
 
 static void print_info(const struct image *image, const struct facts *f)
@@ -162,11 +152,11 @@ static void print_info(const struct image *image, const struct facts *f)
     print_metadata_keys(image);
     printf("  Header checksum: %s\n", f->header_checksum);
     printf("  Chunk hash length: %zu bytes\n", image->hash_length);
-    printf("  Chunk compression: %s", compressions[image->compression]);
+    printf("  Chunk compression: %s", codec_get(image->compression)->name);
     if (image->compression != IMAGE_NONE)
         printf(" (level %u)", image->compression_level);
     puts("");
-    print_chunker(image, f);
+    print_chunker(image);
     printf("Source:\n  Source checksum: %s\n", f->source_checksum);
     printf("  Chunks in source: %zu (unique: %zu)\n", image->order_count, image->chunk_count);
     print_size("Average chunk size",
@@ -208,13 +198,10 @@ void compress_output_info(struct output *out, const struct compress_options *o,
 
 static void print_json_diff(const struct compress_options *o, const struct diff_result *r, bool ok)
 {
-    json_t *line = json_object();
+    json_t *line = ok ? json_new_result(0) : json_object();
 
-    json_set_text(line, "type", ok ? "result" : "cost");
-    if (ok) {
-        json_set_bool(line, "ok", true);
-        json_set_number(line, "exit_code", 0);
-    }
+    if (!ok)
+        json_set_text(line, "type", "cost");
     json_set_text(line, "old", o->old);
     json_set_text(line, "archive", o->archive);
     json_set_number(line, "chunks_total", r->chunks);
@@ -246,13 +233,11 @@ void compress_output_diff(struct output *out, const struct compress_options *o,
 int compress_output_metadata(const struct compress_options *o, const struct image *image,
                              struct err *e)
 {
-    for (size_t i = 0; i < image->metadata_count; i++) {
-        const struct image_metadata *m = &image->metadata[i];
+    const struct image_metadata *m = image_find_metadata(image, o->metadata_key);
 
-        if (strcmp(m->key, o->metadata_key) == 0) {
-            fwrite(m->value, 1, m->size, stdout); /* output_end looks for errors */
-            return 0;
-        }
-    }
-    return err_set(e, ERR_NOT_FOUND, "%s has no metadata named '%s'", o->archive, o->metadata_key);
+    if (!m)
+        return err_set(e, ERR_NOT_FOUND, "%s has no metadata named '%s'", o->archive,
+                       o->metadata_key);
+    fwrite(m->value, 1, m->size, stdout); /* output_end looks for errors */
+    return 0;
 }

@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "cli/table.h"
+#include "codec/codec.h"
 #include "store/census.h"
 #include "store/release_file.h"
 
@@ -83,43 +83,47 @@ static int list_releases(struct session *s, const struct store_releases *list, s
     return 0;
 }
 
+static int list(struct session *s, struct table *t, json_t *result, struct err *e)
+{
+    static const char *const head[] = {"RELEASE", "PUBLISHED", "SIZE", "CHUNKS",
+                                       "IMAGE",   "STATE",     NULL};
+    CLEANUP(store_releases_free) struct store_releases releases = {0};
+    json_t *rows = json_array();
+
+    json_object_set_new(result, "releases", rows);
+    if (table_add_row(t, head, e) < 0 || session_open(s, STORE_READ, e) < 0 ||
+        session_releases(s, &releases, e) < 0)
+        return -1;
+    return list_releases(s, &releases, t, rows, e);
+}
+
 int command_list(struct session *s, struct err *e)
 {
-    CLEANUP(store_releases_free) struct store_releases list = {0};
-    CLEANUP(table_free) struct table t = {.columns = "lrrrll"};
-    json_t *result, *rows = json_array();
-    int r = 0;
+    struct table t = {.columns = "lrrrll"};
+    json_t *result = session_result(s);
 
-    for (const char *const *head = (const char *const[]){"RELEASE", "PUBLISHED", "SIZE", "CHUNKS",
-                                                         "IMAGE", "STATE", NULL};
-         *head && r == 0; head++)
-        r = table_add(&t, e, "%s", *head);
-    if (r < 0 || session_open(s, STORE_READ, e) < 0 || session_releases(s, &list, e) < 0 ||
-        list_releases(s, &list, &t, rows, e) < 0) {
-        json_decref(rows);
-        return -1;
-    }
-    if (!s->o.common.json) {
-        json_decref(rows);
-        table_print(&t);
-        return 0;
-    }
-    result = session_result(s);
-    json_object_set_new(result, "releases", rows);
-    json_print(result);
-    return 0;
+    return session_show(s, list(s, &t, result, e), &t, result);
 }
 
 /* ---- info ---- */
 
-static int print_metadata(const struct image *image, const char *key, struct err *e)
+static int print_metadata(struct session *s, struct err *e)
 {
-    for (size_t i = 0; i < image->metadata_count; i++)
-        if (strcmp(image->metadata[i].key, key) == 0) {
-            fwrite(image->metadata[i].value, 1, image->metadata[i].size, stdout);
-            return 0;
-        }
-    return err_set(e, ERR_NOT_FOUND, "the release has no metadata with the key '%s'", key);
+    CLEANUP(image_free) struct image image = {0};
+    const struct image_metadata *m;
+
+    if (!s->names[0])
+        return err_set(e, ERR_USAGE,
+                       "--metadata-key needs a release: use ihop-store info STORE/RELEASE");
+    if (session_open(s, STORE_READ, e) < 0 ||
+        store_release_load(s->store, s->names[0], &image, NULL, e) < 0)
+        return -1;
+    m = image_find_metadata(&image, s->o.metadata_key);
+    if (!m)
+        return err_set(e, ERR_NOT_FOUND, "the release has no metadata with the key '%s'",
+                       s->o.metadata_key);
+    fwrite(m->value, 1, m->size, stdout); /* output_end looks for errors */
+    return 0;
 }
 
 static int row_of(struct table *t, struct err *e, const char *name, const char *value)
@@ -163,13 +167,12 @@ static int show_facts(struct table *t, json_t *result, const struct fact *facts,
 
 static const char *chunker_text(const struct image *image, char text[128])
 {
-    static const char *const names[] = {"BuzHash", "RollSum", "fixed size"};
-
     if (image->chunker == IMAGE_FIXED_SIZE)
         snprintf(text, 128, "fixed size, %u bytes", image->max_chunk_size);
     else
-        snprintf(text, 128, "%s, %u to %u bytes, %llu on average", names[image->chunker],
-                 image->min_chunk_size, image->max_chunk_size, 2ULL << (image->filter_bits % 63));
+        snprintf(text, 128, "%s, %u to %u bytes, %llu on average", image_chunker_name(image),
+                 image->min_chunk_size, image->max_chunk_size,
+                 (unsigned long long)image_average_chunk_size(image));
     return text;
 }
 
@@ -200,7 +203,6 @@ static int show_image(struct table *t, json_t *result, const struct image *image
 
 static int show_archive(struct table *t, json_t *result, const struct image *image, struct err *e)
 {
-    static const char *const codecs[] = {"none", "lzma", "zstd", "brotli"};
     char hex[CHUNK_HASH_HEX];
 
     if (!image->has_archive)
@@ -216,7 +218,7 @@ static int show_archive(struct table *t, json_t *result, const struct image *ima
             {"archive size", "archive_size", .number = image->archive_size, .is_size = true},
             {"header size", "header_size", .number = image->header_size},
             {"header checksum", "header_checksum", .text = hex},
-            {"compression", "compression", .text = codecs[image->compression]},
+            {"compression", "compression", .text = codec_get(image->compression)->name},
             {NULL},
         },
         e);
@@ -287,8 +289,6 @@ static int show_release(struct session *s, const struct store_release *r, struct
 
     if (store_release_load(s->store, r->name, &image, NULL, e) < 0)
         return -1;
-    if (s->o.metadata_key)
-        return print_metadata(&image, s->o.metadata_key, e);
     set_state(result, r);
     if (row_of(t, e, "release", r->name) < 0 ||
         row_of(t, e, "published", session_time(r, when)) < 0 ||
@@ -320,24 +320,23 @@ static int show_store(struct session *s, const struct store_releases *list, stru
         e);
 }
 
-int command_info(struct session *s, struct err *e)
+static int info(struct session *s, struct table *t, json_t *result, struct err *e)
 {
     CLEANUP(store_releases_free) struct store_releases list = {0};
-    CLEANUP(table_free) struct table t = {.columns = "ll"};
-    json_t *result = session_result(s);
-    int r = -1;
 
-    if (s->o.metadata_key && !s->names[0])
-        err_set(e, ERR_USAGE, "--metadata-key needs a release: use ihop-store info STORE/RELEASE");
-    else if (session_open(s, STORE_READ, e) == 0 && session_releases(s, &list, e) == 0)
-        r = s->names[0] ? show_release(s, &list.items[0], &t, result, e)
-                        : show_store(s, &list, &t, result, e);
-    if (r == 0 && s->o.common.json && !s->o.metadata_key) {
-        json_print(result);
-        return 0;
-    }
-    json_decref(result);
-    if (r == 0)
-        table_print(&t);
-    return r;
+    if (session_open(s, STORE_READ, e) < 0 || session_releases(s, &list, e) < 0)
+        return -1;
+    return s->names[0] ? show_release(s, &list.items[0], t, result, e)
+                       : show_store(s, &list, t, result, e);
+}
+
+int command_info(struct session *s, struct err *e)
+{
+    struct table t = {.columns = "ll"};
+    json_t *result;
+
+    if (s->o.metadata_key)
+        return print_metadata(s, e);
+    result = session_result(s);
+    return session_show(s, info(s, &t, result, e), &t, result);
 }

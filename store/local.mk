@@ -13,7 +13,3 @@ ihop_store_LDADD = libcli.la libfetch.la
 man1_MANS += ihop-store.1
 CLEANFILES += ihop-store.1
 EXTRA_DIST += docs/ihop-store.pod
-
-ihop-store.1: docs/ihop-store.pod
-	$(AM_V_GEN)$(POD2MAN) --section=1 --center=ihop --release=$(VERSION) \
-		--name=IHOP-STORE $< $@

@@ -151,14 +151,13 @@ int main(int argc, char **argv)
     struct session s = {
         .o = {.jobs = options_default_jobs(), .partial_age_days = STORE_PARTIAL_AGE_S / 86400}};
     struct err e = ERR_INIT;
-    int code;
+    int r, code;
 
     output_prepare();
     http_flags_init(&s.o.http);
     output_init(&s.out, "ihop-store", &s.o.common);
-    if (run(&s, argc, argv, &e) == 0)
-        e.kind = ERR_NONE; /* something on the way may have failed and been mended */
-    code = output_end(&s.out, &e);
+    r = run(&s, argc, argv, &e);
+    code = output_end(&s.out, r, &e);
     session_free(&s);
     return code;
 }

@@ -115,13 +115,22 @@ void session_free(struct session *s)
 
 json_t *session_result(const struct session *s)
 {
-    json_t *result = json_object();
+    json_t *result = json_new_result(0);
 
-    json_set_text(result, "type", "result");
-    json_set_bool(result, "ok", true);
-    json_set_number(result, "exit_code", 0);
     json_set_text(result, "store", s->path);
     return result;
+}
+
+int session_show(const struct session *s, int r, struct table *t, json_t *result)
+{
+    if (r == 0 && s->o.common.json)
+        json_print(result);
+    else
+        json_decref(result);
+    if (r == 0 && !s->o.common.json)
+        table_print(t);
+    table_free(t);
+    return r;
 }
 
 const char *session_time(const struct store_release *r, char text[SESSION_TIME_SIZE])

@@ -8,6 +8,7 @@
 #include "cli/json.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/table.h"
 #include "format/image.h"
 #include "store/releases.h"
 #include "store/gc.h"
@@ -58,6 +59,10 @@ void session_free(struct session *s);
 
 /* The member "ok" and what else every result has. */
 json_t *session_result(const struct session *s);
+
+/* The end of a command that shows something: prints, when r is 0, the result or the table,
+ * as --json says, and drops both. Returns r. */
+int session_show(const struct session *s, int r, struct table *t, json_t *result);
 
 /* "2026-01-31 09:05" in local time. */
 #define SESSION_TIME_SIZE 32

@@ -4,7 +4,6 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "cli/table.h"
 #include "store/census.h"
 #include "store/release_file.h"
 
@@ -30,36 +29,10 @@ static void set_sum(json_t *object, const char *name, const struct census_sum *s
     json_object_set_new(object, name, member);
 }
 
-static int print_diff(struct session *s, const struct census_sum sums[3], struct err *e)
+static int diff(struct session *s, struct table *t, json_t *result, struct err *e)
 {
-    CLEANUP(table_free) struct table t = {.columns = "lrr"};
     static const char *const members[] = {"shared", "only_a", "only_b"};
-    json_t *result;
-
-    if (!s->o.common.json) {
-        if (table_add(&t, e, " ") < 0 || table_add(&t, e, "CHUNKS") < 0 ||
-            table_add(&t, e, "BYTES") < 0)
-            return -1;
-        for (size_t i = 0; i < 3; i++) {
-            if (table_add(&t, e, "%s%s", i == 0 ? "shared" : "only in ",
-                          i == 0 ? "" : s->names[i - 1]) < 0 ||
-                sum_cells(&t, NULL, &sums[i], e) < 0)
-                return -1;
-        }
-        table_print(&t);
-        return 0;
-    }
-    result = session_result(s);
-    json_set_text(result, "a", s->names[0]);
-    json_set_text(result, "b", s->names[1]);
-    for (size_t i = 0; i < 3; i++)
-        set_sum(result, members[i], &sums[i]);
-    json_print(result);
-    return 0;
-}
-
-int command_diff(struct session *s, struct err *e)
-{
+    static const char *const head[] = {" ", "CHUNKS", "BYTES", NULL};
     CLEANUP(census_free) struct census census = {0};
     CLEANUP(image_free) struct image a = {0};
     CLEANUP(image_free) struct image b = {0};
@@ -68,12 +41,30 @@ int command_diff(struct session *s, struct err *e)
     if (session_open(s, STORE_READ, e) < 0 ||
         store_release_load(s->store, s->names[0], &a, NULL, e) < 0 ||
         store_release_load(s->store, s->names[1], &b, NULL, e) < 0 ||
-        census_add(&census, &a, e) < 0 || census_add(&census, &b, e) < 0)
+        census_add(&census, &a, e) < 0 || census_add(&census, &b, e) < 0 ||
+        table_add_row(t, head, e) < 0)
         return -1;
     sums[0] = census_sum(&census, &a, 2);
     sums[1] = census_sum(&census, &a, 1);
     sums[2] = census_sum(&census, &b, 1);
-    return print_diff(s, sums, e);
+    json_set_text(result, "a", s->names[0]);
+    json_set_text(result, "b", s->names[1]);
+    for (size_t i = 0; i < 3; i++) {
+        set_sum(result, members[i], &sums[i]);
+        if (table_add(t, e, "%s%s", i == 0 ? "shared" : "only in ", i == 0 ? "" : s->names[i - 1]) <
+                0 ||
+            sum_cells(t, NULL, &sums[i], e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int command_diff(struct session *s, struct err *e)
+{
+    struct table t = {.columns = "lrr"};
+    json_t *result = session_result(s);
+
+    return session_show(s, diff(s, &t, result, e), &t, result);
 }
 
 /* ---- du ---- */
@@ -125,18 +116,15 @@ static int show_costs(struct session *s, const struct store_releases *list,
 
 static int du(struct session *s, struct table *t, json_t *result, struct err *e)
 {
-    static const char *const head[] = {"RELEASE", "CHUNKS", "ALONE", "CHUNKS", "SHARED"};
+    static const char *const head[] = {"RELEASE", "CHUNKS", "ALONE", "CHUNKS", "SHARED", NULL};
     CLEANUP(store_releases_free) struct store_releases list = {0};
     CLEANUP(census_free) struct census census = {0};
     struct census_sum total = {0};
     json_t *rows = json_array();
 
     json_object_set_new(result, "releases", rows);
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
-        if (table_add(t, e, "%s", head[i]) < 0)
-            return -1;
-    if (session_open(s, STORE_READ, e) < 0 || session_releases(s, &list, e) < 0 ||
-        count_all(s, &list, &census, &total, e) < 0 ||
+    if (table_add_row(t, head, e) < 0 || session_open(s, STORE_READ, e) < 0 ||
+        session_releases(s, &list, e) < 0 || count_all(s, &list, &census, &total, e) < 0 ||
         show_costs(s, &list, &census, t, rows, e) < 0)
         return -1;
     set_sum(result, "total", &total);
@@ -147,16 +135,8 @@ static int du(struct session *s, struct table *t, json_t *result, struct err *e)
 
 int command_du(struct session *s, struct err *e)
 {
-    CLEANUP(table_free) struct table t = {.columns = "lrrrr"};
+    struct table t = {.columns = "lrrrr"};
     json_t *result = session_result(s);
-    int r = du(s, &t, result, e);
 
-    if (r == 0 && s->o.common.json) {
-        json_print(result);
-        return 0;
-    }
-    json_decref(result);
-    if (r == 0)
-        table_print(&t);
-    return r;
+    return session_show(s, du(s, &t, result, e), &t, result);
 }

@@ -4,29 +4,10 @@
 
 #include "base/checked.h"
 #include "base/limits.h"
-
-#include <lzma.h>
-#include <stdlib.h>
+#include "codec/xz_state.h"
 
 /* xz -9 uses a dictionary of 64 MiB, and no preset uses more. */
 #define DECODER_LIMIT (80 * MIB)
-
-static void *open_state(void)
-{
-    static const lzma_stream initial = LZMA_STREAM_INIT;
-    lzma_stream *s = malloc(sizeof *s);
-
-    if (s)
-        *s = initial;
-    return s;
-}
-
-static void close_state(void *state)
-{
-    if (state)
-        lzma_end(state);
-    free(state);
-}
 
 static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
                   struct err *e)
@@ -63,5 +44,8 @@ static size_t memory(size_t out_size)
     return min_size(out_size, 64 * MIB) + 256 * KIB;
 }
 
-const struct codec codec_xz = {
-    .name = "lzma", .open = open_state, .close = close_state, .decode = decode, .memory = memory};
+const struct codec codec_xz = {.name = "lzma",
+                               .open = xz_state_open,
+                               .close = xz_state_close,
+                               .decode = decode,
+                               .memory = memory};

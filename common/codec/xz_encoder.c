@@ -3,31 +3,12 @@
 #include "codec/encoder.h"
 
 #include "base/limits.h"
-
-#include <lzma.h>
-#include <stdlib.h>
+#include "codec/xz_state.h"
 
 /* The dictionary of a preset has up to 64 MiB, and its tables are cleared for each
  * chunk. One that the chunk fits in does as well; and as long as its size stays the
  * same, the encoder keeps its memory: hence not below 1 MiB. */
 #define MIN_DICTIONARY (1 * MIB)
-
-static void *open_state(void)
-{
-    static const lzma_stream initial = LZMA_STREAM_INIT;
-    lzma_stream *s = malloc(sizeof *s);
-
-    if (s)
-        *s = initial;
-    return s;
-}
-
-static void close_state(void *state)
-{
-    if (state)
-        lzma_end(state);
-    free(state);
-}
 
 static void choose_dictionary(lzma_options_lzma *options, size_t in_size)
 {
@@ -68,4 +49,4 @@ static enum encoded encode(void *state, uint32_t level, const uint8_t *in, size_
 }
 
 const struct encoding encoding_xz = {
-    .max_level = 9, .open = open_state, .close = close_state, .encode = encode};
+    .max_level = 9, .open = xz_state_open, .close = xz_state_close, .encode = encode};

@@ -36,6 +36,30 @@ const char *image_hash_hex(const struct image *image, size_t chunk, char *out)
     return out;
 }
 
+const char *image_chunker_name(const struct image *image)
+{
+    static const char *const names[] = {[IMAGE_BUZHASH] = "BuzHash",
+                                        [IMAGE_ROLLSUM] = "RollSum",
+                                        [IMAGE_FIXED_SIZE] = "fixed size"};
+
+    return names[image->chunker];
+}
+
+uint64_t image_average_chunk_size(const struct image *image)
+{
+    if (image->chunker == IMAGE_FIXED_SIZE || image->filter_bits >= 32)
+        return 0;
+    return UINT64_C(2) << image->filter_bits;
+}
+
+const struct image_metadata *image_find_metadata(const struct image *image, const char *key)
+{
+    for (size_t i = 0; i < image->metadata_count; i++)
+        if (strcmp(image->metadata[i].key, key) == 0)
+            return &image->metadata[i];
+    return NULL;
+}
+
 bool image_same_source(const struct image *a, const struct image *b)
 {
     return a->source_size == b->source_size &&

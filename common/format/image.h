@@ -83,6 +83,15 @@ uint32_t *image_sort_by_hash(const struct image *image, struct err *e)
 #define IMAGE_NO_CHUNK SIZE_MAX
 size_t image_find_hash(const struct image *image, const uint32_t *sorted, const uint8_t *hash);
 
+/* "RollSum", "BuzHash" or "fixed size". */
+const char *image_chunker_name(const struct image *image);
+
+/* The average size that the chunker aims at; 0 for a fixed size. */
+uint64_t image_average_chunk_size(const struct image *image);
+
+/* The metadata of this key, or NULL. */
+const struct image_metadata *image_find_metadata(const struct image *image, const char *key);
+
 /* Whether two descriptions have the same bytes: size and BLAKE2b-512. */
 bool image_same_source(const struct image *a, const struct image *b);
 

@@ -26,7 +26,7 @@ HOMES = {
     "curl/": r"common/fetch/http(_\w+)?\.[ch]",
     "nbdkit": r"plugin/\w+\.[ch]",
     "brotli/": r"common/codec/brotli(_encoder)?\.c",
-    "lzma": r"common/codec/xz(_encoder)?\.c",
+    "lzma": r"common/codec/xz_state\.h",
     "zstd": r"common/codec/zstd(_encoder)?\.c",
     "openssl/": r"common/format/chunk_hash\.c",
     "jansson": r"cli/json\.h",
