@@ -145,6 +145,8 @@ int io_open_beneath(int dirfd, const char *path, int flags)
     do
         fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
     while (fd < 0 && errno == EINTR);
+    if (fd < 0 && errno == EPERM && (flags & O_NOATIME))
+        return io_open_beneath(dirfd, path, flags & ~O_NOATIME);
     /* EAGAIN: a rename elsewhere kept the kernel from being sure. */
     if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
         return open_by_walk(dirfd, path, flags);

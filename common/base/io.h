@@ -37,7 +37,8 @@ int io_openat(int dirfd, const char *path, int flags, mode_t mode)
     __attribute__((warn_unused_result));
 
 /* The same for a path of several components, of which none may be a link and
- * which cannot leave dirfd (openat2; a walk where the kernel lacks it). */
+ * which cannot leave dirfd (openat2; a walk where the kernel lacks it). O_NOATIME is
+ * a wish: only a file's owner and root may have it. */
 int io_open_beneath(int dirfd, const char *path, int flags) __attribute__((warn_unused_result));
 
 /* A stream over the folder that is open as dirfd, from its beginning, with a

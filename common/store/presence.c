@@ -67,7 +67,7 @@ int store_chunk_open(const struct store *store, const uint8_t *hash, size_t hash
 
     store_chunk_name(store, hash, hash_length, name);
     if (store->chunks_fd >= 0)
-        fd = io_open_beneath(store->chunks_fd, name, O_RDONLY);
+        fd = io_open_beneath(store->chunks_fd, name, O_RDONLY | O_NOATIME);
     else
         errno = ENOENT;
     if (fd < 0 && errno == ENOENT)

@@ -32,7 +32,8 @@ size_t store_chunk_hash(const char *file, uint8_t hash[CHUNK_HASH_SIZE]);
 
 /* Opens a chunk for reading and checks that it is a regular file of this size:
  * the descriptor, or -1 with ERR_NOT_FOUND, ERR_DAMAGED (wrong size) or ERR_IO.
- * The message names the chunk's path. Thread-safe. */
+ * The message names the chunk's path. Reading leaves the access time alone, where
+ * this user may ask for that: it would wear the flash. Thread-safe. */
 int store_chunk_open(const struct store *store, const uint8_t *hash, size_t hash_length,
                      uint64_t size, struct err *e) __attribute__((warn_unused_result));
 
