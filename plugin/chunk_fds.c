@@ -101,6 +101,16 @@ int chunk_fds_init(struct chunk_fds *c, const struct store *store, const struct 
     return 0;
 }
 
+void chunk_fds_make_room(const struct chunk_fds *c, int any_fd)
+{
+    uint64_t kept = min_u64((uint64_t)atomic_load(&c->budget->left), c->image->chunk_count);
+    int highest = (int)min_u64(kept + FD_BUDGET_RESERVE, (uint64_t)c->budget->ceiling);
+    int fd = fcntl(any_fd, F_DUPFD_CLOEXEC, highest);
+
+    if (fd >= 0) /* a failure costs time later, nothing else */
+        close(fd);
+}
+
 void chunk_fds_free(struct chunk_fds *c)
 {
     for (size_t i = 0; c->fds && i < c->image->chunk_count; i++) {
@@ -120,8 +130,11 @@ static int open_file(const struct chunk_fds *c, size_t chunk, struct err *e)
     int fd = store_chunk_open(c->store, image_hash(c->image, chunk), c->image->hash_length,
                               c->image->chunks[chunk].source_size, e);
 
-    if (fd >= 0)
-        stats_count(STATS_OPENS, 1);
+    if (fd < 0)
+        return -1;
+    /* What is near in a chunk is rarely near in the image; readahead.h takes care. */
+    posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+    stats_count(STATS_OPENS, 1);
     return fd;
 }
 

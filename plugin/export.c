@@ -61,12 +61,12 @@ static int check_id(const struct export *x, struct err *e)
     char hex[CHUNK_HASH_HEX];
 
     source_id(&x->image, hex);
-    if (!x->options.id || strncasecmp(hex, x->options.id, strlen(x->options.id)) == 0)
+    if (!x->options->id || strncasecmp(hex, x->options->id, strlen(x->options->id)) == 0)
         return 0;
     return err_set(e, ERR_OTHER_IMAGE,
                    "release %s/%s is the image %.*s..., but id=%s is asked for: another image has "
                    "been cloned under this name",
-                   store_path(x->store), x->name, ID_SHOWN, hex, x->options.id);
+                   store_path(x->store), x->name, ID_SHOWN, hex, x->options->id);
 }
 
 /* Zero chunks are served without their files, so those do not count. */
@@ -101,7 +101,7 @@ static int prepare_image(struct export *x, struct err *e)
         return -1;
     if (!x->image.has_archive && image_find_zero_chunks(&x->image, e) < 0)
         return -1;
-    if (x->options.check && check_presence(x, e) < 0)
+    if (x->options->check && check_presence(x, e) < 0)
         return -1;
     source_id(&x->image, hex);
     snprintf(x->description, sizeof x->description, "ihop release %s, image %.*s", x->name,
@@ -109,15 +109,15 @@ static int prepare_image(struct export *x, struct err *e)
     return 0;
 }
 
-static int prepare_tables(struct export *x, struct fd_budget *budget, struct err *e)
+static int prepare_tables(struct export *x, struct err *e)
 {
     if (chunk_map_init(&x->map, &x->image, e) < 0 ||
-        chunk_fds_init(&x->fds, x->store, &x->image, budget, e) < 0)
+        chunk_fds_init(&x->fds, x->store, &x->image, &x->shared->budget, e) < 0)
         return -1;
     x->solid = calloc(x->image.chunk_count + 1, sizeof *x->solid);
     if (!x->solid)
         return err_nomem(e, "preparing an export");
-    if (x->options.verify && !(x->verifier = verifier_new(&x->image, e)))
+    if (x->options->verify && !(x->verifier = verifier_new(&x->image, e)))
         return -1;
     return 0;
 }
@@ -127,8 +127,7 @@ static void export_cleanup(struct export **x)
     export_free(*x);
 }
 
-struct export *export_load(const struct export_options *options, const struct store *store,
-                           const char *name, struct fd_budget *budget, struct err *e)
+struct export *export_load(struct export_shared *shared, const char *name, struct err *e)
 {
     CLEANUP(export_cleanup) struct export *x = calloc(1, sizeof *x);
 
@@ -136,15 +135,21 @@ struct export *export_load(const struct export_options *options, const struct st
         err_nomem(e, "opening an export");
         return NULL;
     }
-    x->options = *options;
-    x->store = store;
+    x->shared = shared;
+    x->options = &shared->options;
+    x->store = shared->store;
     x->lock_fd = -1;
-    if (store_release_load(store, name, &x->image, &x->lock_fd, e) < 0)
+    if (store_release_load(shared->store, name, &x->image, &x->lock_fd, e) < 0)
         return NULL;
     snprintf(x->name, sizeof x->name, "%s", name);
-    if (prepare_image(x, e) < 0 || prepare_tables(x, budget, e) < 0)
+    if (prepare_image(x, e) < 0 || prepare_tables(x, e) < 0)
         return NULL;
     return STEAL(x);
+}
+
+void export_make_room(const struct export *x)
+{
+    chunk_fds_make_room(&x->fds, x->lock_fd);
 }
 
 void export_free(struct export *x)
@@ -219,7 +224,7 @@ static int read_from(struct export *x, const struct part *p, int fd, bool again,
     if ((size_t)n < p->size)
         return err_set(e, ERR_DAMAGED, "chunk %s was cut short while in use",
                        chunk_path(x, p->chunk, &path));
-    if (x->options.drop_cache)
+    if (x->options->drop_cache)
         drop_pages(x, fd, p);
     return 0;
 }
@@ -300,28 +305,72 @@ int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, st
     return 0;
 }
 
-/* A chunk that cannot be opened is left to the read that needs it. */
-static void prefetch_part(struct export *x, size_t chunk, uint64_t offset, uint64_t size)
+/* A list for the prefetcher that is handed over when it is full. */
+struct prefetch_list {
+    struct export *x;
+    struct prefetch_part parts[PREFETCH_PARTS];
+    size_t count;
+    size_t chunks; /* so far, and whether any was cold */
+    bool cold;
+};
+
+static void flush_list(struct prefetch_list *list)
 {
+    if (list->count == 0)
+        return;
+    list->cold |= prefetcher_read(&list->x->shared->prefetcher, list->parts, list->count);
+    list->count = 0;
+}
+
+/* A chunk that cannot be opened is left to the read that needs it. A descriptor that is
+ * not kept must not wait for the list to be full: there are few of those. */
+static void prefetch_chunk(struct prefetch_list *list, size_t chunk, uint64_t offset, uint64_t size)
+{
+    struct chunk_fds *fds = &list->x->fds;
     struct chunk_lease lease;
     struct err ignored;
 
-    if (x->image.chunks[chunk].zero || chunk_fds_get(&x->fds, chunk, &lease, &ignored) < 0)
+    if (list->x->image.chunks[chunk].zero || chunk_fds_get(fds, chunk, &lease, &ignored) < 0)
         return;
-    posix_fadvise(lease.fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
-    stats_count(STATS_PREFETCHED, 1);
-    chunk_fds_put(&x->fds, &lease);
+    for (uint64_t end = offset + size; offset < end; offset += size) {
+        size = min_u64(end - offset, PREFETCH_PART_SIZE);
+        list->parts[list->count++] =
+            (struct prefetch_part){.offset = offset, .size = (size_t)size, .fd = lease.fd};
+        if (list->count == PREFETCH_PARTS || !lease.kept)
+            flush_list(list);
+    }
+    chunk_fds_put(fds, &lease);
+    list->chunks++;
 }
 
-void export_prefetch(struct export *x, uint64_t count, uint64_t offset)
+static void prefetch_range(struct prefetch_list *list, uint64_t count, uint64_t offset)
 {
-    size_t i = count > 0 ? chunk_map_find(&x->map, offset) : 0;
+    const uint64_t *starts = list->x->map.starts;
+    size_t i = count > 0 ? chunk_map_find(&list->x->map, offset) : 0;
 
     for (; count > 0; i++) {
-        uint64_t size = min_u64(count, x->map.starts[i + 1] - offset);
+        uint64_t size = min_u64(count, starts[i + 1] - offset);
 
-        prefetch_part(x, x->image.order[i], offset - x->map.starts[i], size);
+        prefetch_chunk(list, list->x->image.order[i], offset - starts[i], size);
         offset += size;
         count -= size;
     }
+    flush_list(list);
+}
+
+bool export_prefetch(struct export *x, uint64_t count, uint64_t offset)
+{
+    struct prefetch_list list = {.x = x};
+
+    prefetch_range(&list, count, offset);
+    stats_count(STATS_PREFETCHED, list.chunks);
+    return list.cold;
+}
+
+bool export_is_cold(struct export *x, uint64_t offset)
+{
+    struct prefetch_list list = {.x = x};
+
+    prefetch_range(&list, 1, offset);
+    return list.cold;
 }

@@ -10,6 +10,7 @@
 #define IHOP_PLUGIN_EXPORT_H
 
 #include "chunk_fds.h"
+#include "prefetcher.h"
 #include "verifier.h"
 
 #include "base/err.h"
@@ -29,9 +30,18 @@ struct export_options {
     const char *id;  /* hex digits that the source checksum must begin with, or NULL */
 };
 
+/* What all exports of a server share. */
+struct export_shared {
+    struct export_options options;
+    const struct store *store;
+    struct fd_budget budget;
+    struct prefetcher prefetcher;
+};
+
 struct export
 {
-    struct export_options options;
+    struct export_shared *shared;
+    const struct export_options *options; /* as store: of shared */
     const struct store *store;
     char name[LIMIT_RELEASE_NAME + 1];
     char description[LIMIT_RELEASE_NAME + 64];
@@ -43,20 +53,26 @@ struct export
     int lock_fd;
 };
 
-/* Reads and checks the release. store and budget must outlive the export.
+/* Reads and checks the release. shared must outlive the export.
  * Kinds: those of store_release_load and store_find_missing; ERR_NOT_FOUND when
  * chunks are missing, with the remedy; ERR_OTHER_IMAGE when the id differs. */
-struct export *export_load(const struct export_options *options, const struct store *store,
-                           const char *name, struct fd_budget *budget, struct err *e)
+struct export *export_load(struct export_shared *shared, const char *name, struct err *e)
     __attribute__((warn_unused_result));
 void export_free(struct export *x);
+
+/* See chunk_fds_make_room: once in the process that serves. */
+void export_make_room(const struct export *x);
 
 /* Reads count bytes at offset, which must lie within the image: all or nothing.
  * The message names the chunk and says what to do. */
 int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Asks the kernel to read the range in the background; advice, never fails. */
-void export_prefetch(struct export *x, uint64_t count, uint64_t offset);
+/* Asks the kernel to read the range in the background. Whether it had to, as far as
+ * that can be told. Advice, never fails. */
+bool export_prefetch(struct export *x, uint64_t count, uint64_t offset);
+
+/* Whether the byte at offset is in memory no longer, or not yet. */
+bool export_is_cold(struct export *x, uint64_t offset);
 
 #endif

@@ -32,9 +32,9 @@
 
 static struct options options = OPTIONS_INIT;
 static struct store *store;
-static struct fd_budget budget;
+static struct export_shared shared;
 static struct registry registry;
-static bool is_ready;         /* budget and registry are there */
+static bool is_ready;         /* shared and registry are there */
 static struct export *single; /* with release=: the one export, whatever name is asked for */
 
 /* One connection. */
@@ -102,9 +102,11 @@ static int ihop_get_ready(void)
 
     tune_malloc();
     if (store_open(options.store, &access, &store, &e) < 0 ||
-        fd_budget_init(&budget, options.max_fds, &e) < 0)
+        fd_budget_init(&shared.budget, options.max_fds, &e) < 0)
         return report(&e);
-    registry_init(&registry, store, &options.export, &budget);
+    shared.store = store;
+    shared.options = options.export;
+    registry_init(&registry, &shared);
     is_ready = true;
     if (options.release) {
         single = registry_open(&registry, options.release, &e);
@@ -113,12 +115,22 @@ static int ihop_get_ready(void)
     return require_releases(&e) < 0 ? report(&e) : 0;
 }
 
+/* What a fork takes away: the prefetcher, and room in the table of descriptors. */
+static int ihop_after_fork(void)
+{
+    prefetcher_init(&shared.prefetcher);
+    if (single)
+        export_make_room(single);
+    return 0;
+}
+
 static void ihop_unload(void)
 {
     stats_print();
     if (is_ready) {
         registry_free(&registry);
-        fd_budget_free(&budget);
+        prefetcher_free(&shared.prefetcher);
+        fd_budget_free(&shared.budget);
     }
     store_close(store);
     options_free(&options);
@@ -287,6 +299,7 @@ static struct nbdkit_plugin plugin = {
     .config_help = OPTIONS_HELP,
     .dump_plugin = ihop_dump_plugin,
     .get_ready = ihop_get_ready,
+    .after_fork = ihop_after_fork,
     .unload = ihop_unload,
     .list_exports = ihop_list_exports,
     .default_export = ihop_default_export,

@@ -9,6 +9,7 @@ nbdkit_ihop_plugin_la_SOURCES = \
 	plugin/extents.c plugin/extents.h \
 	plugin/ihop.c \
 	plugin/options.c plugin/options.h \
+	plugin/prefetcher.c plugin/prefetcher.h \
 	plugin/readahead.c plugin/readahead.h \
 	plugin/registry.c plugin/registry.h \
 	plugin/stats.c plugin/stats.h \

@@ -3,11 +3,14 @@
 
 #include "base/checked.h"
 
-#define UNIT_SHIFT 16
+#define UNIT ((uint64_t)(64 * KIB))
 /* Parallel requests of one reader come out of order, up to 16 of 256 KiB. */
 #define NEAR_UNITS 64U
 #define NEAR_READS 4U /* this many in a row are a sequential reader */
-#define WINDOW     (1 * MIB)
+/* What is kept ahead of it, and how much is read at a time: enough for the chunks of
+ * a step to lie side by side on the disk here and there. */
+#define WINDOW (4 * MIB)
+#define STEP   (2 * MIB)
 
 static unsigned get(atomic_uint *value)
 {
@@ -22,7 +25,7 @@ static void set(atomic_uint *value, unsigned to)
 /* How many reads in a row were near one another, this one included. */
 static unsigned count_run(struct readahead *r, uint64_t offset)
 {
-    unsigned place = (unsigned)(offset >> UNIT_SHIFT), run = get(&r->run);
+    unsigned place = (unsigned)(offset / UNIT), run = get(&r->run);
 
     run = place - get(&r->place) + NEAR_UNITS <= 2 * NEAR_UNITS ? run + 1 : 0;
     if (run > NEAR_READS + 1)
@@ -33,37 +36,41 @@ static unsigned count_run(struct readahead *r, uint64_t offset)
     return run;
 }
 
-/* Order entries that begin in the window after end, of which no one else takes
- * care: [*from, the result). */
-static size_t claim(struct readahead *r, const struct export *x, uint64_t end, bool first,
-                    size_t *from)
+/* Takes the next step in the window that begins at end, unless someone else did: its
+ * size, and where it begins. */
+static uint64_t claim(struct readahead *r, uint64_t end, uint64_t image, bool first, uint64_t *from)
 {
-    unsigned ahead = get(&r->ahead);
-    size_t to;
+    unsigned ahead = get(&r->ahead), next;
+    uint64_t to = min_u64(end + WINDOW, image);
 
-    *from = chunk_map_find(&x->map, end - 1) + 1;
-    if (!first && ahead > *from)
-        *from = ahead;
-    for (to = *from; to < x->map.count && x->map.starts[to] < end + WINDOW;)
-        to++;
-    if (to <= *from ||
-        !atomic_compare_exchange_strong_explicit(&r->ahead, &ahead, (unsigned)to,
-                                                 memory_order_relaxed, memory_order_relaxed))
-        return *from;
-    return to;
+    *from = first ? end : max_u64(end, ahead * UNIT);
+    next = (unsigned)((to + UNIT - 1) / UNIT);
+    if (to <= *from || (to < image && to - *from < STEP) ||
+        !atomic_compare_exchange_strong_explicit(&r->ahead, &ahead, next, memory_order_relaxed,
+                                                 memory_order_relaxed))
+        return 0;
+    return to - *from;
+}
+
+/* Advice about what is in memory takes as long as reading a part of it, so a reader that
+ * finds all there pays for a look at two bytes only. */
+static bool is_needed(const struct readahead *r, struct export *x, uint64_t from, uint64_t size)
+{
+    return atomic_load_explicit(&r->cold, memory_order_relaxed) ||
+           export_is_cold(x, from + size - 1) || export_is_cold(x, from);
 }
 
 void readahead_note(struct readahead *r, struct export *x, uint32_t count, uint64_t offset)
 {
     unsigned run = count_run(r, offset);
-    size_t from, to;
+    uint64_t from, size;
+    bool cold;
 
     if (run < NEAR_READS)
         return;
-    to = claim(r, x, offset + count, run == NEAR_READS, &from);
-    for (; from < to; from++) {
-        uint64_t start = x->map.starts[from];
-
-        export_prefetch(x, min_u64(WINDOW, x->map.starts[from + 1] - start), start);
-    }
+    size = claim(r, offset + count, x->image.source_size, run == NEAR_READS, &from);
+    if (size == 0)
+        return;
+    cold = is_needed(r, x, from, size) && export_prefetch(x, size, from);
+    atomic_store_explicit(&r->cold, cold, memory_order_relaxed);
 }

@@ -13,11 +13,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Positions are 32 bits wide: not every machine has 64-bit atomics. */
+/* Places are in units of 64 KiB and 32 bits wide: not every machine has 64-bit
+ * atomics. */
 struct readahead {
-    atomic_uint place; /* of the latest read, in units of 64 KiB */
+    atomic_uint place; /* of the latest read */
     atomic_uint run;   /* reads near one another so far */
-    atomic_uint ahead; /* order entries below this were announced */
+    atomic_uint ahead; /* what lies before this was read ahead or was in memory */
+    atomic_bool cold;  /* the latest advice was needed */
 };
 
 /* Tells of a read that is about to happen. */

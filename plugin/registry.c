@@ -10,10 +10,9 @@ struct pinned {
     struct pinned *next;
 };
 
-void registry_init(struct registry *r, const struct store *store,
-                   const struct export_options *options, struct fd_budget *budget)
+void registry_init(struct registry *r, struct export_shared *shared)
 {
-    *r = (struct registry){.store = store, .options = *options, .budget = budget};
+    *r = (struct registry){.shared = shared};
     pthread_mutex_init(&r->lock, NULL);
 }
 
@@ -42,11 +41,12 @@ struct export *registry_open(struct registry *r, const char *name, struct err *e
         err_nomem(e, "opening an export");
         return NULL;
     }
-    p->export = export_load(&r->options, r->store, name, r->budget, e);
+    p->export = export_load(r->shared, name, e);
     if (!p->export) {
         free(p);
         return NULL;
     }
+    export_make_room(p->export);
     p->next = r->first;
     r->first = p;
     return p->export;

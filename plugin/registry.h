@@ -14,15 +14,12 @@
 #include <pthread.h>
 
 struct registry {
-    const struct store *store;
-    struct export_options options;
-    struct fd_budget *budget;
+    struct export_shared *shared;
     pthread_mutex_t lock;
     struct pinned *first; /* by lock */
 };
 
-void registry_init(struct registry *r, const struct store *store,
-                   const struct export_options *options, struct fd_budget *budget);
+void registry_init(struct registry *r, struct export_shared *shared);
 void registry_free(struct registry *r);
 
 /* The export of this name, loaded if it is new. It belongs to the registry. */

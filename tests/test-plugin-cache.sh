@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # cache=none leaves nothing in the page cache; NBD's cache command and sequential
-# reads fetch ahead, and neither ever fails.
+# reads fetch ahead what is not there yet, and neither ever fails.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 requires fincore
@@ -33,7 +33,7 @@ for at in range(0, len(image), 65536):
 }
 
 cache_none() {
-    sync -f "$tmp/store" # dirty pages are never dropped
+    sync -f "$tmp/store"
     drop
     [ "$(cached)" -lt 100000 ] || skip "this file system keeps its page cache (tmpfs?)"
     compare "$tmp/image" "$tmp/store/v1"
@@ -64,18 +64,34 @@ assert h.pread(100, 0) == image[:100]
         fail "$(stat_of 'prefetched chunks') chunks were prefetched"
 }
 
-# One reader from start to end: each chunk but the first few is announced once.
+serve_in_order() {
+    serve -v -D ihop.stats=1 -- "$tmp/store/v1"
+    read_in_order
+    stop_server
+    prefetched=$(stat_of 'prefetched chunks')
+}
+
+# One reader from start to end: each chunk but the first few is announced once, or
+# twice where a step of readahead ends in it; nothing is when all is in memory.
 sequential() {
     local all
 
     all=$(wc -l <"$tmp/chunks")
-    serve -v -D ihop.stats=1 -- "$tmp/store/v1"
-    read_in_order
-    stop_server
-    [ "$(stat_of 'prefetched chunks')" -le "$all" ] || fail "chunks were announced twice"
-    [ "$(stat_of 'prefetched chunks')" -ge $((all - 15)) ] ||
-        fail "only $(stat_of 'prefetched chunks') of $all chunks were announced"
+    sync -f "$tmp/store" # dirty pages are never dropped
+    drop
+    serve_in_order
+    if [ "$(cached)" -gt 0 ] && may_tell_what_is_cached; then
+        [ "$prefetched" -le $((all + 8)) ] || fail "chunks were announced twice"
+        [ "$prefetched" -ge $((all - 15)) ] || fail "only $prefetched of $all chunks were announced"
+        serve_in_order
+        [ "$prefetched" = 0 ] || fail "$prefetched chunks were announced that are in memory"
+    fi
     [ "$(stat_of bytes)" = 8000000 ] || fail "the statistics count $(stat_of bytes) bytes"
+}
+
+# Others may not have reads that do not wait.
+may_tell_what_is_cached() {
+    [[ $(stat -f -c %T "$tmp/store") =~ ^(ext2/ext3|xfs|btrfs)$ ]]
 }
 
 scattered() {
