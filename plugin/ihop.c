@@ -106,6 +106,7 @@ static int ihop_get_ready(void)
         return report(&e);
     shared.store = store;
     shared.options = options.export;
+    prefetcher_init(&shared.prefetcher);
     registry_init(&registry, &shared);
     is_ready = true;
     if (options.release) {
@@ -115,10 +116,9 @@ static int ihop_get_ready(void)
     return require_releases(&e) < 0 ? report(&e) : 0;
 }
 
-/* What a fork takes away: the prefetcher, and room in the table of descriptors. */
+/* The fork left a table of descriptors that is as small as can be. */
 static int ihop_after_fork(void)
 {
-    prefetcher_init(&shared.prefetcher);
     if (single)
         export_make_room(single);
     return 0;

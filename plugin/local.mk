@@ -15,10 +15,10 @@ nbdkit_ihop_plugin_la_SOURCES = \
 	plugin/stats.c plugin/stats.h \
 	plugin/verifier.c plugin/verifier.h
 nbdkit_ihop_plugin_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
-nbdkit_ihop_plugin_la_CFLAGS = $(AM_CFLAGS) $(NBDKIT_CFLAGS) $(PROTOBUF_C_CFLAGS)
+nbdkit_ihop_plugin_la_CFLAGS = $(AM_CFLAGS) $(NBDKIT_CFLAGS) $(PROTOBUF_C_CFLAGS) $(LIBURING_CFLAGS)
 nbdkit_ihop_plugin_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(srcdir)/plugin/plugin.syms
-nbdkit_ihop_plugin_la_LIBADD = libstore.la
+nbdkit_ihop_plugin_la_LIBADD = libstore.la $(LIBURING_LIBS)
 nbdkit_ihop_plugin_la_DEPENDENCIES = libstore.la plugin/plugin.syms
 EXTRA_DIST += plugin/plugin.syms
 

@@ -1,98 +1,118 @@
 /* SPDX-License-Identifier: MIT */
 #include "prefetcher.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/aio_abi.h>
+#include <liburing.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
-
-/* Lists that may be under way at a time, in as many threads. */
-#define LISTS_MAX 16
 
 void prefetcher_init(struct prefetcher *p)
 {
-    aio_context_t context = 0;
+    *p = (struct prefetcher){.tried = false};
+    pthread_mutex_init(&p->lock, NULL);
+}
 
-    void *scratch;
-
-    *p = (struct prefetcher){0};
-    if (syscall(SYS_io_setup, LISTS_MAX * PREFETCH_PARTS, &context) < 0)
-        return;
-    p->context = (unsigned long)context;
-    scratch = mmap(NULL, PREFETCH_PART_SIZE, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (scratch == MAP_FAILED)
-        return;
-    p->scratch = scratch;
-    atomic_init(&p->usable, true);
+static void stop_ring(struct prefetcher *p)
+{
+    if (p->ring) {
+        io_uring_queue_exit(p->ring);
+        munmap(p->scratch, PREFETCH_PART_SIZE);
+    }
+    free(p->ring);
+    p->ring = NULL;
 }
 
 void prefetcher_free(struct prefetcher *p)
 {
-    if (p->context)
-        syscall(SYS_io_destroy, p->context);
-    if (p->scratch)
-        munmap(p->scratch, PREFETCH_PART_SIZE);
+    stop_ring(p);
+    pthread_mutex_destroy(&p->lock);
 }
 
-/* Submits as many as the kernel takes: the result. */
-static size_t submit(struct prefetcher *p, const struct prefetch_part *parts, size_t count)
+/* Before Linux 5.9 a read that may not wait did not start the disk; the feature that is
+ * asked for came with 5.12. */
+static bool start_ring(struct io_uring *ring)
 {
-    struct iocb calls[PREFETCH_PARTS], *list[PREFETCH_PARTS];
-    size_t done = 0;
+    if (io_uring_queue_init(PREFETCH_PARTS, ring, 0) < 0)
+        return false;
+    if (ring->features & IORING_FEAT_NATIVE_WORKERS)
+        return true;
+    io_uring_queue_exit(ring);
+    return false;
+}
+
+static void try_ring(struct prefetcher *p)
+{
+    CLEANUP_FREE struct io_uring *ring = malloc(sizeof *ring);
+
+    p->tried = true;
+    if (!ring || !start_ring(ring))
+        return;
+    p->scratch = mmap(NULL, PREFETCH_PART_SIZE, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p->scratch == MAP_FAILED)
+        io_uring_queue_exit(ring);
+    else
+        p->ring = STEAL(ring);
+}
+
+/* What came of the list, which is complete as soon as it is submitted: 1 when a part has
+ * to be waited for, 0 when none has, -1 when the kernel will not read so. */
+static int collect(struct prefetcher *p, size_t count)
+{
+    int result = 0;
 
     for (size_t i = 0; i < count; i++) {
-        calls[i] = (struct iocb){.aio_lio_opcode = IOCB_CMD_PREAD,
-                                 .aio_rw_flags = RWF_NOWAIT,
-                                 .aio_fildes = (uint32_t)parts[i].fd,
-                                 .aio_buf = (uint64_t)(uintptr_t)p->scratch,
-                                 .aio_nbytes = parts[i].size,
-                                 .aio_offset = (int64_t)parts[i].offset};
-        list[i] = &calls[i];
-    }
-    while (done < count) {
-        long n = syscall(SYS_io_submit, p->context, (long)(count - done), list + done);
+        struct io_uring_cqe *cqe;
 
-        if (n < 0 && errno != EAGAIN) /* no RWF_NOWAIT on this file system, or no io_submit */
-            atomic_store_explicit(&p->usable, false, memory_order_relaxed);
-        if (n <= 0)
-            break;
-        done += (size_t)n;
+        if (io_uring_wait_cqe(p->ring, &cqe) < 0)
+            return -1;
+        if (cqe->res == -EAGAIN && result == 0)
+            result = 1;
+        else if (cqe->res == -EOPNOTSUPP || cqe->res == -EINVAL)
+            result = -1; /* this file system knows no such reads */
+        io_uring_cqe_seen(p->ring, cqe);
     }
-    return done;
+    return result;
 }
 
-/* They are complete as soon as they are submitted. With other threads at it, some of
- * what comes is theirs: no matter, all is only advice. */
-static bool collect(struct prefetcher *p, size_t count)
+static int read_list(struct prefetcher *p, const struct prefetch_part *parts, size_t count)
 {
-    struct io_event events[PREFETCH_PARTS];
-    struct timespec now = {0};
-    long n = syscall(SYS_io_getevents, p->context, 0L, (long)count, events, &now);
-    bool waits = false;
+    int submitted;
 
-    for (long i = 0; i < n; i++)
-        waits |= events[i].res == -EAGAIN;
-    return waits;
+    for (size_t i = 0; i < count; i++) {
+        struct io_uring_sqe *sqe = io_uring_get_sqe(p->ring);
+
+        io_uring_prep_read(sqe, parts[i].fd, p->scratch, (unsigned)parts[i].size, parts[i].offset);
+        sqe->rw_flags = RWF_NOWAIT;
+    }
+    do
+        submitted = io_uring_submit(p->ring);
+    while (submitted == -EINTR);
+    return submitted == (int)count ? collect(p, count) : -1;
+}
+
+static void advise(const struct prefetch_part *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        posix_fadvise(parts[i].fd, (off_t)parts[i].offset, (off_t)parts[i].size,
+                      POSIX_FADV_WILLNEED);
 }
 
 bool prefetcher_read(struct prefetcher *p, const struct prefetch_part *parts, size_t count)
 {
-    size_t done = 0;
-    bool cold = false;
+    int waits = -1;
 
-    if (atomic_load_explicit(&p->usable, memory_order_relaxed)) {
-        done = submit(p, parts, count);
-        cold = collect(p, done);
-    }
-    for (size_t i = done; i < count; i++) {
-        posix_fadvise(parts[i].fd, (off_t)parts[i].offset, (off_t)parts[i].size,
-                      POSIX_FADV_WILLNEED);
-        cold = true;
-    }
-    return cold;
+    LOCK_SCOPE(&p->lock);
+    if (!p->tried)
+        try_ring(p);
+    if (p->ring)
+        waits = read_list(p, parts, count);
+    if (waits >= 0)
+        return waits == 1;
+    stop_ring(p);
+    advise(parts, count);
+    return true;
 }

@@ -29,6 +29,7 @@ HOMES = {
     "lzma": r"common/codec/xz_state\.h",
     "zstd": r"common/codec/zstd(_encoder)?\.c",
     "openssl/": r"common/format/chunk_hash\.c",
+    "liburing": r"plugin/prefetcher\.c",
     "jansson": r"cli/json\.h",
     "protobuf-c/": r"common/format/\w+\.[ch]",
 }
