@@ -24,5 +24,14 @@ plugin_tests = \
 TESTS += $(plugin_tests)
 EXTRA_DIST += $(plugin_tests) tests/lib/make-store.py tests/lib/plugin-functions.sh
 
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_prefetcher
+TESTS += tests/unit/test_prefetcher
+tests_unit_test_prefetcher_SOURCES = tests/unit/test_prefetcher.c plugin/prefetcher.c
+tests_unit_test_prefetcher_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
+tests_unit_test_prefetcher_CFLAGS = $(UNIT_CFLAGS) $(LIBURING_CFLAGS)
+tests_unit_test_prefetcher_LDADD = $(LDADD) $(LIBURING_LIBS)
+endif
+
 # By hand: it needs a kernel for a virtual machine.
 EXTRA_DIST += tests/vm/attach.sh

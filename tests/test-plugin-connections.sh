@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Many connections at once read the same bytes; several may be used as one
-# device (multi-conn).
+# device (multi-conn), with the block sizes that are told.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
@@ -9,7 +9,11 @@ make_image "$tmp/image" 6000000 1 2000000 1000000
 make_store --layout 2 --min 5000 --max 60000 "$tmp/image" "$tmp/store/v1"
 serve "$tmp/store/v1"
 
-nbd "assert h.can_multi_conn()"
+nbd "
+assert h.can_multi_conn()
+sizes = [h.get_block_size(s) for s in (nbd.SIZE_MINIMUM, nbd.SIZE_PREFERRED, nbd.SIZE_MAXIMUM)]
+assert sizes == [1, 4096, 0xffffffff], sizes
+"
 nbdcopy --connections=4 --requests=32 "$uri" "$tmp/copy"
 cmp "$tmp/image" "$tmp/copy"
 

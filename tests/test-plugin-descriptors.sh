@@ -37,6 +37,10 @@ has_room() {
 serve "$tmp/store/v1"
 has_room "$server"
 stop_server
+serve "$tmp/store"
+nbd "h.pread(1, 0)" v1
+has_room "$server"
+stop_server
 rm "$tmp/pid"
 ihop -U "$tmp/background" -P "$tmp/pid" "$tmp/store/v1"
 at_exit kill "$(cat "$tmp/pid")"
