@@ -7,15 +7,19 @@ v1 (bench/clone.py does it):
     contrib/build.sh
     bench/serve.py [-n ROUNDS] [--job NAME] [BUILD-FOLDER]
 
-Store and image lie on one fresh ext4 on a loop device that bypasses the page cache of
+"file" serves the image as an updater or dd writes it: a copy with every block. "file,
+sparse" is a copy with holes where the image file has them, less to read and to send.
+
+Store and images lie on one fresh ext4 on a loop device that bypasses the page cache of
 the file behind it: after a drop of the caches everything comes from the disk. Its
 readahead is 128 KiB, as the kernel sets it for disks. "200 MB/s" limits the servers'
-reads by a control group, to what an eMMC does. All take turns, so that they share what the machine does besides. A ratio compares ihop
-with another server in the same round; the table has its median and extremes, turned
-so that above 1 is better for ihop.
+reads by a control group, to what an eMMC does. All take turns, so that they share what
+the machine does besides. A ratio compares ihop with another server in the same round;
+the table has its median and extremes, turned so that above 1 is better for ihop.
 
 Memory is what a control group (version 1) is charged for the server after it has
-served every byte, kernel memory included, without what the kernel may drop.
+served every byte, kernel memory included, without what the kernel may drop, a second
+later: it frees inodes late.
 
 desync (FUSE) is taken from PATH, or from DESYNC; missing, it is left out. IHOP_BENCH_DIR
 is where the images are (default: bench-images).
@@ -177,8 +181,8 @@ def charged(arguments, work):
         with Server(arguments, work) as server:
             server.copy()
             server.random_reads(16, "--number_ios=2000")
-            for _ in range(3):  # inodes go only after their pages
-                sh("echo 3 >/proc/sys/vm/drop_caches")
+            for _ in range(3):  # inodes go only after their pages, and late
+                sh("echo 3 >/proc/sys/vm/drop_caches; sleep 1")
             with open(f"{group}/memory.usage_in_bytes") as f:
                 used = int(f.read())
             links = [os.readlink(fd) for fd in glob.glob(f"/proc/{server.process.pid}/fd/*")]
@@ -202,7 +206,8 @@ class Bench:
         os.mkdir(self.disk)
         self.loop = sh(f"losetup --direct-io=on --show -f {self.work}/fs").decode().strip()
         sh(f"echo 128 >/sys/block/{os.path.basename(self.loop)}/queue/read_ahead_kb; mount {self.loop} {self.disk}")
-        sh(f"{self.clone} -q {IMAGES}/v1.ext4.cba {self.disk}/store/v1 && cp {IMAGES}/v1.ext4 {self.disk}/v1.img")
+        sh(f"{self.clone} -q {IMAGES}/v1.ext4.cba {self.disk}/store/v1")
+        sh(f"cp --sparse=never {IMAGES}/v1.ext4 {self.disk}/v1.img && cp {IMAGES}/v1.ext4 {self.disk}/sparse.img")
         if self.desync:
             sh(f"{self.desync} make -s {self.disk}/castr {self.disk}/v1.caibx {self.disk}/v1.img 2>/dev/null"
                f" || {{ mkdir -p {self.disk}/castr && {self.desync} make -s {self.disk}/castr"
@@ -217,8 +222,8 @@ class Bench:
     def ihop(self, *parameters):
         return Server([self.plugin, f"{self.disk}/store/v1", *parameters], self.work)
 
-    def file(self, *filters):
-        return Server([*filters, "file", f"{self.disk}/v1.img"], self.work)
+    def file(self, *filters, image="v1.img"):
+        return Server([*filters, "file", f"{self.disk}/{image}"], self.work)
 
     def fuse(self):
         return Fuse([self.desync, "mount-index", "-s", f"{self.disk}/castr", f"{self.disk}/v1.ext4.caibx"], self.work)
@@ -232,6 +237,8 @@ class Bench:
     def jobs(self):
         """(job, unit, {who: server}, measure): measure(server) gives a number; for times, seconds."""
         readahead = ("file+readahead", lambda: self.file("--filter=readahead"))
+        sparse = ("file, sparse", lambda: self.file(image="sparse.img"))
+        sparse_readahead = ("sparse+readahead", lambda: self.file("--filter=readahead", image="sparse.img"))
         verify = ("ihop verify=first", lambda: self.ihop("verify=first"))
         no_check = ("ihop check=no", lambda: self.ihop("check=no"))
 
@@ -252,7 +259,7 @@ class Bench:
             return run
 
         def first_copy(make):
-            sh(f"cat {self.disk}/v1.img {self.disk}/store/chunks/*/* >/dev/null")
+            sh(f"cat {self.disk}/*.img {self.disk}/store/chunks/*/* >/dev/null")
             with make() as server:
                 return server.copy()
 
@@ -264,17 +271,18 @@ class Bench:
         copy = lambda s: s.copy()
         one_by_one = lambda s: s.copy("--connections=1 --requests=1 --request-size=131072")
         runtime = "--time_based --runtime=2"
-        yield "sequential warm", "MiB/s", self.contenders(), warm(copy)
-        yield "first copy, pages warm", "MiB/s", self.contenders(verify, *self.desync_too()), first_copy
-        yield "random, depth 16, warm", "IO/s", self.contenders(*self.desync_too()), warm(
+        yield "sequential warm", "MiB/s", self.contenders(sparse), warm(copy)
+        yield "first copy, pages warm", "MiB/s", self.contenders(sparse, verify, *self.desync_too()), first_copy
+        yield "random, depth 16, warm", "IO/s", self.contenders(sparse, *self.desync_too()), warm(
             lambda s: s.random_reads(16, runtime))
-        yield "random, depth 1, warm", "IO/s", self.contenders(*self.desync_too()), warm(
+        yield "random, depth 1, warm", "IO/s", self.contenders(sparse, *self.desync_too()), warm(
             lambda s: s.random_reads(1, runtime))
-        yield "sequential cold", "MiB/s", self.contenders(readahead, verify, *self.desync_too()), cold(copy)
-        yield "sequential cold, 1 by 1", "MiB/s", self.contenders(readahead), cold(one_by_one)
-        yield "sequential cold, 200 MB/s", "MiB/s", self.contenders(readahead), slow_disk
-        yield "random, depth 1, cold", "IO/s", self.contenders(no_check, *self.desync_too()), cold(
-            lambda s: s.random_reads(1, "--number_ios=800"))
+        yield "sequential cold", "MiB/s", self.contenders(
+            readahead, sparse, sparse_readahead, verify, *self.desync_too()), cold(copy)
+        yield "sequential cold, 1 by 1", "MiB/s", self.contenders(readahead, sparse, sparse_readahead), cold(one_by_one)
+        yield "sequential cold, 200 MB/s", "MiB/s", self.contenders(readahead, sparse), slow_disk
+        yield "random, depth 1, cold", "IO/s", self.contenders(sparse, no_check, *self.desync_too()), cold(
+            lambda s: s.random_reads(1, "--number_ios=1500"))
         yield "first byte, warm", "s", self.contenders(no_check), lambda make: first_byte(make())
         yield "first byte, cold", "s", self.contenders(no_check), lambda make: (drop_caches(), first_byte(make()))[1]
 
