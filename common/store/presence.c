@@ -23,6 +23,8 @@
 #define WALKS_TO_LOOK   4
 #define LOOKS_FOR_WALK  512
 #define HASHES_FOR_WALK 16
+/* Chunks that a thread takes at a time: about two folders of a usual image. */
+#define STRETCH ((size_t)64)
 
 const char *store_chunk_name(const struct store *store, const uint8_t *hash, size_t hash_length,
                              char name[STORE_CHUNK_NAME_SIZE])
@@ -103,7 +105,8 @@ struct survey {
     struct image *vouchers;    /* releases that we published; see vouched */
     uint32_t **voucher_orders; /* their chunks in order of hash */
     size_t voucher_count;
-    bool *missing; /* for each chunk, written by the one walk that has it */
+    bool *missing;      /* for each chunk, written by the one walk that has it */
+    atomic_size_t next; /* in sorted: no one has taken it yet */
     atomic_bool failed;
 
     pthread_mutex_t lock; /* for progress and what it tells */
@@ -112,11 +115,10 @@ struct survey {
     uint64_t done, total;
 };
 
-/* One thread's part of it: chunks in order of hash, so that each folder is opened
- * once. */
+/* One thread's part of it: stretches of chunks in order of hash, so that each folder is
+ * opened once or twice. */
 struct walk {
     struct survey *survey;
-    size_t from, to; /* in sorted */
     pthread_t thread;
     bool joinable;
 
@@ -304,8 +306,18 @@ static int survey_chunk(struct walk *w, size_t chunk, struct err *e)
     return 0;
 }
 
+static int walk_stretch(struct walk *w, size_t from, size_t to, struct err *e)
+{
+    for (size_t i = from; i < to && !atomic_load(&w->survey->failed); i++)
+        if (survey_chunk(w, w->survey->sorted[i], e) < 0)
+            return -1;
+    return 0;
+}
+
 static int walk_chunks(struct walk *w, struct err *e)
 {
+    size_t count = w->survey->image->chunk_count, from;
+
     if (hashes(w->survey)) {
         w->hasher = chunk_hasher_new(e);
         if (!w->hasher)
@@ -314,8 +326,8 @@ static int walk_chunks(struct walk *w, struct err *e)
         if (!w->block)
             return err_nomem(e, "checking chunks");
     }
-    for (size_t i = w->from; i < w->to && !atomic_load(&w->survey->failed); i++)
-        if (survey_chunk(w, w->survey->sorted[i], e) < 0)
+    while ((from = atomic_fetch_add(&w->survey->next, STRETCH)) < count)
+        if (walk_stretch(w, from, min_size(from + STRETCH, count), e) < 0)
             return -1;
     return 0;
 }
@@ -348,16 +360,12 @@ static size_t walks_wanted(const struct survey *s)
 /* Shares the chunks out. A thread that cannot be had is done without. */
 static int run_survey(struct survey *s, struct store_presence *p, struct err *e)
 {
-    size_t count = s->image->chunk_count, n = walks_wanted(s);
+    size_t n = walks_wanted(s);
     struct walk walks[WALKS_MAX];
     int r = 0;
 
     for (size_t i = n; i-- > 0;) {
-        walks[i] = (struct walk){.survey = s,
-                                 .from = count * i / n,
-                                 .to = count * (i + 1) / n,
-                                 .folder_fd = -1,
-                                 .err = ERR_INIT};
+        walks[i] = (struct walk){.survey = s, .folder_fd = -1, .err = ERR_INIT};
         walks[i].joinable =
             i > 0 && pthread_create(&walks[i].thread, NULL, run_walk, &walks[i]) == 0;
         if (!walks[i].joinable)
