@@ -325,6 +325,8 @@ def main():
     parser.add_argument("--job", default="", help="only jobs whose name contains this; memory is one")
     parser.add_argument("build", nargs="?", default=f"{SOURCE}/build")
     args = parser.parse_args()
+    if not os.path.isdir(IMAGES):
+        sys.exit(f"{IMAGES} is missing: see the top of this script")
     with tempfile.TemporaryDirectory(dir=IMAGES) as work:
         bench = Bench(os.path.abspath(args.build), work)
         try:
