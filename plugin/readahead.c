@@ -7,9 +7,9 @@
 /* Parallel requests of one reader come out of order, up to 16 of 256 KiB. */
 #define NEAR_UNITS 64U
 #define NEAR_READS 4U /* this many in a row are a sequential reader */
-/* What is kept ahead of it, and how much is read at a time: enough for the chunks of
- * a step to lie side by side on the disk here and there. */
-#define WINDOW (4 * MIB)
+/* What is kept ahead of it, and how much is asked for at a time: enough for chunks of one
+ * step to lie side by side on the disk here and there. */
+#define WINDOW (8 * MIB)
 #define STEP   (2 * MIB)
 
 static unsigned get(atomic_uint *value)
