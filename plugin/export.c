@@ -309,9 +309,9 @@ int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, st
 struct prefetch_list {
     struct export *x;
     struct prefetch_part parts[PREFETCH_PARTS];
-    size_t count;
-    size_t chunks; /* so far, and whether any was cold */
-    bool cold;
+    size_t count;  /* of parts */
+    size_t chunks; /* asked for so far */
+    bool cold;     /* one of them at least was not in memory */
 };
 
 static void flush_list(struct prefetch_list *list)

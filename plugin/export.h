@@ -68,11 +68,11 @@ void export_make_room(const struct export *x);
 int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Asks the kernel to read the range in the background. Whether it had to, as far as
- * that can be told. Advice, never fails. */
+/* Asks the kernel to read the range in the background: whether any of it was not in
+ * memory; true also when that cannot be told. Advice, never fails. */
 bool export_prefetch(struct export *x, uint64_t count, uint64_t offset);
 
-/* Whether the byte at offset is in memory no longer, or not yet. */
+/* The same for the byte at offset, only to know. */
 bool export_is_cold(struct export *x, uint64_t offset);
 
 #endif

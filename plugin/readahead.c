@@ -22,8 +22,8 @@ static void set(atomic_uint *value, unsigned to)
     atomic_store_explicit(value, to, memory_order_relaxed);
 }
 
-/* How many reads in a row were near one another, this one included. */
-static unsigned count_run(struct readahead *r, uint64_t offset)
+/* How many reads in a row began near the end of the one before, this one included. */
+static unsigned count_run(struct readahead *r, uint64_t offset, uint64_t end)
 {
     unsigned place = (unsigned)(offset / UNIT), run = get(&r->run);
 
@@ -32,7 +32,7 @@ static unsigned count_run(struct readahead *r, uint64_t offset)
         run = NEAR_READS + 1; /* no overflow, and no store below */
     else
         set(&r->run, run);
-    set(&r->place, place);
+    set(&r->place, (unsigned)(end / UNIT));
     return run;
 }
 
@@ -62,7 +62,7 @@ static bool is_needed(const struct readahead *r, struct export *x, uint64_t from
 
 void readahead_note(struct readahead *r, struct export *x, uint32_t count, uint64_t offset)
 {
-    unsigned run = count_run(r, offset);
+    unsigned run = count_run(r, offset, offset + count);
     uint64_t from, size;
     bool cold;
 

@@ -16,7 +16,7 @@
 /* Places are in units of 64 KiB and 32 bits wide: not every machine has 64-bit
  * atomics. */
 struct readahead {
-    atomic_uint place; /* of the latest read */
+    atomic_uint place; /* where the latest read ended */
     atomic_uint run;   /* reads near one another so far */
     atomic_uint ahead; /* what lies before this was read ahead or was in memory */
     atomic_bool cold;  /* the latest advice was needed */
