@@ -41,7 +41,8 @@ static unsigned count_run(struct readahead *r, uint64_t offset, uint64_t end)
 static uint64_t claim(struct readahead *r, uint64_t end, uint64_t image, bool first, uint64_t *from)
 {
     unsigned ahead = get(&r->ahead), next;
-    uint64_t to = min_u64(end + WINDOW, image);
+    /* In whole units, or ahead would tell of a rest that nobody reads. */
+    uint64_t to = min_u64((end + WINDOW) / UNIT * UNIT, image);
 
     *from = first ? end : max_u64(end, ahead * UNIT);
     next = (unsigned)((to + UNIT - 1) / UNIT);
