@@ -33,7 +33,7 @@ struct export_options {
 /* What all exports of a server share. */
 struct export_shared {
     struct export_options options;
-    const struct store *store;
+    struct store *store;
     struct fd_budget budget;
     struct prefetcher prefetcher;
 };

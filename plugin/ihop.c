@@ -31,7 +31,6 @@
 #define LARGE_BLOCK     (128 * 1024)
 
 static struct options options = OPTIONS_INIT;
-static struct store *store;
 static struct export_shared shared;
 static struct registry registry;
 static bool is_ready;         /* shared and registry are there */
@@ -75,12 +74,12 @@ static int require_releases(struct err *e)
 {
     CLEANUP(store_names_free) struct store_names names = {0};
 
-    if (store_release_names(store, &names, e) < 0)
+    if (store_release_names(shared.store, &names, e) < 0)
         return -1;
     if (names.count == 0)
         return err_set(e, ERR_NOT_FOUND,
                        "store %s has no release: run ihop-clone ARCHIVE %s/RELEASE first",
-                       store_path(store), store_path(store));
+                       store_path(shared.store), store_path(shared.store));
     return 0;
 }
 
@@ -101,10 +100,9 @@ static int ihop_get_ready(void)
     struct err e = ERR_INIT;
 
     tune_malloc();
-    if (store_open(options.store, &access, &store, &e) < 0 ||
+    if (store_open(options.store, &access, &shared.store, &e) < 0 ||
         fd_budget_init(&shared.budget, options.max_fds, &e) < 0)
         return report(&e);
-    shared.store = store;
     shared.options = options.export;
     prefetcher_init(&shared.prefetcher);
     registry_init(&registry, &shared);
@@ -132,7 +130,7 @@ static void ihop_unload(void)
         prefetcher_free(&shared.prefetcher);
         fd_budget_free(&shared.budget);
     }
-    store_close(store);
+    store_close(shared.store);
     options_free(&options);
 }
 
@@ -140,7 +138,7 @@ static int list_store(struct nbdkit_exports *exports, struct err *e)
 {
     CLEANUP(store_names_free) struct store_names names = {0};
 
-    if (store_release_names(store, &names, e) < 0)
+    if (store_release_names(shared.store, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.count; i++)
         if (nbdkit_add_export(exports, names.names[i], NULL) < 0)
@@ -178,7 +176,7 @@ static struct export *find_export(struct err *e)
         err_set(e, ERR_USAGE,
                 "the client asked for no export: each release of %s is one, so connect to "
                 "nbd://HOST/RELEASE (nbdinfo --list shows them), or serve one with release=",
-                store_path(store));
+                store_path(shared.store));
         return NULL;
     }
     return registry_open(&registry, name, e);
