@@ -77,6 +77,8 @@ static void print_json(const struct session *s, const struct victims *v,
     json_set_number(result, "chunks_kept", r->chunks_kept);
     json_set_number(result, "retired_removed", r->retired_removed);
     json_set_number(result, "retired_served", r->retired_kept);
+    if (r->retired_kept)
+        json_set_text(result, "retired_served_by", r->holder);
     json_set_number(result, "partial_removed", r->partials_removed);
     json_set_number(result, "partial_kept", r->partials_kept);
     json_set_number(result, "foreign_files", r->foreign);
@@ -92,8 +94,8 @@ static void print_result(const struct session *s, const struct store_gc_result *
            s->o.dry_run ? "would remove" : "removed", (unsigned long long)r->chunks_removed,
            text_size(r->bytes_removed, size), (unsigned long long)r->chunks_kept);
     if (r->retired_kept)
-        printf("%llu replaced or removed releases are still served: their chunks stay\n",
-               (unsigned long long)r->retired_kept);
+        printf("%llu replaced or removed releases are still served (%s): their chunks stay\n",
+               (unsigned long long)r->retired_kept, r->holder);
     if (r->partials_kept)
         printf("%llu clones were interrupted: what they fetched stays\n",
                (unsigned long long)r->partials_kept);
@@ -115,7 +117,8 @@ int command_gc(struct session *s, struct err *e)
     if (session_open(s, s->o.dry_run ? STORE_READ : STORE_CLEAN, e) < 0)
         return -1;
     if (s->o.keep > 0 &&
-        (session_releases(s, &list, e) < 0 || choose_victims(&list, s->o.keep, &v, e) < 0))
+        (session_releases(s, &list, e) < 0 || store_releases_check_served(s->store, &list, e) < 0 ||
+         choose_victims(&list, s->o.keep, &v, e) < 0))
         return -1;
     options.without = v.names;
     options.without_count = v.count;

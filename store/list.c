@@ -18,7 +18,8 @@ static void set_state(json_t *row, const struct store_release *r)
 {
     json_set_text(row, "name", r->name);
     json_set_number(row, "published", (uint64_t)r->published.tv_sec);
-    json_set_bool(row, "served", r->served);
+    if (r->served != STORE_SERVED_UNKNOWN)
+        json_set_bool(row, "served", r->served == STORE_SERVED);
     json_set_bool(row, "protected", r->is_protected);
 }
 
@@ -40,7 +41,9 @@ static json_t *list_row(const struct store_release *r, const struct image *image
 
 static const char *state_of(const struct store_release *r)
 {
-    if (r->served)
+    if (r->served == STORE_SERVED_UNKNOWN)
+        return r->is_protected ? "served?, protected" : "served?";
+    if (r->served == STORE_SERVED)
         return r->is_protected ? "served, protected" : "served";
     return r->is_protected ? "protected" : "-";
 }
@@ -83,6 +86,15 @@ static int list_releases(struct session *s, const struct store_releases *list, s
     return 0;
 }
 
+/* Nothing is wrong with what is listed, so this is a note. */
+static void note_unknown(struct session *s, const struct store_releases *list)
+{
+    struct err why = ERR_INIT;
+
+    if (store_releases_check_served(s->store, list, &why) < 0)
+        output_note(&s->out, "%s", why.text);
+}
+
 static int list(struct session *s, struct table *t, json_t *result, struct err *e)
 {
     static const char *const head[] = {"RELEASE", "PUBLISHED", "SIZE", "CHUNKS",
@@ -94,6 +106,7 @@ static int list(struct session *s, struct table *t, json_t *result, struct err *
     if (table_add_row(t, head, e) < 0 || session_open(s, STORE_READ, e) < 0 ||
         session_releases(s, &releases, e) < 0)
         return -1;
+    note_unknown(s, &releases);
     return list_releases(s, &releases, t, rows, e);
 }
 
@@ -326,6 +339,7 @@ static int info(struct session *s, struct table *t, json_t *result, struct err *
 
     if (session_open(s, STORE_READ, e) < 0 || session_releases(s, &list, e) < 0)
         return -1;
+    note_unknown(s, &list);
     return s->names[0] ? show_release(s, &list.items[0], t, result, e)
                        : show_store(s, &list, t, result, e);
 }

@@ -358,12 +358,13 @@ static void tell_result(const struct verify *v)
 static int verify(struct verify *v, struct err *e)
 {
     struct session *s = v->s;
+    bool held = true;
 
     if (s->o.from && !s->o.repair)
         return err_set(e, ERR_USAGE, "--from is for --repair");
     /* What a clean-up removes meanwhile would seem to be missing. */
     if (session_open(s, s->o.repair ? STORE_WRITE : STORE_READ, e) < 0 ||
-        (!s->o.repair && store_hold(s->store, s->o.wait_seconds, e) < 0) ||
+        (!s->o.repair && store_hold(s->store, s->o.wait_seconds, &held, e) < 0) ||
         session_releases(s, &v->list, e) < 0 || collect(v, e) < 0 || check_all(v, e) < 0)
         return -1;
     output_clear(&s->out);
@@ -372,9 +373,10 @@ static int verify(struct verify *v, struct err *e)
         return -1;
     if (!s->o.repair && v->missing + v->damaged > 0)
         return err_set(e, ERR_DAMAGED,
-                       "%s: %llu chunks are damaged and %llu are missing; to fetch them again, "
+                       "%s: %llu chunks are damaged and %llu are missing%s; to fetch them again, "
                        "run: ihop-store verify --repair %s",
                        s->path, (unsigned long long)v->damaged, (unsigned long long)v->missing,
+                       held ? "" : " (or were freed meanwhile: this user cannot lock the store)",
                        s->path);
     tell_result(v);
     return 0;

@@ -4,7 +4,9 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "format/release.h"
+#include "store/holder.h"
 #include "store/internal.h"
+#include "store/lock.h"
 #include "store/name.h"
 #include "store/presence.h"
 #include "store/release_file.h"
@@ -131,20 +133,34 @@ static int keep_releases(struct gc *gc, struct err *e)
     return 0;
 }
 
-/* A server may be between its open and its flock: it waits for ours, and then sees
+static int keep_served(struct gc *gc, int dirfd, const char *name, int fd, struct err *e)
+{
+    if (gc->result->retired_kept++ == 0)
+        store_holder_name(fd, gc->result->holder);
+    return keep(gc, dirfd, STORE_META "/retired/", name, e);
+}
+
+/* A server may be between its open and its lock: it waits for ours, and then sees
  * that the file has no name any more. So the file goes while we hold the lock. */
 static int visit_retired(struct gc *gc, int dirfd, const char *name, struct err *e)
 {
-    CLEANUP_FD int fd = io_openat(dirfd, name, O_RDONLY, 0);
+    CLEANUP_FD int fd = -1;
+    int served;
 
+    if (gc->o->dry_run) {
+        fd = io_openat(dirfd, name, O_RDONLY, 0);
+        served = fd < 0 ? -1 : store_lock_is_served(dirfd, name, fd);
+    } else {
+        served = store_lock_unserved(dirfd, name, &fd);
+    }
     if (fd < 0 && errno == ENOENT)
         return 0;
     if (fd < 0 && errno != ELOOP) /* it may be served */
         return err_sys(e, errno, "cannot open %s/" STORE_META "/retired/%s", gc->store->path, name);
-    if (fd >= 0 && io_flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        gc->result->retired_kept++;
-        return keep(gc, dirfd, STORE_META "/retired/", name, e);
-    }
+    if (fd >= 0 && served < 0)
+        return store_lock_cannot_tell(gc->store, STORE_META "/retired/", name, errno, e);
+    if (served > 0)
+        return keep_served(gc, dirfd, name, fd, e);
     gc->result->retired_removed++;
     return delete (gc, dirfd, STORE_META "/retired/", name, e);
 }

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "format/image.h"
 #include "store/census.h"
+#include "store/releases.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -42,6 +43,7 @@ struct store_gc_result {
     uint64_t chunks_kept;
     uint64_t chunks_removed, bytes_removed; /* bytes on the disk */
     uint64_t retired_removed, retired_kept; /* replaced or removed releases; kept: served */
+    char holder[STORE_HOLDER_SIZE];         /* who has one of the kept ones open */
     uint64_t partials_removed, partials_kept;
     uint64_t foreign; /* files in chunks/ that are none of ours: left alone */
 };
@@ -52,7 +54,8 @@ int store_gc_check(const struct store *store, const struct store_gc_options *o, 
     __attribute__((warn_unused_result));
 
 /* store: open as STORE_CLEAN (or relocked exclusively); a dry run takes STORE_READ.
- * Kinds: ERR_DAMAGED names the release that cannot be read; ERR_IO. */
+ * Kinds: ERR_DAMAGED names the release that cannot be read; ERR_IO, also when it cannot
+ * be told whether a replaced one is served. */
 int store_gc(const struct store *store, const struct store_gc_options *o,
              struct store_gc_result *result, struct err *e) __attribute__((warn_unused_result));
 

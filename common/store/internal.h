@@ -16,6 +16,7 @@ struct store {
     unsigned folder_digits; /* 2 or 4 */
     bool trusted;           /* only we write here: a chunk with a name is whole */
     bool sync_files;        /* STORE_SYNC_FILES in force */
+    bool no_syncfs;         /* this kernel has none, or refuses it */
     int meta_fd;            /* -1 in a store that is read and has none */
     /* The rest is -1 for STORE_READ; but see store_hold. */
     int staging_fd, partial_fd, retired_fd, lock_fd;

@@ -4,13 +4,13 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/internal.h"
+#include "store/lock.h"
 #include "store/name.h"
 #include "store/release_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -76,11 +76,13 @@ static int check_target(const struct store *store, const char *name, bool replac
 static int rename_with_lock(const struct store *store, const char *temporary, const char *name,
                             bool replace, struct err *e)
 {
-    CLEANUP_FD int lock = io_openat(store->meta_fd, "publish", O_RDWR | O_CREAT, 0644);
+    CLEANUP_FD int lock = store_publish_lock(store, e);
     char kept[IO_RANDOM_NAME_SIZE];
 
-    if (lock < 0 || io_flock(lock, LOCK_EX) < 0 || io_random_name(kept) < 0)
-        return err_sys(e, errno, "cannot lock %s/" STORE_META "/publish", store->path);
+    if (lock < 0)
+        return -1;
+    if (io_random_name(kept) < 0)
+        return err_sys(e, errno, "cannot get random bytes");
     if (check_target(store, name, replace, e) < 0) /* now that nobody else can publish */
         return -1;
     if (linkat(store->root_fd, name, store->retired_fd, kept, 0) < 0 && errno != ENOENT)

@@ -6,13 +6,16 @@
 #include "base/io.h"
 #include "format/release.h"
 #include "store/internal.h"
+#include "store/lock.h"
 #include "store/name.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
+
+#define OPEN_TRIES 1000 /* for a file system that has odd ideas of links and inodes */
 
 static int open_release(const struct store *store, int dirfd, const char *where, const char *name,
                         int *fd, struct err *e)
@@ -53,22 +56,36 @@ int store_image_load(const struct store *store, int dirfd, const char *where, co
     return 0;
 }
 
-/* Opens the release with a shared lock on it. Between open and flock a clone may
- * have replaced it and a gc dropped the old one: its link count tells. */
+/* Whether the name still leads to the file of st. */
+static bool is_named(const struct store *store, const char *name, const struct stat *st)
+{
+    struct stat named;
+
+    return fstatat(store->root_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           named.st_dev == st->st_dev && named.st_ino == st->st_ino;
+}
+
+/* Opens the release with a server's lock on it. Between open and lock a clone may
+ * have replaced it and a gc dropped the old one: its link count tells, but where the
+ * file system always says 0. */
 static int open_locked(const struct store *store, const char *name, int *fd, struct err *e)
 {
+    CLEANUP_FREE char *what = NULL;
     struct stat st;
 
-    for (;;) {
+    if (asprintf(&what, "%s/%s", store->path, name) < 0) {
+        what = NULL;
+        return err_nomem(e, "opening a release");
+    }
+    for (int tries = 0;; tries++) {
         CLEANUP_FD int candidate = -1;
 
-        if (open_release(store, store->root_fd, "", name, &candidate, e) < 0)
+        if (open_release(store, store->root_fd, "", name, &candidate, e) < 0 ||
+            store_lock_release(candidate, what, e) < 0)
             return -1;
-        if (io_flock(candidate, LOCK_SH) < 0)
-            return err_sys(e, errno, "cannot lock release %s/%s", store->path, name);
         if (fstat(candidate, &st) < 0)
-            return err_sys(e, errno, "cannot examine release %s/%s", store->path, name);
-        if (st.st_nlink == 0)
+            return err_sys(e, errno, "cannot examine release %s", what);
+        if (st.st_nlink == 0 && !is_named(store, name, &st) && tries < OPEN_TRIES)
             continue;
         *fd = steal_fd(&candidate);
         return 0;

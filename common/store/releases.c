@@ -4,7 +4,9 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "store/holder.h"
 #include "store/internal.h"
+#include "store/lock.h"
 #include "store/name.h"
 #include "store/release_file.h"
 
@@ -17,22 +19,6 @@
 #include <sys/stat.h>
 
 #define PROTECTED "protected"
-/* Another program may look, too, and hold the lock for a moment. */
-#define LOOKS         5
-#define LOOK_PAUSE_NS 10000000L
-
-/* Takes the lock that a server would be holding: 0, or -1 when it is held. */
-static int lock_unserved(int fd)
-{
-    const struct timespec pause = {.tv_nsec = LOOK_PAUSE_NS};
-
-    for (int i = 0; i < LOOKS; i++) {
-        if (io_flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return 0;
-        nanosleep(&pause, NULL);
-    }
-    return -1;
-}
 
 static bool is_protected(const struct store *store, const char *name)
 {
@@ -49,15 +35,17 @@ static int describe(const struct store *store, const char *name, struct store_re
 {
     CLEANUP_FD int fd = io_openat(store->root_fd, name, O_RDONLY, 0);
     struct stat st;
+    int served;
 
     if (fd < 0 && errno == ENOENT)
         return 0;
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(e, errno, "cannot examine release %s/%s", store->path, name);
-    *r = (struct store_release){.name = strdup(name),
-                                .published = st.st_mtim,
-                                .served = lock_unserved(fd) < 0,
-                                .is_protected = is_protected(store, name)};
+    *r = (struct store_release){
+        .name = strdup(name), .published = st.st_mtim, .is_protected = is_protected(store, name)};
+    served = store_lock_is_served(store->root_fd, name, fd);
+    r->served_errno = served < 0 ? errno : 0;
+    r->served = served < 0 ? STORE_SERVED_UNKNOWN : served ? STORE_SERVED : STORE_NOT_SERVED;
     return r->name ? 1 : err_nomem(e, "listing releases");
 }
 
@@ -109,6 +97,16 @@ const struct store_release *store_releases_find(const struct store_releases *lis
     return NULL;
 }
 
+int store_releases_check_served(const struct store *store, const struct store_releases *list,
+                                struct err *e)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].served == STORE_SERVED_UNKNOWN)
+            return store_lock_cannot_tell(store, "", list->items[i].name,
+                                          list->items[i].served_errno, e);
+    return 0;
+}
+
 /* Opens what has the name; a release, whole or not: that is no reason to keep it. */
 static int open_named(const struct store *store, const char *name, struct err *e)
 {
@@ -127,6 +125,22 @@ static int open_named(const struct store *store, const char *name, struct err *e
     return steal_fd(&fd);
 }
 
+static int check_unserved(const struct store *store, const char *name, int fd, struct err *e)
+{
+    char holder[STORE_HOLDER_SIZE];
+    int served = store_lock_is_served(store->root_fd, name, fd);
+
+    if (served < 0)
+        return store_lock_cannot_tell(store, "", name, errno, e);
+    if (served == 0)
+        return 0;
+    store_holder_name(fd, holder);
+    return err_set(e, ERR_BUSY,
+                   "release %s/%s is being served: stop its server (%s), or pass --force (the "
+                   "server then goes on, and gc keeps the chunks until it ends)",
+                   store->path, name, holder);
+}
+
 int store_release_remove(const struct store *store, const char *name, bool force, struct err *e)
 {
     CLEANUP_FD int fd = open_named(store, name, e);
@@ -138,11 +152,8 @@ int store_release_remove(const struct store *store, const char *name, bool force
         return err_set(e, ERR_REFUSED,
                        "release %s/%s is protected: unprotect it first (ihop-store unprotect)",
                        store->path, name);
-    if (lock_unserved(fd) < 0 && !force)
-        return err_set(e, ERR_BUSY,
-                       "release %s/%s is being served: stop its server, or pass --force (the "
-                       "server then goes on, and gc keeps the chunks until it ends)",
-                       store->path, name);
+    if (!force && check_unserved(store, name, fd, e) < 0)
+        return -1;
     if (io_random_name(retired) < 0)
         return err_sys(e, errno, "cannot get random bytes");
     if (renameat(store->root_fd, name, store->retired_fd, retired) < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* releases: looking after the releases of a store as a whole.
  *
- * A release is served while a server holds its flock, and protected when
+ * A release is served while a server holds its lock, and protected when
  * .ihop/protected/NAME exists; the protection belongs to the name, whatever image
  * it has. Its age is its file's modification time, which publish keeps in order
  * even when the device's clock is not.
@@ -17,10 +17,21 @@
 #include <stdint.h>
 #include <time.h>
 
+enum store_served {
+    STORE_NOT_SERVED,
+    STORE_SERVED,
+    STORE_SERVED_UNKNOWN, /* locks do not work on its file system */
+};
+
+/* Names of processes. */
+#define STORE_HOLDER_SIZE 128
+
 struct store_release {
     char *name;
     struct timespec published;
-    bool served, is_protected;
+    enum store_served served;
+    int served_errno; /* why it is not known */
+    bool is_protected;
 };
 
 struct store_releases {
@@ -37,10 +48,14 @@ void store_releases_free(struct store_releases *list);
 const struct store_release *store_releases_find(const struct store_releases *list,
                                                 const char *name);
 
+/* Fails with ERR_IO when it is not known whether a release of list is served. */
+int store_releases_check_served(const struct store *store, const struct store_releases *list,
+                                struct err *e) __attribute__((warn_unused_result));
+
 /* Takes the name away, at once and durably; gc frees the chunks later. A server
  * goes on with it. Needs a store open for writing. Kinds: ERR_NOT_FOUND;
- * ERR_REFUSED when it is protected; ERR_BUSY when it is served and force is
- * false. */
+ * ERR_REFUSED when it is protected; ERR_BUSY when it is served, ERR_IO when that
+ * cannot be told, and force is false. */
 int store_release_remove(const struct store *store, const char *name, bool force, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -46,7 +46,8 @@ static int is_enough(const struct room *r, bool *enough, struct err *e)
 
 static int load_releases(struct room *r, struct err *e)
 {
-    if (store_releases_list(r->store, &r->list, e) < 0)
+    if (store_releases_list(r->store, &r->list, e) < 0 ||
+        store_releases_check_served(r->store, &r->list, e) < 0)
         return -1;
     r->images = calloc(r->list.count + 1, sizeof *r->images);
     r->removed = calloc(r->list.count + 1, sizeof *r->removed);
@@ -120,7 +121,7 @@ static int remove_oldest(struct room *r, struct err *e)
         if (store_release_remove(r->store, r->list.items[i].name, false, e) < 0) {
             if (e->kind != ERR_BUSY)
                 return -1;
-            r->list.items[i].served = true; /* since just now */
+            r->list.items[i].served = STORE_SERVED; /* since just now */
             continue;
         }
         if (r->o->removed)

@@ -20,6 +20,8 @@
 
 /* Name of a chunk in a staging folder. */
 #define STAGED_NAME_SIZE (CHUNK_HASH_HEX + 6)
+/* New folders that another writer may take away before one stays. */
+#define FOLDER_TRIES 100
 
 struct batch {
     char (*names)[STAGED_NAME_SIZE];
@@ -164,30 +166,45 @@ static void remove_folder(const struct store *store, int fd, const char *name)
     unlinkat(store->staging_fd, name, AT_REMOVEDIR);
 }
 
-/* Makes and owns a new staging folder. Another writer may take it for abandoned
- * between mkdir and flock, and remove it: then once more. */
-static int make_folder(struct store_writer *w, struct err *e)
+/* Makes and owns a new staging folder: 1, or 0 when another writer has taken it for
+ * abandoned between mkdir and flock, to remove it. */
+static int try_folder(struct store_writer *w, struct err *e)
 {
     const struct store *store = w->store;
+    CLEANUP_FD int fd = -1;
     struct stat st;
+    bool locked;
 
-    for (;;) {
-        CLEANUP_FD int fd = -1;
-
-        if (io_random_name(w->name) < 0 || mkdirat(store->staging_fd, w->name, 0755) < 0)
-            return err_sys(e, errno, "cannot create a folder in %s/" STORE_META "/staging",
-                           store->path);
-        fd = io_openat(store->staging_fd, w->name, O_RDONLY | O_DIRECTORY, 0);
-        if (fd < 0 && errno == ENOENT)
-            continue;
-        if (fd < 0 || (io_flock(fd, LOCK_EX | LOCK_NB) < 0 && errno != EWOULDBLOCK))
-            return err_sys(e, errno, "cannot lock %s/" STORE_META "/staging/%s", store->path,
-                           w->name);
-        if (io_flock(fd, LOCK_EX) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0) {
-            w->folder_fd = steal_fd(&fd);
-            return 0;
-        }
+    if (io_random_name(w->name) < 0 || mkdirat(store->staging_fd, w->name, 0755) < 0)
+        return err_sys(e, errno, "cannot create a folder in %s/" STORE_META "/staging",
+                       store->path);
+    fd = io_openat(store->staging_fd, w->name, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    locked = fd >= 0 && io_flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (!locked && (fd < 0 || errno != EWOULDBLOCK))
+        return err_sys(e, errno, "cannot lock %s/" STORE_META "/staging/%s (flock)", store->path,
+                       w->name);
+    if (!locked || fstat(fd, &st) < 0 || st.st_nlink == 0) {
+        unlinkat(store->staging_fd, w->name, AT_REMOVEDIR);
+        return 0;
     }
+    w->folder_fd = steal_fd(&fd);
+    return 1;
+}
+
+static int make_folder(struct store_writer *w, struct err *e)
+{
+    int r = 0;
+
+    for (int tries = 0; r == 0 && tries < FOLDER_TRIES; tries++)
+        r = try_folder(w, e);
+    if (r == 0)
+        return err_set(e, ERR_BUSY,
+                       "somebody locks each folder that is made in %s/" STORE_META "/staging: "
+                       "let nobody open it but who may write to the store",
+                       w->store->path);
+    return r < 0 ? -1 : 0;
 }
 
 /* Whether the file, named by its hash, has that hash. */
@@ -240,8 +257,12 @@ static int adopt_folder(const struct store *store, const char *name, struct chun
             unlinkat(store->staging_fd, name, 0); /* not ours: nothing to lose */
         return 0;
     }
-    if (io_flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return 0; /* its owner lives */
+    if (io_flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno == EWOULDBLOCK)
+            return 0; /* its owner lives */
+        return err_sys(e, errno, "cannot lock %s/" STORE_META "/staging/%s (flock)", store->path,
+                       name);
+    }
     if (adopt_files(store, fd, h, &b, e) < 0)
         return -1;
     *adopted += b.count;

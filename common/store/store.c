@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "store/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +20,6 @@
 #define FORMAT_TEMPORARY "format.new"
 #define FORMAT_TEXT      "ihop-store 1\nfolder-digits %u\n"
 #define FORMAT_MAX       256
-
-#define LOCK_POLL_MS 50
 
 /* Messages need the path below STORE, the calls its last part below dirfd. */
 static const char *last_part(const char *name)
@@ -148,24 +147,19 @@ static int find_layout(struct store *s, struct err *e)
     return 0;
 }
 
-/* Takes lock_fd as flock's operation says, polling until the time is over. */
+/* Takes lock_fd as flock's operation says, until the time is over. */
 static int take_lock(const struct store *s, int operation, unsigned wait_seconds, struct err *e)
 {
-    uint64_t end = io_now_ms() + (uint64_t)wait_seconds * 1000;
-    const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
-
-    for (;;) {
-        if (io_flock(s->lock_fd, operation | LOCK_NB) == 0)
-            return 0;
-        if (errno != EWOULDBLOCK)
-            return err_sys(e, errno, "cannot lock %s/" STORE_META "/lock", s->path);
-        if (io_now_ms() >= end)
-            return err_set(e, ERR_BUSY,
-                           "store %s is in use by another program (%s): try again later or "
-                           "pass --wait SECONDS",
-                           s->path, operation == LOCK_SH ? "a clean-up" : "a clone or a clean-up");
-        nanosleep(&pause, NULL);
-    }
+    if (store_lock_take(s->lock_fd, operation, (uint64_t)wait_seconds * 1000) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return err_sys(e, errno,
+                       "cannot lock %s/" STORE_META "/lock: locks do not work here (flock)",
+                       s->path);
+    return err_set(e, ERR_BUSY,
+                   "store %s is in use by another program (%s): try again later or "
+                   "pass --wait SECONDS",
+                   s->path, operation == LOCK_SH ? "a clean-up" : "a clone or a clean-up");
 }
 
 int store_relock(struct store *store, bool exclusive, unsigned wait_seconds, struct err *e)
@@ -173,33 +167,36 @@ int store_relock(struct store *store, bool exclusive, unsigned wait_seconds, str
     return take_lock(store, exclusive ? LOCK_EX : LOCK_SH, wait_seconds, e);
 }
 
-int store_hold(struct store *store, unsigned wait_seconds, struct err *e)
+int store_hold(struct store *store, unsigned wait_seconds, bool *held, struct err *e)
 {
+    struct err why = ERR_INIT;
+
+    *held = true;
     store->lock_fd = store->meta_fd < 0 ? -1 : io_openat(store->meta_fd, "lock", O_RDONLY, 0);
     if (store->lock_fd < 0 && (store->meta_fd < 0 || errno == ENOENT))
         return 0;
-    if (store->lock_fd < 0)
+    if (store->lock_fd < 0 && errno != EACCES)
         return err_sys(e, errno, "cannot open %s/" STORE_META "/lock", store->path);
-    return take_lock(store, LOCK_SH, wait_seconds, e);
+    *held = store->lock_fd >= 0 && take_lock(store, LOCK_SH, wait_seconds, &why) == 0;
+    if (why.kind != ERR_BUSY)
+        return 0;
+    *e = why;
+    return -1;
 }
 
-/* The first writer decides on the layout. It is alone while it does, by a flock on
- * .ihop itself that nobody holds for long. */
+/* The first writer decides on the layout, alone. */
 static int decide_layout(struct store *s, const struct store_options *o, struct err *e)
 {
-    int r;
+    CLEANUP_FD int lock = -1;
 
     if (find_layout(s, e) < 0)
         return -1;
     if (s->folder_digits != 0)
         return 0;
-    if (io_flock(s->meta_fd, LOCK_EX) < 0)
-        return err_sys(e, errno, "cannot lock %s/" STORE_META, s->path);
-    r = find_layout(s, e);
-    if (r == 0 && s->folder_digits == 0)
-        r = write_format(s, o->four_digits ? 4 : 2, e);
-    flock(s->meta_fd, LOCK_UN);
-    return r;
+    lock = store_publish_lock(s, e);
+    if (lock < 0 || find_layout(s, e) < 0)
+        return -1;
+    return s->folder_digits == 0 ? write_format(s, o->four_digits ? 4 : 2, e) : 0;
 }
 
 static int check_same_device(const struct store *s, struct err *e)
@@ -217,18 +214,38 @@ static int check_same_device(const struct store *s, struct err *e)
     return 0;
 }
 
+/* Only for those who write: a staging folder is owned by a flock on it, which everyone
+ * can take who can open it. An earlier version left this open to all. */
+static int make_staging(struct store *s, struct err *e)
+{
+    const mode_t others = S_IRWXO, group = S_IRWXG;
+    struct stat meta, st;
+    mode_t wanted;
+
+    if (make_folder(s->path, s->meta_fd, STORE_META "/staging", &s->staging_fd, e) < 0)
+        return -1;
+    if (fstat(s->meta_fd, &meta) < 0 || fstat(s->staging_fd, &st) < 0)
+        return err_sys(e, errno, "cannot examine %s/" STORE_META "/staging", s->path);
+    wanted = st.st_mode & 07777;
+    wanted &= ~(meta.st_mode & S_IWOTH ? 0 : others);
+    wanted &= ~(meta.st_mode & S_IWGRP ? 0 : group);
+    if ((st.st_mode & 07777) != wanted && fchmod(s->staging_fd, wanted) < 0)
+        errno = 0; /* best effort: who is not the owner must not */
+    return 0;
+}
+
 static int open_for_writing(struct store *s, const struct store_options *o, struct err *e)
 {
     int lock = o->access == STORE_CLEAN ? LOCK_EX : LOCK_SH;
 
     if (make_folder(s->path, s->root_fd, STORE_META, &s->meta_fd, e) < 0)
         return -1;
-    s->lock_fd = io_openat(s->meta_fd, "lock", O_RDWR | O_CREAT, 0644);
+    s->lock_fd = store_lock_open(s, "lock", e);
     if (s->lock_fd < 0)
-        return err_sys(e, errno, "cannot open %s/" STORE_META "/lock", s->path);
+        return -1;
     if (decide_layout(s, o, e) < 0 || take_lock(s, lock, o->wait_seconds, e) < 0)
         return -1;
-    if (make_folder(s->path, s->meta_fd, STORE_META "/staging", &s->staging_fd, e) < 0 ||
+    if (make_staging(s, e) < 0 ||
         make_folder(s->path, s->meta_fd, STORE_META "/partial", &s->partial_fd, e) < 0 ||
         make_folder(s->path, s->meta_fd, STORE_META "/retired", &s->retired_fd, e) < 0 ||
         make_folder(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e) < 0)

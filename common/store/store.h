@@ -62,9 +62,11 @@ void store_cleanup(struct store **store);
 int store_relock(struct store *store, bool exclusive, unsigned wait_seconds, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Keeps clean-ups away from a store that is open for reading, until it is closed; if
- * it has no lock, because no program of ours has written to it, does nothing. */
-int store_hold(struct store *store, unsigned wait_seconds, struct err *e)
+/* Keeps clean-ups away from a store that is open for reading, until it is closed, or
+ * finds that there are none, because no program of ours has written to it: *held. It is
+ * false, and one may run, where this user must not open the lock, as it is for those
+ * who write, or where locks do not work. ERR_BUSY. */
+int store_hold(struct store *store, unsigned wait_seconds, bool *held, struct err *e)
     __attribute__((warn_unused_result));
 
 const char *store_path(const struct store *store);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/lock.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "store/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define PUBLISH_WAIT_MS 60000
+/* Only who may write the release can make a server wait that long. */
+#define SERVER_WAIT_MS 5000
+/* Others can make it wait that long, for a lock that is not all it has. */
+#define SERVER_FLOCK_MS 500
+/* Another program may look, too, and hold the lock for a moment. */
+#define LOOK_MS 50
+
+static void pause_briefly(void)
+{
+    const struct timespec pause = {.tv_nsec = 10000000L};
+
+    nanosleep(&pause, NULL);
+}
+
+/* ---- files for locks ---- */
+
+/* Who may write in .ihop may lock; reading is not enough. */
+static mode_t lock_mode(const struct stat *folder)
+{
+    return 0600 | (folder->st_mode & S_IWGRP ? 0060 : 0) | (folder->st_mode & S_IWOTH ? 0006 : 0);
+}
+
+/* Files that an earlier version made are open to all; root makes files for another
+ * user's store. Best effort: who is neither root nor the owner must not. */
+static void put_right(int fd, const struct stat *folder)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return;
+    if ((st.st_uid != folder->st_uid || st.st_gid != folder->st_gid) &&
+        fchown(fd, folder->st_uid, folder->st_gid) < 0)
+        errno = 0;
+    if ((st.st_mode & 0777) != lock_mode(folder) && fchmod(fd, lock_mode(folder)) < 0)
+        errno = 0;
+}
+
+int store_lock_open(const struct store *store, const char *name, struct err *e)
+{
+    struct stat folder;
+    int fd;
+
+    if (fstat(store->meta_fd, &folder) < 0)
+        return err_sys(e, errno, "cannot examine %s/" STORE_META, store->path);
+    fd = io_openat(store->meta_fd, name, O_RDWR | O_CREAT, lock_mode(&folder));
+    if (fd < 0)
+        return err_sys(e, errno, "cannot open %s/" STORE_META "/%s", store->path, name);
+    put_right(fd, &folder);
+    return fd;
+}
+
+int store_lock_take(int fd, int operation, uint64_t limit_ms)
+{
+    uint64_t end = io_now_ms() + limit_ms;
+
+    for (;;) {
+        if (io_flock(fd, operation | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK || io_now_ms() >= end)
+            return -1;
+        pause_briefly();
+        errno = EWOULDBLOCK;
+    }
+}
+
+int store_publish_lock(const struct store *store, struct err *e)
+{
+    CLEANUP_FD int fd = store_lock_open(store, "publish", e);
+
+    if (fd < 0)
+        return -1;
+    if (store_lock_take(fd, LOCK_EX, PUBLISH_WAIT_MS) == 0)
+        return steal_fd(&fd);
+    if (errno == EWOULDBLOCK)
+        return err_set(e, ERR_BUSY,
+                       "store %s is in use by another program (%s/" STORE_META
+                       "/publish is locked): try again later",
+                       store->path, store->path);
+    return err_sys(e, errno, "cannot lock %s/" STORE_META "/publish (flock)", store->path);
+}
+
+/* ---- record locks of open files ---- */
+
+/* On the whole file, however long it gets. */
+static int record_lock(int fd, int command, short type, struct flock *l)
+{
+    int r;
+
+    do {
+        *l = (struct flock){.l_type = type, .l_whence = SEEK_SET};
+        r = fcntl(fd, command, l);
+    } while (r < 0 && errno == EINTR);
+    if (r < 0 && errno == EACCES)
+        errno = EAGAIN; /* the other name of being held */
+    return r;
+}
+
+/* Whether a server has its record lock: 1, 0, or -1 with errno. A write lock is a
+ * clean-up's, which is about to let go. */
+static int has_record_lock(int fd)
+{
+    struct flock l;
+
+    if (record_lock(fd, F_OFD_GETLK, F_WRLCK, &l) < 0)
+        return -1;
+    return l.l_type == F_RDLCK;
+}
+
+/* 0, or -1 with errno; EAGAIN: somebody who may write the file holds it. */
+static int share_record_lock(int fd)
+{
+    uint64_t end = io_now_ms() + SERVER_WAIT_MS;
+    struct flock l;
+
+    while (record_lock(fd, F_OFD_SETLK, F_RDLCK, &l) < 0) {
+        if (errno != EAGAIN || io_now_ms() >= end)
+            return -1;
+        pause_briefly();
+        errno = EAGAIN;
+    }
+    return 0;
+}
+
+/* ---- releases ---- */
+
+int store_lock_release(int fd, const char *what, struct err *e)
+{
+    int recorded = share_record_lock(fd), why = errno;
+
+    if (recorded < 0 && why == EAGAIN)
+        return err_set(e, ERR_BUSY, "release %s is locked by another program: try again later",
+                       what);
+    if (store_lock_take(fd, LOCK_SH, recorded == 0 ? SERVER_FLOCK_MS : SERVER_WAIT_MS) == 0 ||
+        recorded == 0)
+        return 0;
+    if (errno == EWOULDBLOCK)
+        return err_set(e, ERR_BUSY, "release %s is locked by another program: try again later",
+                       what);
+    return err_sys(e, errno,
+                   "cannot lock release %s, so a clean-up could delete it while it is served: "
+                   "locks do not work on this file system (flock)",
+                   what);
+}
+
+/* Whether a shared flock is held: 1; 0, and then fd has the exclusive one, unless a
+ * stranger does: no server can be behind that. -1: errno. */
+static int has_flock(int fd)
+{
+    if (store_lock_take(fd, LOCK_EX, LOOK_MS) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return -1;
+    if (io_flock(fd, LOCK_SH | LOCK_NB) == 0)
+        return 1;
+    return errno == EWOULDBLOCK ? 0 : -1;
+}
+
+/* The same file open for writing, or -1. */
+static int reopen(int dirfd, const char *name, int fd)
+{
+    CLEANUP_FD int writable = io_openat(dirfd, name, O_RDWR, 0);
+    struct stat a, b;
+
+    if (writable < 0 || fstat(fd, &a) < 0 || fstat(writable, &b) < 0 || a.st_dev != b.st_dev ||
+        a.st_ino != b.st_ino)
+        return -1;
+    return steal_fd(&writable);
+}
+
+int store_lock_is_served(int dirfd, const char *name, int fd)
+{
+    CLEANUP_FD int writable = -1;
+    int flocked;
+
+    if (has_record_lock(fd) == 1)
+        return 1;
+    /* Where there are no record locks, servers have flocks alone. */
+    flocked = has_flock(fd);
+    if (flocked < 0 && errno == EBADF) {
+        /* NFS has exclusive locks only on what is open for writing. */
+        writable = reopen(dirfd, name, fd);
+        errno = EBADF;
+        return writable < 0 ? -1 : has_flock(writable);
+    }
+    flock(fd, LOCK_UN);
+    return flocked;
+}
+
+int store_lock_unserved(int dirfd, const char *name, int *fd)
+{
+    struct flock l;
+    int flocked;
+
+    *fd = io_openat(dirfd, name, O_RDWR, 0);
+    if (*fd < 0 && errno != ENOENT && errno != ELOOP)
+        *fd = io_openat(dirfd, name, O_RDONLY, 0);
+    if (*fd < 0)
+        return -1;
+    /* Held from here on; without the right to write it is only looked at, below. */
+    if (record_lock(*fd, F_OFD_SETLK, F_WRLCK, &l) < 0 && errno == EAGAIN)
+        return 1;
+    flocked = has_flock(*fd);
+    return flocked == 0 && has_record_lock(*fd) == 1 ? 1 : flocked;
+}
+
+int store_lock_cannot_tell(const struct store *store, const char *where, const char *name,
+                           int errnum, struct err *e)
+{
+    return err_sys(e, errnum,
+                   "cannot tell whether release %s/%s%s is served: locks do not work on this file "
+                   "system (flock)",
+                   store->path, where, name);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* lock: the locks of a store, and whether they work at all. For store/ alone.
+ *
+ * Writers exclude each other by flocks on files below .ihop that only those can open
+ * who may write there. A release file must stay readable for everybody, and who can
+ * read a file can flock it: so a server holds a second lock on its release, a record
+ * lock that belongs to the open file (F_OFD_SETLK). Only who may write a file can
+ * hold one that would be in its way. Its flock is for versions before this lock.
+ *
+ * Nothing here waits without a limit. Thread-safe.
+ */
+#ifndef IHOP_STORE_LOCK_H
+#define IHOP_STORE_LOCK_H
+
+#include "base/err.h"
+#include "store/store.h"
+
+#include <stdint.h>
+
+/* Opens .ihop/NAME, which is made if it is not there. Only who may write to .ihop can
+ * open it; one that others can is put right, if this user may do so. */
+int store_lock_open(const struct store *store, const char *name, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* flock, tried until limit_ms are over: 0, or -1 with errno. EWOULDBLOCK: it is held;
+ * anything else: there are no such locks here. */
+int store_lock_take(int fd, int operation, uint64_t limit_ms) __attribute__((warn_unused_result));
+
+/* Keeps out all others who change releases, or the layout of a new store: the
+ * descriptor to be closed afterwards. ERR_BUSY after a minute. */
+int store_publish_lock(const struct store *store, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* The lock of a server on the release that is open as fd, what names it in messages.
+ * A few seconds at most. ERR_BUSY; ERR_IO: no locks here. */
+int store_lock_release(int fd, const char *what, struct err *e) __attribute__((warn_unused_result));
+
+/* Whether a server holds the release NAME of dirfd, which is open as fd: 1 or 0; -1 with
+ * errno when that cannot be told. Takes no lock that would stay. */
+int store_lock_is_served(int dirfd, const char *name, int fd) __attribute__((warn_unused_result));
+
+/* The same, and if it is not, no server can hold it as long as *fd is open. *fd may be
+ * open in any case. */
+int store_lock_unserved(int dirfd, const char *name, int *fd) __attribute__((warn_unused_result));
+
+/* For an answer of -1. where: below STORE, "" or ending in a slash. */
+int store_lock_cannot_tell(const struct store *store, const char *where, const char *name,
+                           int errnum, struct err *e) __attribute__((warn_unused_result));
+
+#endif
