@@ -4,7 +4,7 @@
  * A name that was opened once stays that image for the server's life, for all
  * connections: a reconnect must not find another image under a mounted file
  * system. So nothing is dropped before registry_free. Thread-safe, but for init
- * and free; the first opening of a release makes others wait.
+ * and free; the first opening of a release makes those wait that want the same one.
  */
 #ifndef IHOP_PLUGIN_REGISTRY_H
 #define IHOP_PLUGIN_REGISTRY_H
@@ -16,7 +16,8 @@
 struct registry {
     struct export_shared *shared;
     pthread_mutex_t lock;
-    struct pinned *first; /* by lock */
+    pthread_cond_t loaded; /* with lock: some release, or not */
+    struct pinned *first;  /* by lock */
 };
 
 void registry_init(struct registry *r, struct export_shared *shared);

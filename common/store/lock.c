@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "store/holder.h"
 #include "store/internal.h"
 
 #include <errno.h>
@@ -64,6 +65,15 @@ int store_lock_open(const struct store *store, const char *name, struct err *e)
     return fd;
 }
 
+void store_lock_put_right(const struct store *store, const char *name)
+{
+    CLEANUP_FD int fd = io_openat(store->meta_fd, name, O_RDONLY, 0);
+    struct stat folder;
+
+    if (fd >= 0 && fstat(store->meta_fd, &folder) == 0)
+        put_right(fd, &folder);
+}
+
 int store_lock_take(int fd, int operation, uint64_t limit_ms)
 {
     uint64_t end = io_now_ms() + limit_ms;
@@ -81,16 +91,17 @@ int store_lock_take(int fd, int operation, uint64_t limit_ms)
 int store_publish_lock(const struct store *store, struct err *e)
 {
     CLEANUP_FD int fd = store_lock_open(store, "publish", e);
+    char holder[STORE_HOLDER_SIZE];
 
     if (fd < 0)
         return -1;
     if (store_lock_take(fd, LOCK_EX, PUBLISH_WAIT_MS) == 0)
         return steal_fd(&fd);
-    if (errno == EWOULDBLOCK)
-        return err_set(e, ERR_BUSY,
-                       "store %s is in use by another program (%s/" STORE_META
-                       "/publish is locked): try again later",
-                       store->path, store->path);
+    if (errno == EWOULDBLOCK) {
+        store_holder_name(fd, holder);
+        return err_set(e, ERR_BUSY, "store %s is in use by another program (%s): try again later",
+                       store->path, holder);
+    }
     return err_sys(e, errno, "cannot lock %s/" STORE_META "/publish (flock)", store->path);
 }
 

@@ -22,6 +22,9 @@
 int store_lock_open(const struct store *store, const char *name, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Does only the latter, if there is such a file. */
+void store_lock_put_right(const struct store *store, const char *name);
+
 /* flock, tried until limit_ms are over: 0, or -1 with errno. EWOULDBLOCK: it is held;
  * anything else: there are no such locks here. */
 int store_lock_take(int fd, int operation, uint64_t limit_ms) __attribute__((warn_unused_result));

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "store/holder.h"
 #include "store/lock.h"
 
 #include <errno.h>
@@ -150,16 +151,19 @@ static int find_layout(struct store *s, struct err *e)
 /* Takes lock_fd as flock's operation says, until the time is over. */
 static int take_lock(const struct store *s, int operation, unsigned wait_seconds, struct err *e)
 {
+    char holder[STORE_HOLDER_SIZE];
+
     if (store_lock_take(s->lock_fd, operation, (uint64_t)wait_seconds * 1000) == 0)
         return 0;
     if (errno != EWOULDBLOCK)
         return err_sys(e, errno,
                        "cannot lock %s/" STORE_META "/lock: locks do not work here (flock)",
                        s->path);
+    store_holder_name(s->lock_fd, holder);
     return err_set(e, ERR_BUSY,
-                   "store %s is in use by another program (%s): try again later or "
+                   "store %s is in use by another program (%s, %s): try again later or "
                    "pass --wait SECONDS",
-                   s->path, operation == LOCK_SH ? "a clean-up" : "a clone or a clean-up");
+                   s->path, operation == LOCK_SH ? "a clean-up" : "a clone or a clean-up", holder);
 }
 
 int store_relock(struct store *store, bool exclusive, unsigned wait_seconds, struct err *e)
@@ -218,7 +222,6 @@ static int check_same_device(const struct store *s, struct err *e)
  * can take who can open it. An earlier version left this open to all. */
 static int make_staging(struct store *s, struct err *e)
 {
-    const mode_t others = S_IRWXO, group = S_IRWXG;
     struct stat meta, st;
     mode_t wanted;
 
@@ -226,9 +229,8 @@ static int make_staging(struct store *s, struct err *e)
         return -1;
     if (fstat(s->meta_fd, &meta) < 0 || fstat(s->staging_fd, &st) < 0)
         return err_sys(e, errno, "cannot examine %s/" STORE_META "/staging", s->path);
-    wanted = st.st_mode & 07777;
-    wanted &= ~(meta.st_mode & S_IWOTH ? 0 : others);
-    wanted &= ~(meta.st_mode & S_IWGRP ? 0 : group);
+    wanted = (st.st_mode & 07000) | S_IRWXU | (meta.st_mode & S_IWGRP ? S_IRWXG : 0) |
+             (meta.st_mode & S_IWOTH ? S_IRWXO : 0);
     if ((st.st_mode & 07777) != wanted && fchmod(s->staging_fd, wanted) < 0)
         errno = 0; /* best effort: who is not the owner must not */
     return 0;
@@ -243,6 +245,7 @@ static int open_for_writing(struct store *s, const struct store_options *o, stru
     s->lock_fd = store_lock_open(s, "lock", e);
     if (s->lock_fd < 0)
         return -1;
+    store_lock_put_right(s, "publish");
     if (decide_layout(s, o, e) < 0 || take_lock(s, lock, o->wait_seconds, e) < 0)
         return -1;
     if (make_staging(s, e) < 0 ||
