@@ -172,7 +172,7 @@ static int is_complete(struct clone *c, bool same, bool *complete, struct err *e
         return 0;
     if (ensure_estimate(c->store, there, &c->ensure, c->events, &c->result->cost, e) < 0)
         return -1;
-    *complete = c->result->cost.missing == 0;
+    *complete = c->result->cost.missing == 0 && !store_has_pending(c->store);
     return *complete ? store_confirm(c->store, e) : 0;
 }
 

@@ -110,18 +110,50 @@ static int check_name(const struct target *t, int source_fd, struct err *e)
     return 0;
 }
 
+static int open_nameless(const struct target *t)
+{
+    return openat(t->folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+}
+
+/* Gives a file without a name one. */
+static int link_file(const struct target *t, int fd, const char *name)
+{
+    char proc[64];
+
+    snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, proc, t->folder_fd, name, AT_SYMLINK_FOLLOW);
+}
+
+/* Whether that can be done here: without /proc it cannot, and not every file system that
+ * has files without names links. Found out on an empty file, before there is work to
+ * lose. */
+static bool can_link(struct target *t)
+{
+    CLEANUP_FD int fd = open_nameless(t);
+    struct err ignored = ERR_INIT;
+    bool can;
+
+    if (fd < 0 || choose_temporary(t, &ignored) < 0)
+        return false;
+    can = link_file(t, fd, t->temporary) == 0;
+    remove_temporary(t);
+    return can;
+}
+
 /* A file without a name, or else with a hidden one. */
 static int open_file(struct target *t, struct err *e)
 {
-    t->fd = openat(t->folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
-    if (t->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
-        if (choose_temporary(t, e) < 0)
-            return -1;
-        t->fd = io_openat(t->folder_fd, t->temporary, O_RDWR | O_CREAT | O_EXCL, 0666);
-        if (t->fd < 0)
-            forget_temporary(t);
-    }
-    return t->fd < 0 ? err_sys(e, errno, "cannot create %s", t->path) : 0;
+    t->fd = can_link(t) ? open_nameless(t) : -1;
+    if (t->fd >= 0)
+        return 0;
+    if (choose_temporary(t, e) < 0)
+        return -1;
+    t->fd = io_openat(t->folder_fd, t->temporary, O_RDWR | O_CREAT | O_EXCL, 0666);
+    if (t->fd >= 0)
+        return 0;
+    err_sys(e, errno, "cannot create %s", t->path);
+    forget_temporary(t);
+    return -1;
 }
 
 int target_open(struct target *t, const char *path, bool replace, int source_fd, struct err *e)
@@ -228,13 +260,21 @@ static int make_room(struct target *t, uint64_t data_offset, struct err *e)
 
 /* ---- publishing ---- */
 
-/* Gives the file without a name one. */
-static int link_file(const struct target *t, const char *name)
+/* Takes the name with an empty file first, which fails when somebody else has it. The
+ * last way (exFAT, FAT): a kill between the two leaves that file. */
+static int rename_over_own(const struct target *t)
 {
-    char proc[64];
+    CLEANUP_FD int fd = io_openat(t->folder_fd, t->name, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    int failure;
 
-    snprintf(proc, sizeof proc, "/proc/self/fd/%d", t->fd);
-    return linkat(AT_FDCWD, proc, t->folder_fd, name, AT_SYMLINK_FOLLOW);
+    if (fd < 0)
+        return -1;
+    if (renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) == 0)
+        return 0;
+    failure = errno;
+    unlinkat(t->folder_fd, t->name, 0);
+    errno = failure;
+    return -1;
 }
 
 /* A new name, from the hidden one. */
@@ -242,11 +282,11 @@ static int rename_new(const struct target *t)
 {
     if (renameat2(t->folder_fd, t->temporary, t->folder_fd, t->name, RENAME_NOREPLACE) == 0)
         return 0;
-    if (errno != EINVAL && errno != ENOSYS)
+    if (!io_is_refused(errno))
         return -1;
     /* No such flag here (NFS): a link fails as well when the name is taken. */
     if (linkat(t->folder_fd, t->temporary, t->folder_fd, t->name, 0) < 0)
-        return -1;
+        return io_is_refused(errno) || errno == EMLINK ? rename_over_own(t) : -1;
     unlinkat(t->folder_fd, t->temporary, 0);
     return 0;
 }
@@ -257,21 +297,20 @@ static int cannot_name(const struct target *t, struct err *e)
         return err_set(e, ERR_OTHER_IMAGE,
                        "%s was made by somebody else meanwhile: pass --force-create to replace it",
                        t->path);
-    return err_sys(e, errno, "cannot name %s%s", t->path,
-                   errno == ENOENT && !t->temporary[0] ? " (is /proc mounted?)" : "");
+    return err_sys(e, errno, "cannot name %s", t->path);
 }
 
 /* At once where possible. A link cannot replace a file, so that takes a hidden name. */
 static int give_name(struct target *t, struct err *e)
 {
     if (!t->temporary[0]) {
-        if (link_file(t, t->name) == 0)
+        if (link_file(t, t->fd, t->name) == 0)
             return 0;
         if (errno != EEXIST || !t->replace)
             return cannot_name(t, e);
         if (choose_temporary(t, e) < 0)
             return -1;
-        if (link_file(t, t->temporary) < 0)
+        if (link_file(t, t->fd, t->temporary) < 0)
             return cannot_name(t, e);
     }
     if ((t->replace ? renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) : rename_new(t)) <

@@ -8,9 +8,10 @@
  * elsewhere it is copied once, inside the kernel.
  *
  * Until it gets its name the file has none (O_TMPFILE) and vanishes with the
- * process. Where the file system cannot do that, it has a hidden random name, as it
- * does between two system calls when it replaces another file: SIGHUP, SIGINT and
- * SIGTERM then remove it. Hence one target at a time in a process.
+ * process. Where the file system cannot do that, or /proc is not there, it has a hidden
+ * random name, as it does between two system calls when it replaces another file:
+ * SIGHUP, SIGINT and SIGTERM then remove it. Hence one target at a time in a process.
+ * What can be done is found out before the first byte is written.
  * One thread at a time.
  */
 #ifndef IHOP_COMPRESS_TARGET_H

@@ -94,7 +94,8 @@ static void print_result(const struct session *s, const struct store_gc_result *
            s->o.dry_run ? "would remove" : "removed", (unsigned long long)r->chunks_removed,
            text_size(r->bytes_removed, size), (unsigned long long)r->chunks_kept);
     if (r->retired_kept)
-        printf("%llu replaced or removed releases are still served (%s): their chunks stay\n",
+        printf("%llu replaced or removed releases are still served: their chunks stay\n"
+               "served by %s\n",
                (unsigned long long)r->retired_kept, r->holder);
     if (r->partials_kept)
         printf("%llu clones were interrupted: what they fetched stays\n",

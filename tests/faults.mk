@@ -25,6 +25,12 @@ tests_faults_kill_at_CFLAGS = $(WARN_CFLAGS)
 tests_faults_kill_at_LDFLAGS =
 tests_faults_kill_at_LDADD =
 
+check_PROGRAMS += tests/faults/refuse-call
+tests_faults_refuse_call_SOURCES = tests/faults/refuse-call.c
+tests_faults_refuse_call_CFLAGS = $(WARN_CFLAGS)
+tests_faults_refuse_call_LDFLAGS =
+tests_faults_refuse_call_LDADD =
+
 check_LTLIBRARIES += tests/faults/write-log.la
 tests_faults_write_log_la_SOURCES = tests/faults/write-log.c
 tests_faults_write_log_la_CFLAGS = $(WARN_CFLAGS) $(NBDKIT_CFLAGS)

@@ -48,7 +48,9 @@ static int write_full(int fd, const uint8_t *at, size_t size, const uint64_t *of
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        if (n == 0) /* no file does that; a driver might for ever */
+            errno = EIO;
+        if (n <= 0)
             return -1;
         done += (size_t)n;
     }
@@ -134,7 +136,7 @@ static int open_by_walk(int dirfd, const char *path, int flags)
     return io_openat(folder >= 0 ? folder : dirfd, path, flags, 0);
 }
 
-int io_open_beneath(int dirfd, const char *path, int flags)
+static int call_openat2(int dirfd, const char *path, int flags)
 {
     struct open_how how = {
         .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK),
@@ -145,11 +147,22 @@ int io_open_beneath(int dirfd, const char *path, int flags)
     do
         fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
     while (fd < 0 && errno == EINTR);
-    if (fd < 0 && errno == EPERM && (flags & O_NOATIME))
-        return io_open_beneath(dirfd, path, flags & ~O_NOATIME);
+    return fd;
+}
+
+int io_open_beneath(int dirfd, const char *path, int flags)
+{
+    const int humble = flags & ~O_NOATIME;
+    int fd = call_openat2(dirfd, path, flags);
+
+    if (fd < 0 && errno == EPERM && flags != humble)
+        fd = call_openat2(dirfd, path, humble);
     /* EAGAIN: a rename elsewhere kept the kernel from being sure. */
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
-        return open_by_walk(dirfd, path, flags);
+    if (fd >= 0 || !(io_is_refused(errno) || errno == EAGAIN || errno == E2BIG))
+        return fd;
+    fd = open_by_walk(dirfd, path, flags);
+    if (fd < 0 && errno == EPERM && flags != humble)
+        fd = open_by_walk(dirfd, path, humble);
     return fd;
 }
 
@@ -253,6 +266,14 @@ uint64_t io_now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* Where getrandom is refused. */
+static bool read_urandom(uint8_t *buf, size_t size)
+{
+    CLEANUP_FD int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+
+    return fd >= 0 && io_read_full(fd, buf, size) == (ssize_t)size;
+}
+
 int io_random_name(char buf[IO_RANDOM_NAME_SIZE])
 {
     uint8_t random[8];
@@ -261,8 +282,13 @@ int io_random_name(char buf[IO_RANDOM_NAME_SIZE])
     do
         n = getrandom(random, sizeof random, 0);
     while (n < 0 && errno == EINTR);
-    if (n != (ssize_t)sizeof random)
+    if (n != (ssize_t)sizeof random && !read_urandom(random, sizeof random))
         return -1;
     text_hex(random, sizeof random, buf);
     return 0;
+}
+
+bool io_is_refused(int errnum)
+{
+    return errnum == ENOSYS || errnum == EPERM || errnum == EINVAL || errnum == EOPNOTSUPP;
 }

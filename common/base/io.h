@@ -37,7 +37,7 @@ int io_openat(int dirfd, const char *path, int flags, mode_t mode)
     __attribute__((warn_unused_result));
 
 /* The same for a path of several components, of which none may be a link and
- * which cannot leave dirfd (openat2; a walk where the kernel lacks it). O_NOATIME is
+ * which cannot leave dirfd (openat2; a walk where that is refused). O_NOATIME is
  * a wish: only a file's owner and root may have it. */
 int io_open_beneath(int dirfd, const char *path, int flags) __attribute__((warn_unused_result));
 
@@ -65,6 +65,11 @@ int io_mkdirat(int dirfd, const char *name) __attribute__((warn_unused_result));
  * it is larger than max or not a regular file, ERR_IO, ERR_MEMORY. */
 int io_read_file(int fd, size_t max, const char *what, uint8_t **data, size_t *size, struct err *e)
     __attribute__((warn_unused_result));
+
+/* Whether a system call that is optional failed because this kernel, this file system or
+ * the filter of a container does not have it, or not with these flags: then another
+ * one can do its work, and will say what else is wrong. */
+bool io_is_refused(int errnum);
 
 /* Monotonic clock, in milliseconds. */
 uint64_t io_now_ms(void);

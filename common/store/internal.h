@@ -29,9 +29,20 @@ int store_image_load(const struct store *store, int dirfd, const char *where, co
                      struct image *image, int *fd, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Makes everything written to the store's file system durable. A failure is
+/* Decides how files are made durable, once root_fd is there. */
+void store_sync_choose(struct store *store, enum store_sync wanted);
+
+/* Makes everything written to the store's file system durable; without syncfs all but
+ * the chunks, and what is in files: that is synced as it is written. A failure is
  * final: the kernel may have dropped the pages, so no one may try again. */
 int store_sync_all(const struct store *store, struct err *e) __attribute__((warn_unused_result));
+
+/* The same with all chunks of a release, which data encodes. */
+int store_sync_release(const struct store *store, const uint8_t *data, size_t size, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* For a new STORE: makes its own name durable. */
+int store_sync_parent(const struct store *store, struct err *e) __attribute__((warn_unused_result));
 
 /* fsync of a folder that the caller names. */
 int store_sync_folder(const struct store *store, int fd, const char *name, struct err *e)

@@ -6,6 +6,7 @@
 #include "store/internal.h"
 #include "store/lock.h"
 #include "store/name.h"
+#include "store/pending.h"
 #include "store/release_file.h"
 
 #include <errno.h>
@@ -72,21 +73,20 @@ static int check_target(const struct store *store, const char *name, bool replac
 }
 
 /* On file systems without the flags of renameat2: keep the old file's inode in
- * retired/ by a link, then rename over it, alone. */
-static int rename_with_lock(const struct store *store, const char *temporary, const char *name,
-                            bool replace, struct err *e)
+ * retired/ by a link, then rename over it. Nobody else can publish meanwhile. */
+static int rename_over(const struct store *store, const char *temporary, const char *name,
+                       bool replace, struct err *e)
 {
-    CLEANUP_FD int lock = store_publish_lock(store, e);
     char kept[IO_RANDOM_NAME_SIZE];
 
-    if (lock < 0)
-        return -1;
     if (io_random_name(kept) < 0)
         return err_sys(e, errno, "cannot get random bytes");
-    if (check_target(store, name, replace, e) < 0) /* now that nobody else can publish */
+    if (check_target(store, name, replace, e) < 0)
         return -1;
     if (linkat(store->root_fd, name, store->retired_fd, kept, 0) < 0 && errno != ENOENT)
-        return err_sys(e, errno, "cannot keep the old release %s/%s", store->path, name);
+        return io_is_refused(errno) || errno == EMLINK
+                   ? store_pending_replace(store, temporary, name, e)
+                   : err_sys(e, errno, "cannot keep the old release %s/%s", store->path, name);
     if (renameat(store->retired_fd, temporary, store->root_fd, name) < 0)
         return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
     return 0;
@@ -98,16 +98,16 @@ static int put_in_place(const struct store *store, const char *temporary, const 
     for (;;) {
         if (renameat2(store->retired_fd, temporary, store->root_fd, name, RENAME_NOREPLACE) == 0)
             return 0;
-        if (errno == EINVAL || errno == ENOSYS)
-            return rename_with_lock(store, temporary, name, replace, e);
+        if (io_is_refused(errno))
+            return rename_over(store, temporary, name, replace, e);
         if (errno != EEXIST)
             return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
         if (check_target(store, name, replace, e) < 0)
             return -1;
         if (renameat2(store->retired_fd, temporary, store->root_fd, name, RENAME_EXCHANGE) == 0)
             return 0;
-        if (errno == EINVAL || errno == ENOSYS)
-            return rename_with_lock(store, temporary, name, replace, e);
+        if (io_is_refused(errno))
+            return rename_over(store, temporary, name, replace, e);
         if (errno != ENOENT) /* removed meanwhile: once more */
             return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
     }
@@ -116,10 +116,12 @@ static int put_in_place(const struct store *store, const char *temporary, const 
 int store_publish(const struct store *store, const char *name, const uint8_t *data, size_t size,
                   bool replace, struct err *e)
 {
+    CLEANUP_FD int lock = -1;
     char temporary[IO_RANDOM_NAME_SIZE];
     int r;
 
-    if (store_name_check(name, e) < 0 || check_target(store, name, replace, e) < 0)
+    if (store_name_check(name, e) < 0 || check_target(store, name, replace, e) < 0 ||
+        (lock = store_publish_lock(store, e)) < 0)
         return -1;
     if (io_random_name(temporary) < 0)
         return err_sys(e, errno, "cannot get random bytes");
@@ -128,7 +130,7 @@ int store_publish(const struct store *store, const char *name, const uint8_t *da
     /* Always, even with nothing fetched and where syncfs reports no errors: the
      * chunks may have been committed by a clone that was killed before it got
      * here. It makes the dictionary durable, too. */
-    r = store_sync_all(store, e);
+    r = store_sync_release(store, data, size, e);
     if (r == 0)
         r = put_in_place(store, temporary, name, replace, e);
     if (r < 0) {

@@ -26,6 +26,10 @@ int store_publish(const struct store *store, const char *name, const uint8_t *da
  * may have been cut off before its last sync. Works on a store open for reading. */
 int store_confirm(const struct store *store, struct err *e) __attribute__((warn_unused_result));
 
+/* Whether a replacement was cut off between two steps, on a file system that takes more
+ * than one: opening the store for writing finishes it. */
+bool store_has_pending(const struct store *store);
+
 /* Records in .ihop/partial/NAME what a clone is about to fetch, so that gc keeps
  * those chunks when the clone is interrupted. Durable with the first batch. */
 int store_partial_write(const struct store *store, const char *name, const uint8_t *data,

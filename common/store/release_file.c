@@ -8,6 +8,7 @@
 #include "store/internal.h"
 #include "store/lock.h"
 #include "store/name.h"
+#include "store/pending.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,8 @@
 static int open_release(const struct store *store, int dirfd, const char *where, const char *name,
                         int *fd, struct err *e)
 {
-    *fd = io_openat(dirfd, name, O_RDONLY, 0);
+    *fd = dirfd == store->root_fd ? store_pending_open(store, name)
+                                  : io_openat(dirfd, name, O_RDONLY, 0);
     if (*fd >= 0)
         return 0;
     if (errno == ENOENT)
@@ -148,6 +150,8 @@ int store_release_names(const struct store *store, struct store_names *list, str
     }
     if (errno)
         return err_sys(e, errno, "cannot list store %s", store->path);
+    if (store_pending_names(store, list, e) < 0)
+        return -1;
     if (list->count > 0) /* names is NULL without any */
         qsort(list->names, list->count, sizeof *list->names, compare_names);
     return 0;

@@ -8,6 +8,7 @@
 #include "store/internal.h"
 #include "store/lock.h"
 #include "store/name.h"
+#include "store/pending.h"
 #include "store/release_file.h"
 
 #include <errno.h>
@@ -33,7 +34,7 @@ static bool is_protected(const struct store *store, const char *name)
 static int describe(const struct store *store, const char *name, struct store_release *r,
                     struct err *e)
 {
-    CLEANUP_FD int fd = io_openat(store->root_fd, name, O_RDONLY, 0);
+    CLEANUP_FD int fd = store_pending_open(store, name);
     struct stat st;
     int served;
 

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "store/holder.h"
 #include "store/lock.h"
+#include "store/pending.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/statvfs.h>
-#include <sys/utsname.h>
-#include <time.h>
 
 #define FORMAT_NAME      "format"
 #define FORMAT_TEMPORARY "format.new"
@@ -73,14 +71,12 @@ static int open_root(struct store *s, const struct store_options *o, struct err 
     do
         s->root_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (s->root_fd < 0 && errno == EINTR);
-    /* syncfs reaches the new entry in the parent, which may not be readable. */
-    if (created && s->root_fd >= 0 && store_sync_all(s, e) < 0)
-        return -1;
     if (s->root_fd < 0 && errno == ENOENT)
         return err_set(e, ERR_NOT_FOUND, "store %s does not exist", s->path);
     if (s->root_fd < 0)
         return err_sys(e, errno, "cannot open store %s", s->path);
-    return 0;
+    store_sync_choose(s, o->sync);
+    return created ? store_sync_parent(s, e) : 0;
 }
 
 /* Reads .ihop/format: *digits stays 0 when there is none. */
@@ -253,7 +249,7 @@ static int open_for_writing(struct store *s, const struct store_options *o, stru
         make_folder(s->path, s->meta_fd, STORE_META "/retired", &s->retired_fd, e) < 0 ||
         make_folder(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e) < 0)
         return -1;
-    return check_same_device(s, e);
+    return check_same_device(s, e) < 0 ? -1 : store_pending_finish(s, e);
 }
 
 static int open_for_reading(struct store *s, struct err *e)
@@ -268,31 +264,6 @@ static int open_for_reading(struct store *s, struct err *e)
     if (!has_chunks_folder(s))
         return 0;
     return open_folder(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e);
-}
-
-/* syncfs reports errors since the descriptor was opened from Linux 5.8 on, and
- * not on stacked, user-space and network file systems. */
-static bool syncfs_tells_errors(int fd)
-{
-    static const unsigned long silent[] = {
-        0x794c7630, /* overlayfs */
-        0x65735546, /* FUSE */
-        0x6969,     /* NFS */
-        0x01021997, /* 9p */
-        0xff534d42, /* CIFS */
-        0xfe534d42, /* SMB2 */
-    };
-    unsigned major = 0, minor = 0;
-    struct utsname uts;
-    struct statfs fs;
-
-    if (uname(&uts) < 0 || fstatfs(fd, &fs) < 0)
-        return false;
-    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
-        if (((unsigned long)fs.f_type & 0xffffffffUL) == silent[i])
-            return false;
-    return sscanf(uts.release, "%u.%u", &major, &minor) == 2 &&
-           (major > 5 || (major == 5 && minor >= 8));
 }
 
 int store_open(const char *path, const struct store_options *options, struct store **store,
@@ -319,8 +290,6 @@ int store_open(const char *path, const struct store_options *options, struct sto
     if (r < 0)
         return -1;
     s->trusted = s->folder_digits == 2;
-    s->sync_files = options->sync == STORE_SYNC_FILES ||
-                    (options->sync == STORE_SYNC_AUTO && !syncfs_tells_errors(s->root_fd));
     *store = STEAL(s);
     return 0;
 }
@@ -362,23 +331,5 @@ int store_free_space(const struct store *store, uint64_t *bytes, uint64_t *inode
         return err_sys(e, errno, "cannot examine the file system of %s", store->path);
     *bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
     *inodes = fs.f_files == 0 ? UINT64_MAX : fs.f_favail;
-    return 0;
-}
-
-int store_sync_all(const struct store *store, struct err *e)
-{
-    if (syncfs(store->root_fd) < 0)
-        return err_sys(e, errno,
-                       "cannot make %s durable (syncfs): what was not durable yet was "
-                       "dropped; check the storage",
-                       store->path);
-    return 0;
-}
-
-int store_sync_folder(const struct store *store, int fd, const char *name, struct err *e)
-{
-    if (io_fsync(fd) < 0)
-        return err_sys(e, errno, "cannot make %s/%s durable (fsync): check the storage",
-                       store->path, name);
     return 0;
 }

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/pending.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "store/internal.h"
+#include "store/lock.h"
+#include "store/name.h"
+#include "store/publish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PENDING "pending"
+#define TRIES   10 /* for a name that is just being replaced */
+
+static int open_folder(const struct store *store)
+{
+    if (store->meta_fd < 0) {
+        errno = ENOENT;
+        return -1;
+    }
+    return io_openat(store->meta_fd, PENDING, O_RDONLY | O_DIRECTORY, 0);
+}
+
+static bool is_there(int dirfd, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+static int sync_pending(const struct store *store, int pending, struct err *e)
+{
+    return store_sync_folder(store, pending, STORE_META "/" PENDING, e);
+}
+
+/* The first step: from now on readers find the new release if they find no other. */
+static int announce(const struct store *store, int pending, const char *temporary, const char *name,
+                    struct err *e)
+{
+    if (renameat(store->retired_fd, temporary, pending, name) < 0)
+        return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
+    if (sync_pending(store, pending, e) < 0)
+        return -1;
+    return store_sync_folder(store, store->meta_fd, STORE_META, e);
+}
+
+/* The others. */
+static int replace(const struct store *store, int pending, const char *name, const char *kept,
+                   struct err *e)
+{
+    if (renameat(store->root_fd, name, store->retired_fd, kept) < 0 && errno != ENOENT)
+        return err_sys(e, errno, "cannot keep the old release %s/%s", store->path, name);
+    if (store_sync_folder(store, store->root_fd, "", e) < 0)
+        return -1;
+    if (renameat(pending, name, store->root_fd, name) < 0)
+        return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
+    if (store_sync_folder(store, store->root_fd, "", e) < 0)
+        return -1;
+    return sync_pending(store, pending, e);
+}
+
+int store_pending_replace(const struct store *store, const char *temporary, const char *name,
+                          struct err *e)
+{
+    CLEANUP_FD int pending = -1;
+    char kept[IO_RANDOM_NAME_SIZE];
+
+    if (io_random_name(kept) < 0)
+        return err_sys(e, errno, "cannot get random bytes");
+    if (io_mkdirat(store->meta_fd, PENDING) < 0 || (pending = open_folder(store)) < 0)
+        return err_sys(e, errno, "cannot open folder %s/" STORE_META "/" PENDING, store->path);
+    if (announce(store, pending, temporary, name, e) < 0 ||
+        replace(store, pending, name, kept, e) < 0) {
+        /* Backwards as far as it goes; the rest is for store_pending_finish. */
+        if (!is_there(store->root_fd, name) && is_there(pending, name))
+            renameat(store->retired_fd, kept, store->root_fd, name);
+        if (is_there(store->root_fd, name))
+            renameat(pending, name, store->retired_fd, temporary);
+        return -1;
+    }
+    unlinkat(store->meta_fd, PENDING, AT_REMOVEDIR);
+    return 0;
+}
+
+/* A name that is missing gets its release; else the old one stays. */
+static int finish_one(const struct store *store, int pending, const char *name, struct err *e)
+{
+    char retired[IO_RANDOM_NAME_SIZE];
+    bool back = is_there(store->root_fd, name);
+
+    if (io_random_name(retired) < 0)
+        return err_sys(e, errno, "cannot get random bytes");
+    if (renameat(pending, name, back ? store->retired_fd : store->root_fd, back ? retired : name) <
+        0)
+        return err_sys(e, errno, "cannot finish the replacement of %s/%s", store->path, name);
+    return 0;
+}
+
+static int finish_all(const struct store *store, int pending, struct err *e)
+{
+    CLEANUP_DIR DIR *dir = io_opendirat(pending);
+    struct dirent *entry;
+
+    errno = dir ? 0 : errno;
+    while (dir && (entry = io_readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            finish_one(store, pending, entry->d_name, e) < 0)
+            return -1;
+    if (errno)
+        return err_sys(e, errno, "cannot list %s/" STORE_META "/" PENDING, store->path);
+    if (store_sync_folder(store, store->root_fd, "", e) < 0 || sync_pending(store, pending, e) < 0)
+        return -1;
+    unlinkat(store->meta_fd, PENDING, AT_REMOVEDIR);
+    return 0;
+}
+
+int store_pending_finish(const struct store *store, struct err *e)
+{
+    CLEANUP_FD int lock = -1, pending = -1;
+
+    if (!store_has_pending(store))
+        return 0;
+    if ((lock = store_publish_lock(store, e)) < 0)
+        return -1;
+    pending = open_folder(store);
+    if (pending < 0 && errno == ENOENT) /* whoever was at it has finished */
+        return 0;
+    if (pending < 0)
+        return err_sys(e, errno, "cannot open folder %s/" STORE_META "/" PENDING, store->path);
+    return finish_all(store, pending, e);
+}
+
+bool store_has_pending(const struct store *store)
+{
+    return store->meta_fd >= 0 && is_there(store->meta_fd, PENDING);
+}
+
+int store_pending_open(const struct store *store, const char *name)
+{
+    int fd = -1;
+
+    for (int i = 0; i < TRIES; i++) {
+        CLEANUP_FD int pending = -1;
+
+        fd = io_openat(store->root_fd, name, O_RDONLY, 0);
+        if (fd >= 0 || errno != ENOENT || (pending = open_folder(store)) < 0)
+            break;
+        fd = io_openat(pending, name, O_RDONLY, 0);
+        if (fd >= 0 || errno != ENOENT)
+            break;
+    }
+    return fd;
+}
+
+static bool has_name(const struct store_names *list, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+int store_pending_names(const struct store *store, struct store_names *list, struct err *e)
+{
+    CLEANUP_FD int pending = open_folder(store);
+    CLEANUP_DIR DIR *dir = pending >= 0 ? io_opendirat(pending) : NULL;
+    const size_t count = list->count;
+    struct dirent *entry;
+
+    while (dir && (entry = io_readdir(dir))) {
+        struct err ignored = ERR_INIT;
+
+        if (store_name_check(entry->d_name, &ignored) < 0 || has_name(list, count, entry->d_name))
+            continue;
+        if (array_grow((void **)&list->names, &list->room, list->count, sizeof *list->names, e) < 0)
+            return -1;
+        list->names[list->count] = strdup(entry->d_name);
+        if (!list->names[list->count])
+            return err_nomem(e, "listing releases");
+        list->count++;
+    }
+    return 0;
+}

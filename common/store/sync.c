@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/internal.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "format/release.h"
+#include "store/presence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* syncfs reports errors since the descriptor was opened from Linux 5.8 on, and
+ * not on stacked, user-space and network file systems. */
+static bool syncfs_tells_errors(int fd)
+{
+    static const unsigned long silent[] = {
+        0x794c7630, /* overlayfs */
+        0x65735546, /* FUSE */
+        0x6969,     /* NFS */
+        0x01021997, /* 9p */
+        0xff534d42, /* CIFS */
+        0xfe534d42, /* SMB2 */
+    };
+    unsigned major = 0, minor = 0;
+    struct utsname uts;
+    struct statfs fs;
+
+    if (uname(&uts) < 0 || fstatfs(fd, &fs) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+        if (((unsigned long)fs.f_type & 0xffffffffUL) == silent[i])
+            return false;
+    return sscanf(uts.release, "%u.%u", &major, &minor) == 2 &&
+           (major > 5 || (major == 5 && minor >= 8));
+}
+
+/* Kernels and the filters of containers that do not know the call say so; one that does
+ * finds that -1 is no file. */
+static bool has_syncfs(void)
+{
+    return syncfs(-1) == 0 || !io_is_refused(errno);
+}
+
+void store_sync_choose(struct store *store, enum store_sync wanted)
+{
+    store->no_syncfs = !has_syncfs();
+    store->sync_files = store->no_syncfs || wanted == STORE_SYNC_FILES ||
+                        (wanted == STORE_SYNC_AUTO && !syncfs_tells_errors(store->root_fd));
+}
+
+int store_sync_folder(const struct store *store, int fd, const char *name, struct err *e)
+{
+    if (io_fsync(fd) < 0)
+        return err_sys(e, errno, "cannot make %s/%s durable (fsync): check the storage",
+                       store->path, name);
+    return 0;
+}
+
+/* Without syncfs: what is in the folders was synced when it was written. */
+static int sync_folders(const struct store *store, struct err *e)
+{
+    const struct {
+        int fd;
+        const char *name;
+    } folders[] = {{store->chunks_fd, STORE_CHUNKS},
+                   {store->partial_fd, STORE_META "/partial"},
+                   {store->retired_fd, STORE_META "/retired"},
+                   {store->meta_fd, STORE_META},
+                   {store->root_fd, ""}};
+
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (folders[i].fd >= 0 && store_sync_folder(store, folders[i].fd, folders[i].name, e) < 0)
+            return -1;
+    return 0;
+}
+
+int store_sync_all(const struct store *store, struct err *e)
+{
+    if (store->no_syncfs)
+        return sync_folders(store, e);
+    if (syncfs(store->root_fd) < 0)
+        return err_sys(e, errno,
+                       "cannot make %s durable (syncfs): what was not durable yet was "
+                       "dropped; check the storage",
+                       store->path);
+    return 0;
+}
+
+int store_sync_parent(const struct store *store, struct err *e)
+{
+    CLEANUP_FD int parent = -1;
+
+    /* Reaches the new entry in a parent that may not be readable. */
+    if (!store->no_syncfs)
+        return store_sync_all(store, e);
+    parent = io_openat(store->root_fd, "..", O_RDONLY | O_DIRECTORY, 0);
+    if (parent < 0)
+        return err_sys(e, errno,
+                       "cannot make the new store %s durable: there is no syncfs here, and "
+                       "its parent folder cannot be opened",
+                       store->path);
+    return store_sync_folder(store, parent, "..", e);
+}
+
+/* ---- the chunks of a release, one by one ---- */
+
+/* A chunk that was found by its name may have got it from a clone that was killed before
+ * it could sync the folder. Where the original may write, its content may not be
+ * durable, either. */
+static int sync_chunk(const struct store *store, const struct image *image, size_t chunk,
+                      struct err *e)
+{
+    CLEANUP_FD int fd = -1;
+
+    if (store->trusted)
+        return 0;
+    fd = store_chunk_open(store, image_hash(image, chunk), image->hash_length,
+                          image->chunks[chunk].source_size, e);
+    if (fd < 0)
+        return -1;
+    if (io_fsync(fd) < 0)
+        return err_sys(e, errno, "cannot make a chunk of %s durable (fsync): check the storage",
+                       store->path);
+    return 0;
+}
+
+static int sync_chunk_folder(const struct store *store, const char *folder, struct err *e)
+{
+    CLEANUP_FD int fd = io_openat(store->chunks_fd, folder, O_RDONLY | O_DIRECTORY, 0);
+
+    if (fd < 0)
+        return err_sys(e, errno, "cannot open folder %s/" STORE_CHUNKS "/%s", store->path, folder);
+    return store_sync_folder(store, fd, folder, e);
+}
+
+static int sync_chunks(const struct store *store, const struct image *image, struct err *e)
+{
+    CLEANUP_FREE uint32_t *sorted = image_sort_by_hash(image, e);
+    char name[STORE_CHUNK_NAME_SIZE], last[STORE_CHUNK_NAME_SIZE] = "";
+
+    if (!sorted)
+        return -1;
+    for (size_t i = 0; i < image->chunk_count; i++) {
+        size_t chunk = sorted[i];
+
+        store_chunk_name(store, image_hash(image, chunk), image->hash_length, name);
+        name[store->folder_digits] = '\0';
+        if (sync_chunk(store, image, chunk, e) < 0 ||
+            (strcmp(name, last) != 0 && sync_chunk_folder(store, name, e) < 0))
+            return -1;
+        memcpy(last, name, sizeof last);
+    }
+    return store_sync_folder(store, store->chunks_fd, STORE_CHUNKS, e);
+}
+
+int store_sync_release(const struct store *store, const uint8_t *data, size_t size, struct err *e)
+{
+    CLEANUP(image_free) struct image image = {0};
+
+    if (store->sync_files && release_parse(data, size, &image, e) < 0 && e->kind != ERR_DAMAGED)
+        return -1;
+    /* What is no release has no chunks. */
+    if (image.chunk_count > 0 && sync_chunks(store, &image, e) < 0)
+        return -1;
+    return store_sync_all(store, e);
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# On old kernels, and behind the filters of containers, some system calls are refused: the
+# whole job is done without them, one at a time, or a message names the call. Then
+# without /proc and within small limits.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
+. "$srcdir/tests/lib/net.sh"
+refuse=$builddir/tests/faults/refuse-call
+"$refuse" syncfs:ENOSYS true 2>"$tmp/no" || skip "no filters here: $(cat "$tmp/no")"
+# A sanitizer's library must not be loaded into what is refused.
+[ -z "$preload" ] || skip "a plugin with a sanitizer"
+
+make_image "$tmp/image-1" 1500000 1 700000 300000
+make_image "$tmp/image-2" 1500000 1 100000 500000
+expect_exit 0 "$ihop_compress" --quiet --fixed-size 65536 "$tmp/image-1" "$tmp/1.cba"
+expect_exit 0 "$ihop_compress" --quiet --fixed-size 65536 "$tmp/image-2" "$tmp/2.cba"
+
+# serves IMAGE RELEASE: all its bytes.
+serves() {
+    rm -f "$tmp/copy" "$tmp/run.socket"
+    expect_exit 0 "${without[@]}" nbdkit -U "$tmp/run.socket" "$plugin" "$store/$2" cache=none \
+        --run "nbdcopy \"\$uri\" '$tmp/copy'"
+    cmp "$tmp/copy" "$1"
+}
+
+# job RULE...: everything, in a new store, with these calls refused.
+job() {
+    without=("$refuse" "$@")
+    store=$tmp/store
+    rm -rf "$store" "$tmp/new.cba"
+    echo "without $*"
+    expect_exit 0 "${without[@]}" "$ihop_compress" --quiet --fixed-size 65536 "$tmp/image-1" "$tmp/new.cba"
+    cmp "$tmp/new.cba" "$tmp/1.cba"
+    expect_exit 0 "${without[@]}" "$ihop_compress" --quiet --force-create --fixed-size 65536 \
+        "$tmp/image-2" "$tmp/new.cba"
+    cmp "$tmp/new.cba" "$tmp/2.cba"
+    expect_exit 0 "${without[@]}" "$ihop_clone" --quiet "$tmp/1.cba" "$store/a"
+    expect_exit 0 "${without[@]}" "$ihop_clone" --quiet "$tmp/1.cba" "$store/b"
+    serves "$tmp/image-1" a
+    expect_exit 0 "${without[@]}" "$ihop_clone" --quiet --force "$tmp/2.cba" "$store/a"
+    serves "$tmp/image-2" a
+    expect_exit 0 "${without[@]}" "$ihop_store" remove --quiet "$store/b"
+    expect_exit 0 "${without[@]}" "$ihop_store" gc --json "$store"
+    equal "$(json retired_removed)" 2 "replaced and removed releases that went"
+    expect_exit 0 "${without[@]}" "$ihop_store" verify --quiet "$store"
+    expect_exit 0 "${without[@]}" "$ihop_clone" "$tmp/2.cba" "$store/a"
+    expect_stderr 'already complete'
+    equal "$(find "$store/.ihop" -path '*/retired/*' -o -path '*/pending*' -o -path '*/staging/*')" "" \
+        "what is left in .ihop"
+}
+
+for error in ENOSYS EPERM EINVAL; do
+    for call in openat2 renameat2 syncfs io_uring_setup copy_file_range fallocate getrandom \
+        sync_file_range; do
+        job $call:$error
+    done
+    job 'openat@2&0x400000:'$error # O_TMPFILE
+    job 'renameat2@4&7:'$error linkat:$error # neither an exchange nor links
+done
+job fadvise64:ENOSYS
+job 'fcntl@1=37:EINVAL' # before Linux 3.15: no record locks of open files
+job renameat2:EINVAL linkat:EMLINK
+job renameat2:EPERM syncfs:EPERM openat2:EPERM fallocate:EOPNOTSUPP copy_file_range:EPERM \
+    io_uring_setup:EPERM statx:EPERM
