@@ -69,6 +69,16 @@ static int check_id(const struct export *x, struct err *e)
                    store_path(x->store), x->name, ID_SHOWN, hex, x->options->id);
 }
 
+/* A copy made under umask 077, for example. */
+static int deny(const struct export *x, size_t count, struct err *e)
+{
+    return err_set(e, ERR_IO,
+                   "release %s/%s cannot be served: user %ld, whom this server runs as, may not "
+                   "read %zu of %zu chunks; let that user read them (chmod -R go+rX %s/chunks)",
+                   store_path(x->store), x->name, (long)geteuid(), count, x->image.chunk_count,
+                   store_path(x->store));
+}
+
 /* Zero chunks are served without their files, so those do not count. */
 static int check_presence(const struct export *x, struct err *e)
 {
@@ -76,8 +86,10 @@ static int check_presence(const struct export *x, struct err *e)
     uint64_t bytes = 0;
     size_t count = 0;
 
-    if (store_find_missing(x->store, &x->image, STORE_CHECK_SIZE, NULL, NULL, &p, e) < 0)
+    if (store_find_missing(x->store, &x->image, STORE_CHECK_READABLE, NULL, NULL, &p, e) < 0)
         return -1;
+    if (p.denied_count > 0)
+        return deny(x, p.denied_count, e);
     for (size_t i = 0; i < x->image.chunk_count; i++)
         if (p.missing[i] && !x->image.chunks[i].zero) {
             bytes += x->image.chunks[i].source_size;
@@ -139,12 +151,21 @@ struct export *export_load(struct export_shared *shared, const char *name, struc
     x->options = &shared->options;
     x->store = shared->store;
     x->lock_fd = -1;
+    x->user = geteuid();
+    x->group = getegid();
     if (store_release_load(shared->store, name, &x->image, &x->lock_fd, e) < 0)
         return NULL;
     snprintf(x->name, sizeof x->name, "%s", name);
     if (prepare_image(x, e) < 0 || prepare_tables(x, e) < 0)
         return NULL;
     return STEAL(x);
+}
+
+int export_check_again(const struct export *x, struct err *e)
+{
+    return x->options->check && (geteuid() != x->user || getegid() != x->group)
+               ? check_presence(x, e)
+               : 0;
 }
 
 void export_make_room(const struct export *x)

@@ -22,6 +22,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct export_options {
     bool check;      /* refuse a release with missing chunks */
@@ -51,6 +52,8 @@ struct export
     struct verifier *verifier; /* NULL unless options.verify */
     atomic_uchar *solid;       /* for each chunk: 1 when its file is known to have no holes */
     int lock_fd;
+    uid_t user; /* who this process was when it was loaded */
+    gid_t group;
 };
 
 /* Reads and checks the release. shared must outlive the export.
@@ -59,6 +62,10 @@ struct export
 struct export *export_load(struct export_shared *shared, const char *name, struct err *e)
     __attribute__((warn_unused_result));
 void export_free(struct export *x);
+
+/* After the server has become another user: whether that one can serve it as well. Does
+ * nothing for one that has not, and with check off. */
+int export_check_again(const struct export *x, struct err *e) __attribute__((warn_unused_result));
 
 /* See chunk_fds_make_room: once in the process that serves. */
 void export_make_room(const struct export *x);

@@ -21,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
@@ -29,11 +31,14 @@
 
 #define PREFERRED_BLOCK 4096
 #define LARGE_BLOCK     (128 * 1024)
+#define CAPTIVE_LOOKS   100 /* of 10 ms each */
 
 static struct options options = OPTIONS_INIT;
 static struct export_shared shared;
 static struct registry registry;
 static bool is_ready;         /* shared and registry are there */
+static pid_t starter;         /* the process before any fork */
+static struct err refusal;    /* why no connection is served; of kind ERR_NONE otherwise */
 static struct export *single; /* with release=: the one export, whatever name is asked for */
 
 /* One connection. */
@@ -99,6 +104,7 @@ static int ihop_get_ready(void)
     const struct store_options access = {.access = STORE_READ};
     struct err e = ERR_INIT;
 
+    starter = getpid();
     tune_malloc();
     if (store_open(options.store, &access, &shared.store, &e) < 0 ||
         fd_budget_init(&shared.budget, options.max_fds, &e) < 0)
@@ -114,11 +120,34 @@ static int ihop_get_ready(void)
     return require_releases(&e) < 0 ? report(&e) : 0;
 }
 
-/* The fork left a table of descriptors that is as small as can be. */
+/* Whether this process is the child of nbdkit --run. Its parent runs the command and has
+ * the socket as well, so that a client would wait for ever for a server that has ended. A
+ * daemon's parent ends at once. */
+static bool is_captive(void)
+{
+    const struct timespec pause = {.tv_nsec = 10000000L};
+
+    if (getpid() == starter)
+        return false;
+    for (int i = 0; i < CAPTIVE_LOOKS && getppid() == starter; i++)
+        nanosleep(&pause, NULL);
+    return getppid() == starter;
+}
+
+/* By now nbdkit is the user that -u names. Better no server than one that fails each
+ * read. The fork left a table of descriptors that is as small as can be. */
 static int ihop_after_fork(void)
 {
+    struct err e = ERR_INIT;
+
     if (single)
         export_make_room(single);
+    if (single ? export_check_again(single, &e) == 0
+               : !options.export.check || store_check_readable(shared.store, &e) == 0)
+        return 0;
+    if (!is_captive())
+        return report(&e);
+    refusal = e;
     return 0;
 }
 
@@ -170,6 +199,10 @@ static struct export *find_export(struct err *e)
 {
     const char *name = nbdkit_export_name();
 
+    if (refusal.kind != ERR_NONE) {
+        *e = refusal;
+        return NULL;
+    }
     if (single)
         return single;
     if (!name || *name == '\0') {

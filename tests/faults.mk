@@ -8,8 +8,10 @@ fault_tests = \
 	tests/test-powercut-log.sh \
 	tests/test-powercut-shutdown.sh
 
-TESTS += $(fault_tests)
-EXTRA_DIST += $(fault_tests) docs/faults.md \
+place_tests = \
+	tests/test-without-calls.sh
+TESTS += $(fault_tests) $(place_tests)
+EXTRA_DIST += $(fault_tests) $(place_tests) docs/faults.md \
 	tests/faults/allocations.py \
 	tests/faults/disk.py \
 	tests/faults/killcalls.py \

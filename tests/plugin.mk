@@ -19,6 +19,7 @@ plugin_tests = \
 	tests/test-plugin-read.sh \
 	tests/test-plugin-replaced.sh \
 	tests/test-plugin-valgrind.sh \
+	tests/test-plugin-user.sh \
 	tests/test-plugin-verify.sh
 
 TESTS += $(plugin_tests)

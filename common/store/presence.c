@@ -122,16 +122,25 @@ struct walk {
     pthread_t thread;
     bool joinable;
 
-    char folder[5];              /* the open one */
-    int folder_fd;               /* -1: it does not exist */
+    char folder[5]; /* the open one */
+    int folder_fd;  /* -1: it cannot be entered, and why: */
+    int folder_errno;
     struct chunk_hasher *hasher; /* with block, only when contents are hashed */
     uint8_t *block;
-    size_t missing_count, damaged_count;
+    size_t missing_count, damaged_count, denied_count;
     int result;
     struct err err;
 };
 
-/* Turns to the folder of the chunk with this name. */
+/* What an inode that the file system cannot read gives: what it held is lost, and the
+ * rest of the store is not. */
+static bool is_damage(int errnum)
+{
+    return errnum == EIO || errnum == EUCLEAN || errnum == EBADMSG;
+}
+
+/* Turns to the folder of the chunk with this name. One that cannot be entered is an
+ * error, or leaves folder_errno. */
 static int enter_folder(struct walk *w, const char *name, struct err *e)
 {
     const struct store *store = w->survey->store;
@@ -143,38 +152,52 @@ static int enter_folder(struct walk *w, const char *name, struct err *e)
         close(w->folder_fd);
     memcpy(w->folder, name, digits);
     w->folder_fd = io_openat(store->chunks_fd, w->folder, O_PATH | O_DIRECTORY, 0);
-    if (w->folder_fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+    w->folder_errno = w->folder_fd < 0 ? errno : 0;
+    if (w->folder_errno == ELOOP || w->folder_errno == ENOTDIR)
         return err_set(e, ERR_IO,
                        "%s/" STORE_CHUNKS "/%s is a link or a file instead of a folder: "
                        "move it away",
                        store->path, w->folder);
-    if (w->folder_fd < 0 && errno != ENOENT)
-        return err_sys(e, errno, "cannot open %s/" STORE_CHUNKS "/%s", store->path, w->folder);
     return 0;
 }
 
+/* What a failure to look at a chunk means: as examine. */
+static int judge_failure(const struct walk *w, int errnum, const char *name, struct err *e)
+{
+    const struct survey *s = w->survey;
+
+    if (errnum == ENOENT)
+        return 0;
+    if (is_damage(errnum))
+        return 2;
+    if (s->check == STORE_CHECK_READABLE && (errnum == EACCES || errnum == EPERM))
+        return 3;
+    return err_sys(e, errnum, "cannot examine chunk %s/" STORE_CHUNKS "/%s", s->store->path, name);
+}
+
 /* Whether chunk has its name and size: 1, 0 when absent, 2 when the size is
- * wrong. */
+ * wrong or the file cannot be looked at, 3 when this user may not read it. */
 static int examine(struct walk *w, size_t chunk, struct err *e)
 {
     const struct survey *s = w->survey;
     char name[STORE_CHUNK_NAME_SIZE];
+    const char *file = name + s->store->folder_digits + 1;
     struct stat st;
 
     store_chunk_name(s->store, image_hash(s->image, chunk), s->image->hash_length, name);
     if (enter_folder(w, name, e) < 0)
         return -1;
     if (w->folder_fd < 0)
-        return 0;
-    if (fstatat(w->folder_fd, name + s->store->folder_digits + 1, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-        if (errno == ENOENT)
-            return 0;
-        return err_sys(e, errno, "cannot examine chunk %s/" STORE_CHUNKS "/%s", s->store->path,
-                       name);
-    }
+        return judge_failure(w, w->folder_errno, name, e);
+    if (fstatat(w->folder_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return judge_failure(w, errno, name, e);
     if (!S_ISREG(st.st_mode))
         return not_a_file(s->store, name, e);
-    return (uint64_t)st.st_size == s->image->chunks[chunk].source_size ? 1 : 2;
+    if ((uint64_t)st.st_size != s->image->chunks[chunk].source_size)
+        return 2;
+    if (s->check == STORE_CHECK_READABLE && faccessat(w->folder_fd, file, R_OK, AT_EACCESS) < 0)
+        return judge_failure(w, errno, name, e);
+    return 1;
 }
 
 /* Hashes the chunk's file: 1 when it is what its name says, else 0. A file that
@@ -188,7 +211,8 @@ static int content_is_good(const struct walk *w, size_t chunk, struct err *e)
     uint8_t hash[CHUNK_HASH_SIZE];
 
     if (fd < 0)
-        return e->kind == ERR_NOT_FOUND || e->kind == ERR_DAMAGED ? 0 : -1;
+        return e->kind == ERR_NOT_FOUND || e->kind == ERR_DAMAGED || is_damage(e->sys_errno) ? 0
+                                                                                             : -1;
     if (chunk_hash_begin(w->hasher, e) < 0)
         return -1;
     while (at < size) {
@@ -248,7 +272,7 @@ static int load_vouchers(struct survey *s, struct err *e)
 
 static bool hashes(const struct survey *s)
 {
-    return s->check != STORE_CHECK_SIZE;
+    return s->check == STORE_CHECK_TRUST || s->check == STORE_CHECK_CONTENT;
 }
 
 static int begin_survey(struct survey *s, struct err *e)
@@ -298,6 +322,10 @@ static int survey_chunk(struct walk *w, size_t chunk, struct err *e)
     }
     if (state < 0)
         return -1;
+    if (state == 3) {
+        w->denied_count += !s->image->chunks[chunk].zero;
+        return 0;
+    }
     if (state != 1) {
         s->missing[chunk] = true;
         w->missing_count++;
@@ -376,6 +404,7 @@ static int run_survey(struct survey *s, struct store_presence *p, struct err *e)
             pthread_join(walks[i].thread, NULL);
         p->missing_count += walks[i].missing_count;
         p->damaged_count += walks[i].damaged_count;
+        p->denied_count += walks[i].denied_count;
         if (walks[i].result < 0 && r == 0) {
             *e = walks[i].err;
             r = -1;

@@ -40,14 +40,16 @@ int store_chunk_open(const struct store *store, const uint8_t *hash, size_t hash
 struct store_presence {
     bool *missing;                       /* for each chunk of the image; owned */
     size_t missing_count, damaged_count; /* damaged ones are missing, too */
+    size_t denied_count; /* STORE_CHECK_READABLE: there, not zero, not for this user */
 };
 
 void store_presence_free(struct store_presence *p);
 
 enum store_check {
-    STORE_CHECK_SIZE,    /* name, type and size; the rule for our own stores */
-    STORE_CHECK_TRUST,   /* and the content, where the store is not trusted */
-    STORE_CHECK_CONTENT, /* and the content of each chunk */
+    STORE_CHECK_SIZE,     /* name, type and size; the rule for our own stores */
+    STORE_CHECK_READABLE, /* and whether this user may read it */
+    STORE_CHECK_TRUST,    /* size, and the content, where the store is not trusted */
+    STORE_CHECK_CONTENT,  /* and the content of each chunk */
 };
 
 /* Called now and then while contents are hashed; done and total are bytes. Calls come

@@ -313,6 +313,18 @@ void store_cleanup(struct store **store)
     store_close(*store);
 }
 
+int store_check_readable(const struct store *store, struct err *e)
+{
+    if (faccessat(store->root_fd, ".", R_OK | X_OK, AT_EACCESS) < 0)
+        return err_sys(e, errno, "user %ld may not read the store %s", (long)geteuid(),
+                       store->path);
+    if (store->chunks_fd >= 0 && faccessat(store->chunks_fd, ".", X_OK, AT_EACCESS) < 0)
+        return err_sys(e, errno,
+                       "user %ld may not read the chunks of store %s (chmod -R go+rX %s/chunks)",
+                       (long)geteuid(), store->path, store->path);
+    return 0;
+}
+
 const char *store_path(const struct store *store)
 {
     return store->path;

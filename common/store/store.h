@@ -69,6 +69,10 @@ int store_relock(struct store *store, bool exclusive, unsigned wait_seconds, str
 int store_hold(struct store *store, unsigned wait_seconds, bool *held, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Whether this user may list the store and get at its chunks. ERR_IO. */
+int store_check_readable(const struct store *store, struct err *e)
+    __attribute__((warn_unused_result));
+
 const char *store_path(const struct store *store);
 unsigned store_folder_digits(const struct store *store); /* 2, or 4: the original's */
 
