@@ -7,7 +7,7 @@ usage() {
     cat <<END
 usage: $(basename "$0") [-q] [BUILD-FOLDER [CONFIGURE-OPTION...]]
 
-  -q            only say what goes wrong
+  -q            one line for each step; its output goes to BUILD-FOLDER/build.log
   BUILD-FOLDER  default: build, in the source folder
 END
 }
@@ -27,11 +27,17 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 build=${1:-$source/build}
 [ $# -eq 0 ] || shift
 
-# Runs a command; with -q its output is shown only when it fails.
+# run WHAT COMMAND...: with -q its output is shown only when it fails.
 run() {
+    local what=$1
+
+    shift
     if [ $quiet = no ]; then
         "$@"
-    elif ! "$@" >"$build/build.log" 2>&1; then
+        return
+    fi
+    echo "$what (log: $build/build.log)"
+    if ! "$@" >>"$build/build.log" 2>&1; then
         tail -n 40 "$build/build.log" >&2
         echo "build.sh: this failed: $* (the whole output is in $build/build.log)" >&2
         exit 1
@@ -40,15 +46,16 @@ run() {
 
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
+rm -f "$build/build.log"
 if [ "$build" != "$source" ] && [ -e "$source/config.status" ]; then
     echo "build.sh: $source is configured for a build in itself: run 'make distclean' there first" >&2
     exit 1
 fi
 # make itself runs autoreconf again when a Makefile.am or configure.ac changes.
 if [ ! -x "$source/configure" ] || [ ! -e "$source/Makefile.in" ]; then
-    run env -C "$source" autoreconf -fi
+    run "preparing configure, about half a minute" env -C "$source" autoreconf -fi
 fi
 if [ ! -e "$build/Makefile" ] || [ $# -gt 0 ]; then
-    run env -C "$build" "$source/configure" "$@"
+    run "configuring, about half a minute" env -C "$build" "$source/configure" "$@"
 fi
-run make -C "$build" -j"$(nproc)"
+run "building, about a minute if all is new" make -C "$build" -j"$(nproc)"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs what the tests need, builds, and runs them. The last line counts them.
+# Installs what the tests need, builds, and runs them: each result as it comes, then the
+# logs of those that failed. The last line counts them.
 #
 # With IHOP_TESTS_REQUIRE_TOOLS=1 a test that skips because a program is not
 # installed has failed (tests/lib/functions.sh: `requires`). What the kernel or
@@ -38,6 +39,33 @@ finish() {
     exit 0
 }
 
+limit=600 # seconds for one test: one that hangs must not stop the others
+
+# how_long NAME: what tests/lib/timed.sh wrote into the log of a test.
+how_long() {
+    sed -nE '/^(took|over) [0-9]+ s$/h; $ { g; s/^took //; p }' "$build/${1%.sh}.log" 2>/dev/null
+}
+
+why_skipped() {
+    sed -n '/^SKIP: /{ s///p; q }' "$build/${1%.sh}.log" 2>/dev/null
+}
+
+# Each result as it comes: [N/ALL] RESULT NAME (SECONDS s), from make's own lines.
+show_results() {
+    local all=$1 n=0 line name reason
+
+    while IFS= read -r line; do
+        if [[ $line =~ ^(PASS|FAIL|SKIP|XFAIL|XPASS|ERROR):\ (.+)$ ]]; then
+            n=$((n + 1)) name=${BASH_REMATCH[2]} reason=''
+            [ "${BASH_REMATCH[1]}" != SKIP ] || reason=": $(why_skipped "$name")"
+            printf '[%3d/%d] %s %s (%s)%s\n' $n "$all" "${BASH_REMATCH[1]}" "$name" \
+                "$(how_long "$name")" "$reason"
+        elif [[ $line == *"error: "* || ($line == *"***"* && $line != *check* && $line != *test-suite*) ]]; then
+            printf '%s\n' "$line"
+        fi
+    done
+}
+
 if [ $install = yes ]; then
     "$source/contrib/install-deps.sh" --tests || finish 0 1 0
 fi
@@ -46,11 +74,14 @@ build=$(cd "$build" && pwd)
 
 # Old results must not be counted.
 find "$build/tests" -name '*.trs' -delete
+all=$(make -s -C "$build" list-tests | wc -l)
+echo "running $all tests, $(nproc) at a time: about 15 minutes on two idle cores, up to an hour on busy ones"
+echo "  first the test programs are built; make's log: $build/check.log"
+echo "  each test's own log: $build/tests/NAME.log"
 made=0
-# A test that hangs must not stop the others.
-make -C "$build" -k -j"$(nproc)" check SH_LOG_COMPILER="timeout -k 10 600 $BASH" \
-    >"$build/check.log" 2>&1 || made=$?
-grep -E '^(PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): |\*\*\*|error: ' "$build/check.log" || true
+make -C "$build" -k -j"$(nproc)" check LOG_COMPILER="$BASH $source/tests/lib/timed.sh $limit" \
+    SH_LOG_COMPILER="$BASH $source/tests/lib/timed.sh $limit $BASH" 2>&1 |
+    tee "$build/check.log" | show_results "$all" || made=$?
 
 # Counted from each test's own result, which is complete even when make was cut.
 passed=0 failed=0 skipped=0
@@ -66,13 +97,12 @@ while IFS= read -r trs; do
                 echo "---- $name: $reason, but this run requires it"
                 failed=$((failed + 1))
             else
-                echo "---- $name: $reason"
                 skipped=$((skipped + 1))
             fi
             ;;
         *)
             failed=$((failed + 1))
-            echo "---- $name: ${result:-no result}"
+            echo "---- $name: ${result:-no result}, $(how_long "${name%.trs}")"
             tail -n 200 "$log"
             ;;
     esac

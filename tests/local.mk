@@ -18,3 +18,9 @@ include tests/store.mk
 include tests/plugin.mk
 include tests/data.mk
 include tests/faults.mk
+
+EXTRA_DIST += tests/lib/timed.sh
+
+.PHONY: list-tests
+list-tests:
+	@printf '%s\n' $(TESTS)
