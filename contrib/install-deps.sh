@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs what ihop needs on Debian 12. Does nothing when all of it is there.
+# Installs what ihop needs on Debian 12 or 13. Does nothing when all of it is there.
 set -euo pipefail
 
 usage() {
     cat <<END
-usage: $(basename "$0") [--tests] [--bench] [--bita] [--original]
+usage: $(basename "$0") [--tests] [--bench] [--root] [--bita] [--original]
 
 Installs with apt-get what it takes to build and run ihop and its demo.
 
   --tests     and what "make check" and CI use
   --bench     and what bench/real-images.sh uses
+  --root      and what contrib/test-in-root.sh uses
   --bita      and bita (makes archives), built by cargo
   --original  and the original ihop (its stores are tested), built by cargo
 
@@ -27,10 +28,11 @@ packages=(
 )
 test_packages=(
     strace xfsprogs btrfs-progs squashfs-tools erofs-utils fdisk
-    clang clang-format libclang-rt-14-dev valgrind brotli zstd jq curl openssl
-    iproute2 procps faketime git
+    clang clang-format libclang-rt-dev valgrind brotli zstd jq curl openssl
+    iproute2 procps util-linux-extra faketime git
 )
 bench_packages=(mmdebstrap squashfs-tools erofs-utils)
+root_packages=(mmdebstrap git)
 cargo_packages=(g++ protobuf-compiler ca-certificates)
 
 # bita 0.15 is written for this Rust; Debian 12's own cargo is older, its
@@ -43,6 +45,7 @@ for arg; do
     case $arg in
         --tests) packages+=("${test_packages[@]}") ;;
         --bench) packages+=("${bench_packages[@]}") ;;
+        --root) packages+=("${root_packages[@]}") ;;
         --bita) want_bita=yes ;;
         --original) want_original=yes ;;
         -h | --help)

@@ -39,5 +39,6 @@ EXTRA_DIST += $(real_tests) \
 	contrib/install-deps.sh \
 	contrib/make-ext4.sh \
 	contrib/test.sh \
+	contrib/test-in-root.sh \
 	docs/images/commit.svg \
 	docs/images/store.svg
