@@ -6,7 +6,8 @@ fault_tests = \
 	tests/test-clone-killed.sh \
 	tests/test-clone-nomem.sh \
 	tests/test-powercut-log.sh \
-	tests/test-powercut-shutdown.sh
+	tests/test-powercut-shutdown.sh \
+	tests/test-store-gc-killed.sh
 
 place_tests = \
 	tests/test-without-calls.sh

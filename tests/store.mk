@@ -3,7 +3,6 @@
 store_tests = \
 	tests/test-clone-make-room.sh \
 	tests/test-store-concurrent.sh \
-	tests/test-store-gc-killed.sh \
 	tests/test-store-gc.sh \
 	tests/test-store-locks.sh \
 	tests/test-store-pending.sh \

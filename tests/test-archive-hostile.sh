@@ -51,7 +51,7 @@ run_case() {
     echo "not yours" >"$tmp/world/other/file"
     $cba hostile "$name" "$archive"
     around_store >"$tmp/before"
-    expect_exit "$code" timeout 60 python3 "$tmp/peak.py" "$tmp/peak" \
+    expect_exit "$code" timeout 300 python3 "$tmp/peak.py" "$tmp/peak" \
         "$ihop_clone" -q "$archive" "$tmp/world/store/v1"
     one_line_on_stderr
     expect_stderr "$regex"

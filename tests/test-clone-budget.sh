@@ -74,11 +74,10 @@ expect_exit 0 "$ihop_clone" --quiet --max-download 655360 --max-write 655360 --m
 expect_exit 0 "$ihop_clone" --quiet --max-download 0 --max-write 0 "$url/good/solid.cba" "$tmp/s4/v2"
 holds "$tmp/s4/v2" "$tmp/image"
 
-# A rate is held. Too slow is the machine's fault; more than a tenth too fast is ours.
+# A rate is held: it may take longer on a busy machine, but not less.
 begun=$(date +%s%N)
 expect_exit 0 "$ihop_clone" --json --limit-rate 100k "$url/good/solid.cba" "$tmp/s5/v1"
 took=$((($(date +%s%N) - begun) / 1000000))
 nominal=$(($(json bytes_downloaded) * 1000 / 102400))
 at_least "$nominal" 5000 "milliseconds that make a fair measurement"
 at_least $took $((nominal * 9 / 10)) "milliseconds at 100 KiB/s"
-at_most $took $((nominal * 3)) "milliseconds at 100 KiB/s"

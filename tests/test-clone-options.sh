@@ -75,7 +75,7 @@ expect_exit 10 "$ihop_clone" "$tmp/nothing.cba" "$tmp/s/r"
 one_line_on_stderr
 expect_stderr "there is no archive $tmp/nothing.cba"
 mkfifo "$tmp/fifo"
-expect_exit 7 timeout 10 "$ihop_clone" "$tmp/fifo" "$tmp/s/r"
+expect_exit 7 timeout 120 "$ihop_clone" "$tmp/fifo" "$tmp/s/r"
 expect_stderr "archive $tmp/fifo is not a regular file"
 
 # Good ones, short and long.

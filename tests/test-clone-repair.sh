@@ -76,10 +76,10 @@ in_the_way() {
     shift
     rm -f "$first"
     "$@"
-    expect_exit 7 timeout 10 "$ihop_clone" "$archive" "$tmp/s/r"
+    expect_exit 7 timeout 120 "$ihop_clone" "$archive" "$tmp/s/r"
     one_line_on_stderr
     expect_stderr "$first is not a regular file or lies behind a link: remove it"
-    expect_exit 7 timeout 10 "$ihop_clone" --recheck "$archive" "$tmp/s/new-$what"
+    expect_exit 7 timeout 120 "$ihop_clone" --recheck "$archive" "$tmp/s/new-$what"
     [ ! -e "$tmp/s/new-$what" ] || fail "a release was published over a $what"
     rm -rf "$first"
     mended 1
@@ -98,11 +98,11 @@ equal "$(b2sum <"$tmp/outside")" "$before" "the file behind the link"
 folder=$(dirname "$first")
 mv "$folder" "$tmp/moved"
 ln -s "$tmp/moved" "$folder"
-expect_exit 7 timeout 10 "$ihop_clone" "$archive" "$tmp/s/r"
+expect_exit 7 timeout 120 "$ihop_clone" "$archive" "$tmp/s/r"
 expect_stderr "$folder is a link or a file instead of a folder"
 rm "$folder"
 : >"$folder"
-expect_exit 7 timeout 10 "$ihop_clone" "$archive" "$tmp/s/r"
+expect_exit 7 timeout 120 "$ihop_clone" "$archive" "$tmp/s/r"
 expect_stderr "$folder is a link or a file instead of a folder"
 rm "$folder"
 mv "$tmp/moved" "$folder"
@@ -113,7 +113,7 @@ mkdir "$tmp/s/folder"
 mkfifo "$tmp/s/fifo"
 ln -s "$tmp/outside" "$tmp/s/link"
 for name in folder fifo link; do
-    expect_exit 7 timeout 10 "$ihop_clone" --force --quiet "$archive" "$tmp/s/$name"
+    expect_exit 7 timeout 120 "$ihop_clone" --force --quiet "$archive" "$tmp/s/$name"
     one_line_on_stderr
     expect_stderr "$tmp/s/$name is not a regular file"
 done

@@ -32,7 +32,8 @@ ip -n "$server" link set v0 up
 ip -n "$client" link set v1 up
 
 SERVER_RUN="ip netns exec $server" SERVER_OPTIONS="--bind 10.213.0.1" start_server "$tmp/www" \
-    "path=/slow/ past=$solid_header : rate=150000"
+    "path=/half/ past=$solid_header n=1 : body=300000 end=stall" \
+    "path=/halves/ past=$solid_header : body=300000 end=stall"
 url=http://10.213.0.1:$server_port
 
 # in_background ARGUMENT...: ihop-clone in the client's namespace; $pid. Its exit
@@ -41,7 +42,7 @@ in_background() {
     rm -f "$tmp/code"
     (
         code=0
-        ip netns exec "$client" "$ihop_clone" --quiet --json --timeout 2 --connect-timeout 2 "$@" \
+        ip netns exec "$client" "$ihop_clone" --json --timeout 5 --connect-timeout 2 "$@" \
             >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
         echo "$code" >"$tmp/code"
     ) &
@@ -53,28 +54,36 @@ code_is() {
     [ "$(cat "$tmp/code")" = "$1" ] || { show_output; fail "exit code $(cat "$tmp/code") instead of $1"; }
 }
 
-# Down for five seconds, in the middle.
-in_background --retry 10 --retry-delay 1 "$url/slow/solid.cba" "$tmp/s/r"
-wait_for 10 grep -q "\"first\": $solid_header" "$server_log"
-sleep 1
+# came N: so many chunks are in the store.
+came() {
+    [ "$(find "$tmp/s/chunks" "$tmp/s/.ihop/staging" -name '*.chunk' | wc -l)" -ge "$1" ]
+}
+
+# tried_again N: so many notes say so.
+tried_again() {
+    [ "$(grep -c 'trying again' "$tmp/err")" -ge "$1" ]
+}
+
+# Down in the middle, until two tries have found it so.
+in_background --retry 1000 --retry-delay 1 "$url/half/solid.cba" "$tmp/s/r"
+wait_for 10 came 5
 ip -n "$server" link set v0 down
-sleep 5
+wait_for 20 tried_again 3
 ip -n "$server" link set v0 up
 code_is 0
 holds "$tmp/s/r" "$tmp/image"
-at_least "$(json retries)" 1 "retries"
+at_least "$(json retries)" 3 "retries"
 at_most "$(json bytes_downloaded)" $((655360 + solid_header)) "bytes downloaded"
 
 # Down for good.
 rm -rf "$tmp/s"
 : >"$server_log"
-in_background --retry 2 --retry-delay 0 "$url/slow/solid.cba" "$tmp/s/r"
-wait_for 10 grep -q "\"first\": $solid_header" "$server_log"
-sleep 1
+in_background --quiet --retry 2 --retry-delay 0 "$url/halves/solid.cba" "$tmp/s/r"
+wait_for 10 came 5
 ip -n "$server" link set v0 down
 code_is 3
 one_line_on_stderr
-expect_stderr "gave up after 2 retries: $url/slow/solid.cba"
+expect_stderr "gave up after 2 retries: $url/halves/solid.cba"
 kept=$(good_chunks "$tmp/s")
 at_least "$kept" 1 "chunks kept"
 nothing_staged "$tmp/s"

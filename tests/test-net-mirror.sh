@@ -66,7 +66,7 @@ for rule in status=404 status=403 status=401 status=410 status=400 status=503 ig
     equal "$(mirror_requests)" 22 "requests to the mirror of a server with $rule"
 done
 begin "path=/bad/ : stall"
-goes_on "$url/bad/apart.cba" --retry 0 --timeout 1 --mirror "$mirror/m/apart.cba"
+goes_on "$url/bad/apart.cba" --retry 0 --mirror "$mirror/m/apart.cba"
 
 # Retries come before the mirror.
 begin "path=/bad/ : status=503"

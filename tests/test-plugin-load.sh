@@ -11,18 +11,19 @@ make_store --layout 2 --min 500 --max 1500 "$tmp/image" "$tmp/store/v1"
 
 # load CONNECTIONS READS: each connection compares that many reads at random places.
 # One that breaks is made again, as a kernel client would; $tmp/broken has their number.
+# $tmp/reading is there as soon as one has read.
 load() {
-    timeout 300 "$nbd_python" - "$@" "$tmp" "$socket" <<'PYTHON'
+    timeout 550 "$nbd_python" - "$@" "$tmp" "$socket" <<'PYTHON'
 import os, random, sys, threading, time
 import nbd
 connections, reads, tmp, socket = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
 image = open(f"{tmp}/image", "rb").read()
 wrong, broken = [], []
 # The server is to be killed while there is load, however fast the machine is.
-until_broken, last = os.environ.get("until_broken"), time.monotonic() + 60
+until_broken, last = os.environ.get("until_broken"), time.monotonic() + 500
 
 def connect():
-    end = time.monotonic() + 60
+    end = time.monotonic() + 500
     while True:
         try:
             h = nbd.NBD()
@@ -50,6 +51,8 @@ def reader(n):
         if data != image[start : start + size]:
             wrong.append(f"{size} bytes at {start} are wrong")
         done += 1
+        if done == 1:
+            open(f"{tmp}/reading", "w").close()
 
 def guarded(n):
     try:
@@ -79,9 +82,10 @@ many_connections() {
 # kill -9 in the middle; the same socket and store again.
 killed() {
     serve "$tmp/store/v1"
+    rm -f "$tmp/reading"
     until_broken=yes load 16 400 &
     local client=$!
-    sleep 0.5
+    wait_for 20 test -e "$tmp/reading"
     kill -9 "$server"
     wait "$server_job" || true
     serve "$tmp/store/v1"

@@ -159,15 +159,18 @@ all_whole 2
 
 # ---- a store that is in use ----
 
-flock -s "$store/.ihop/lock" sleep 2 &
-wait_for 5 bash -c "! flock -n -x '$store/.ihop/lock' true"
+exec 9<"$store/.ihop/lock"
+flock -s 9
 expect_exit 8 "$ihop_store" gc "$store"
 one_line_on_stderr
 expect_stderr "^ihop-store: store $store is in use by another program .*--wait"
 expect_exit 0 "$ihop_store" gc --dry-run "$store"
-expect_exit 0 "$ihop_store" gc --wait 30 "$store"
-kill -0 $! 2>/dev/null && fail "it did not wait"
-wait $!
+"$ihop_store" gc --wait 600 "$store" 9<&- &
+waiting=$!
+wait_for 5 has_open "$waiting" "$store/.ihop/lock"
+kill -0 $waiting || fail "it did not wait"
+exec 9<&-
+wait $waiting || fail "exit code $? of one that waited"
 
 # ---- files that are not ours ----
 

@@ -316,8 +316,8 @@ expect_exit 0 "$ihop_store" verify "$store"
 
 requires flock
 expect_exit 0 "$ihop_store" list --wait 5 "$store" # never waits
-flock -x "$store/.ihop/lock" sleep 1.5 &
-wait_for 5 bash -c "! flock -n -s '$store/.ihop/lock' true"
+exec 9<"$store/.ihop/lock"
+flock -x 9
 for command in list du info 'gc --dry-run'; do # beside one that cleans up
     # shellcheck disable=SC2086 # two words
     expect_exit 0 "$ihop_store" $command "$store"
@@ -327,5 +327,10 @@ wrong 8 "$store is in use.*--wait" remove "$store/a"
 wrong 8 "$store is in use.*--wait" gc "$store"
 wrong 8 "$store is in use.*--wait" verify "$store"
 wrong 8 "$store is in use.*--wait" verify --repair "$store"
-expect_exit 0 "$ihop_store" protect --wait 30 "$store/a"
-wait $!
+# One that waits is there as long as the lock is held, and then goes on.
+"$ihop_store" protect --wait 600 "$store/a" 9<&- &
+waiting=$!
+wait_for 5 has_open "$waiting" "$store/.ihop/lock"
+kill -0 $waiting || fail "it did not wait"
+exec 9<&-
+wait $waiting || fail "exit code $? of one that waited"

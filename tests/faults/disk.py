@@ -30,7 +30,7 @@ def make(path, fs):
 
 def unmount(folder):
     """At once when nobody uses it; a process that was killed may take a moment."""
-    for _ in range(100):
+    for _ in range(2000):
         run = subprocess.run(["umount", folder], stderr=subprocess.PIPE, check=False)
         if run.returncode == 0:
             return
@@ -94,4 +94,4 @@ def served(plugin, folder, *parameters):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(ready)
         subprocess.run(["umount", fuse], check=False)
-        server.wait(20)
+        server.wait(300)

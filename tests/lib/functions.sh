@@ -137,15 +137,21 @@ one_line_on_stderr() {
     fi
 }
 
-# wait_for SECONDS CMD [ARG...]: until CMD succeeds; fails when time is over.
+# wait_for SECONDS CMD [ARG...]: until CMD succeeds; fails when time is over. SECONDS is
+# what would do on an idle machine; a busy one gets twenty times as long.
 wait_for() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + 20 * $1))
 
     shift
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt "$end" ] || fail "timed out waiting for: $*"
         sleep 0.05
     done
+}
+
+# has_open PID FILE: that process has it open.
+has_open() {
+    find "/proc/$1/fd" -lname "$(realpath "$2")" 2>/dev/null | grep -q .
 }
 
 # free_port: prints a TCP port on 127.0.0.1 that nothing listens on.
@@ -180,7 +186,7 @@ start_nginx() {
             >"$tmp/nginx/out" 2>&1 &
         nginx_pid=$!
         at_exit kill "$nginx_pid"
-        for _ in $(seq 200); do
+        for _ in $(seq 4000); do
             if nginx_answers "$port"; then
                 url=http://127.0.0.1:$port
                 : >"$tmp/access.log"

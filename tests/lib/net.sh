@@ -24,7 +24,7 @@ start_server() {
     server_pid=$!
     # A gentle signal can be lost between fork and exec.
     at_exit kill -KILL "$server_pid"
-    for _ in $(seq 200); do
+    for _ in $(seq 4000); do
         port=$(cat "$out")
         [ -z "$port" ] || break
         kill -0 "$server_pid" 2>/dev/null || break
@@ -155,8 +155,9 @@ offset_of() {
     echo $((apart_header + 4000 + $1 * 36768))
 }
 
-# Quick to give up, and no notes on stderr: one line tells what is wrong.
-quick=(--quiet --retry-delay 0 --timeout 2 --connect-timeout 2)
+# Quick to give up, though not by chance on a busy machine; and no notes on stderr: one
+# line tells what is wrong.
+quick=(--quiet --retry-delay 0 --timeout 5 --connect-timeout 5)
 
 # expect_fault CODE REGEX ARGUMENT...: ihop-clone ends with CODE and one line on
 # stderr, which names the URL and matches the regex.

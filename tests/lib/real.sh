@@ -115,5 +115,5 @@ unmount_release() {
         fusermount3 -u "$1.fuse" || fusermount3 -uz "$1.fuse"
     fi
     # The server below it has files of the store open until it has ended.
-    timeout 20 tail --pid="$(cat "$1.pid")" -f /dev/null
+    timeout 300 tail --pid="$(cat "$1.pid")" -f /dev/null
 }
