@@ -375,7 +375,7 @@ class Answer:
         total = len(data) + self.number("total")
         if first is None or "ignore-range" in self.a:
             self.send_head(200, [f"Content-Length: {len(data)}"] + self.common_headers())
-            self.c.send_body(bytes(data))
+            self.c.send_body(bytes(data), self.number("rate") or None)
             return
         if first >= len(data):
             self.send_status(416, "no such range\n")
