@@ -147,40 +147,50 @@ static void hash_source(struct image *image)
     free(whole);
 }
 
-struct image support_image(const uint32_t *sizes, size_t count, size_t hash_length)
+/* Apart from what returns it by value: gcc 14 drops stores to memory that leaves a
+ * function only inside a returned struct. */
+static void __attribute__((noinline))
+make_image(struct image *image, const uint32_t *sizes, size_t count, size_t hash_length)
 {
-    struct image image = {.application_version = strdup("test 1"),
-                          .chunker = IMAGE_ROLLSUM,
-                          .filter_bits = 15,
-                          .min_chunk_size = 16384,
-                          .max_chunk_size = 1 << 24,
-                          .window_size = 64,
-                          .hash_length = hash_length,
-                          .chunks = make(count, sizeof *image.chunks),
-                          .hashes = make(count, hash_length),
-                          .chunk_count = count,
-                          .order = make(count, sizeof *image.order),
-                          .order_count = count,
-                          .has_archive = true,
-                          .compression = IMAGE_NONE,
-                          .header_size = 1000};
     uint8_t hash[CHUNK_HASH_SIZE];
 
-    image.archive_size = image.header_size;
+    *image = (struct image){.application_version = strdup("test 1"),
+                            .chunker = IMAGE_ROLLSUM,
+                            .filter_bits = 15,
+                            .min_chunk_size = 16384,
+                            .max_chunk_size = 1 << 24,
+                            .window_size = 64,
+                            .hash_length = hash_length,
+                            .chunks = make(count, sizeof *image->chunks),
+                            .hashes = make(count, hash_length),
+                            .chunk_count = count,
+                            .order = make(count, sizeof *image->order),
+                            .order_count = count,
+                            .has_archive = true,
+                            .compression = IMAGE_NONE,
+                            .header_size = 1000};
+    image->archive_size = image->header_size;
     for (size_t i = 0; i < count; i++) {
         uint8_t *data;
 
-        image.chunks[i] = (struct image_chunk){.archive_offset = image.archive_size,
-                                               .archive_size = sizes[i],
-                                               .source_size = sizes[i]};
-        data = support_chunk(&image, i);
+        image->chunks[i] = (struct image_chunk){.archive_offset = image->archive_size,
+                                                .archive_size = sizes[i],
+                                                .source_size = sizes[i]};
+        data = support_chunk(image, i);
         support_hash(data, sizes[i], hash);
         free(data);
-        memcpy(image.hashes + i * hash_length, hash, hash_length);
-        image.order[i] = (uint32_t)i;
-        image.archive_size += sizes[i];
-        image.source_size += sizes[i];
+        memcpy(image->hashes + i * hash_length, hash, hash_length);
+        image->order[i] = (uint32_t)i;
+        image->archive_size += sizes[i];
+        image->source_size += sizes[i];
     }
-    hash_source(&image);
+    hash_source(image);
+}
+
+struct image support_image(const uint32_t *sizes, size_t count, size_t hash_length)
+{
+    struct image image;
+
+    make_image(&image, sizes, count, hash_length);
     return image;
 }
