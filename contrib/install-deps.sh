@@ -28,7 +28,7 @@ packages=(
 )
 test_packages=(
     strace xfsprogs btrfs-progs squashfs-tools erofs-utils fdisk
-    clang clang-format libclang-rt-dev valgrind brotli zstd jq curl openssl
+    clang clang-format libclang-rt-dev valgrind brotli zstd jq curl openssl ca-certificates
     iproute2 procps util-linux-extra faketime git
 )
 bench_packages=(mmdebstrap squashfs-tools erofs-utils)
