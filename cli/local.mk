@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += libcli.la
 libcli_la_SOURCES = \
 	cli/http_options.c cli/http_options.h \
 	cli/json.c cli/json.h \
+	cli/memory.c cli/memory.h \
 	cli/options.c cli/options.h \
 	cli/output.c cli/output.h \
 	cli/table.c cli/table.h

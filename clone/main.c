@@ -1,26 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "cli/memory.h"
 #include "cli/output.h"
 #include "clone/clone.h"
 #include "clone/options.h"
 #include "clone/output.h"
 
-#include <malloc.h>
 #include <stdio.h>
-
-#define LARGE_BLOCK (512 * 1024)
-#define HEAP_KEPT   (4 * 1024 * 1024)
-
-/* glibc raises its threshold for blocks of their own as large ones are freed, and
- * then keeps them: 12 MiB more for a first clone of 640 MiB. Fixing it makes the
- * heap give back its end eagerly, which costs a page fault for each page that a
- * decoder then takes again: hence the second. */
-static void tune_malloc(void)
-{
-#ifdef M_MMAP_THRESHOLD
-    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
-    mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
-#endif
-}
 
 static int run(struct clone_options *o, struct output *out, struct err *e)
 {
@@ -40,7 +25,7 @@ int main(int argc, char **argv)
     struct output out;
     int r, code;
 
-    tune_malloc();
+    memory_tune();
     output_prepare();
     r = clone_options_parse(argc, argv, &o, &e);
     output_init(&out, "ihop-clone", &o.common);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/limits.h"
+#include "cli/memory.h"
 #include "cli/output.h"
 #include "compress/compress.h"
 #include "compress/diff.h"
@@ -80,6 +81,7 @@ int main(int argc, char **argv)
     struct output out;
     int r, code;
 
+    memory_tune();
     output_prepare();
     r = compress_options_parse(argc, argv, &o, &e);
     output_init(&out, "ihop-compress", &o.common);

@@ -36,10 +36,10 @@ stays_below() {
     at_most "$peak" $(($1 * MIB)) "bytes of resident memory with ${*:2}"
 }
 
-stays_below 128 --jobs 2
-stays_below 128 --jobs 2 --compression zstd --compression-level 3
-stays_below 128 --jobs 4 --compression none
-stays_below 160 --jobs 4 --compression lzma --compression-level 1
+stays_below 96 --jobs 2
+stays_below 96 --jobs 2 --compression zstd --compression-level 3
+stays_below 96 --jobs 4 --compression none
+stays_below 128 --jobs 4 --compression lzma --compression-level 1
 stays_below 128 --jobs 4 --compression none --fixed-size 4096
 
 # ---- under a limit ----
