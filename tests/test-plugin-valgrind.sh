@@ -9,6 +9,17 @@ requires valgrind
 make_image "$tmp/image" 3000000 1 1000000 200000
 make_store --layout 2 --min 5000 --max 60000 "$tmp/image" "$tmp/store/v1"
 
+# A leak of nbdkit's own: it allocates, and no frame of the plugin is in between.
+cat >"$tmp/nbdkit.supp" <<'EOF_SUPPRESSION'
+{
+    nbdkit 1.42 does not free a string when a connection ends
+    Memcheck:Leak
+    fun:malloc
+    fun:strndup
+    obj:*/nbdkit
+}
+EOF_SUPPRESSION
+
 # NBDKIT_VALGRIND keeps the plugin loaded at the end, so that leaks have names.
 export NBDKIT_VALGRIND=1
 under_valgrind() {
@@ -17,6 +28,7 @@ under_valgrind() {
     rm -f "$tmp/socket" "$tmp/pid"
     valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
         --errors-for-leak-kinds=definite --log-file="$tmp/valgrind" \
+        --suppressions="$tmp/nbdkit.supp" \
         nbdkit -f -U "$tmp/socket" -P "$tmp/pid" "$plugin" "$@" 2>"$tmp/log" &
     server_job=$!
     wait_for 60 test -s "$tmp/pid"
