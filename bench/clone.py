@@ -3,7 +3,7 @@
 """How long clones take, beside bita, desync and the limit of the machine.
 
 Run as root, after bench/make-images.sh (or bench/real-images.sh) has made the images:
-    contrib/build.sh && make -C build bench-limit
+    contrib/build.sh
     bench/clone.py [-n ROUNDS] [--job NAME] [BUILD-FOLDER]
 
 Every job ends durable: ihop-clone does by itself, the others are followed by a sync
@@ -47,7 +47,7 @@ class Bench:
         self.limit = f"{build}/bench-limit"
         for program in self.clone, self.limit:
             if not os.path.exists(program):
-                sys.exit(f"{program} is not built: make -C {build} all bench-limit")
+                sys.exit(f"{program} is not built: make -C {build}")
         self.bita, self.desync = tool("bita"), tool("desync")
         self.work, self.disk = work, f"{work}/disk"
         self.nginx = None

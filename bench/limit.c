@@ -61,7 +61,8 @@ static void leave_out(const char *path)
         !(sorted = image_sort_by_hash(&release, &e)) || release.hash_length != image.hash_length)
         die("cannot read a release");
     for (size_t i = 0; i < image.chunk_count; i++)
-        present[i] = present[i] || image_has_hash(&release, sorted, image_hash(&image, i));
+        present[i] = present[i] ||
+                     image_find_hash(&release, sorted, image_hash(&image, i)) != IMAGE_NO_CHUNK;
     image_free(&release);
 }
 
