@@ -93,7 +93,7 @@ def main():
     p = argparse.ArgumentParser(description="Makes allocations of a clone fail.")
     p.add_argument("--before", help="the archive of the release that is replaced")
     p.add_argument("--every", type=int, default=1, help="only each N-th allocation")
-    p.add_argument("--from", type=int, default=1, dest="first", help="the first one")
+    p.add_argument("--last", type=int, help="only the last N of them")
     p.add_argument("--onward", action="store_true", help="all after it fail as well")
     p.add_argument("--network", action="store_true", help="the archive is on a server")
     p.add_argument("--under", default="", help="valgrind and its options")
@@ -106,7 +106,7 @@ def main():
     starver = Starver(o)
     run, total = starver.run(0)
     starver.look(run)
-    points = range(o.first, total + 1, o.every)
+    points = range(max(1, total + 1 - o.last) if o.last else 1, total + 1, o.every)
     failures = 0
     for i, at in enumerate(points):
         try:
