@@ -68,7 +68,8 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
     else
-        command -v sudo >/dev/null || die "installing packages needs root: run this as root, or install sudo"
+        command -v sudo >/dev/null ||
+            die "installing packages needs root, and there is no sudo: run this as root (su -c '$0'), or install sudo"
         sudo "$@"
     fi
 }
@@ -106,12 +107,13 @@ apt_install() {
     if [ ${#missing[@]} -eq 0 ]; then
         return 0
     fi
-    echo "installing ${#missing[@]} Debian packages: ${missing[*]}"
+    log=$(mktemp)
+    printf 'installing %d Debian packages, up to a few minutes (log: %s):\n' ${#missing[@]} "$log"
+    printf '%s\n' "${missing[*]}" | fold -s -w 76 | sed 's/^/  /'
     if ! is_installed nginx-common; then
         nginx_is_new=yes
         keep_nginx_quiet
     fi
-    log=$(mktemp)
     as_root apt-get -q update >"$log" 2>&1 || apt_failed "$log" "apt-get update"
     # --no-remove: never take away what somebody else installed.
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-remove --no-install-recommends \
@@ -165,7 +167,7 @@ cargo_install() {
     else
         root=${CARGO_HOME:-$HOME/.cargo}
     fi
-    echo "building $1 with $cargo (a few minutes)"
+    echo "building $1 with $cargo: five minutes, with no more words than these"
     # rustc next to this cargo, should PATH have an older one.
     PATH=$(dirname "$cargo"):$PATH "$cargo" install --quiet --force --root "$root" "$@"
     case :$PATH: in
