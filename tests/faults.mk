@@ -7,15 +7,19 @@ fault_tests = \
 	tests/test-clone-nomem.sh \
 	tests/test-powercut-log.sh \
 	tests/test-powercut-shutdown.sh \
-	tests/test-store-gc-killed.sh
+	tests/test-store-gc-killed.sh \
+	tests/test-sync-order.sh
 
 place_tests = \
 	tests/test-without-calls.sh
 TESTS += $(fault_tests) $(place_tests)
 EXTRA_DIST += $(fault_tests) $(place_tests) docs/faults.md \
 	tests/faults/allocations.py \
+	tests/faults/calllog.py \
 	tests/faults/disk.py \
+	tests/faults/diskmodel.py \
 	tests/faults/killcalls.py \
+	tests/faults/order.py \
 	tests/faults/powercut.py \
 	tests/faults/scenario.py \
 	tests/faults/writelog.py \
