@@ -4,6 +4,7 @@
 
 EXTRA_DIST += \
 	tests/lib/cba.py tests/lib/cbacorpus.py tests/lib/cbaformat.py tests/lib/cbahostile.py \
+	tests/lib/cbawrong.py \
 	tests/lib/cutcases.py tests/lib/functions.sh tests/lib/house.py \
 	tests/data/chunk-sizes.txt
 

@@ -29,6 +29,7 @@ from cbacorpus import write_corpus
 from cbaformat import CODECS, FIXED, OLD_MAGIC, Archive, fixed_cuts, read_release, unknown_fields
 from cbaformat import archive_table, write_image
 from cbahostile import CASES
+import cbawrong  # noqa: F401  pylint: disable=unused-import  (adds to CASES)
 
 
 

@@ -141,15 +141,6 @@ def _():
     return one_chunk(NONE, plain, plain + b"x").encode()
 
 
-@hostile("wrong-chunk", "chunk .*(hash|checksum|content)")
-def _():
-    """a chunk's bytes are not those of its hash"""
-    a = small()
-    d = a.descriptors[1]
-    d.data = b"?" + d.data[1:]
-    return a.encode()
-
-
 # Framing: magic, sizes, checksum.
 
 
