@@ -16,6 +16,7 @@ if HAVE_CMOCKA
 store_unit_programs = \
 	tests/unit/test_census \
 	tests/unit/test_gc \
+	tests/unit/test_release_lock \
 	tests/unit/test_releases \
 	tests/unit/test_room
 check_PROGRAMS += $(store_unit_programs)
@@ -23,6 +24,7 @@ TESTS += $(store_unit_programs)
 
 tests_unit_test_census_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_gc_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_release_lock_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_releases_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_room_CFLAGS = $(UNIT_CFLAGS)
 endif
