@@ -97,7 +97,8 @@ endif
 fuzz_programs = \
 	tests/fuzz/fuzz_archive \
 	tests/fuzz/fuzz_codec \
-	tests/fuzz/fuzz_release
+	tests/fuzz/fuzz_release \
+	tests/fuzz/fuzz_store
 check_PROGRAMS += $(fuzz_programs)
 TESTS += tests/fuzz/replay.sh
 EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus
@@ -113,6 +114,9 @@ FUZZ_MAIN = tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/replay_main.c
 
+# By hand: would the tests notice?
+EXTRA_DIST += tests/mutate.sh tests/mutations.txt tests/lib/mutate.py
+
 tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz_archive.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_archive_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_archive_LDFLAGS = $(fuzz_ldflags)
@@ -125,3 +129,7 @@ tests_fuzz_fuzz_codec_SOURCES = tests/fuzz/fuzz_codec.c tests/fuzz/fuzz.h $(FUZZ
 tests_fuzz_fuzz_codec_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_codec_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_codec_LDADD = libcodec.la
+tests_fuzz_fuzz_store_SOURCES = tests/fuzz/fuzz_store.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_store_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_store_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_store_LDADD = libstore.la

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "store/format_text.h"
 #include "store/holder.h"
 #include "store/lock.h"
 #include "store/pending.h"
@@ -17,8 +18,6 @@
 
 #define FORMAT_NAME      "format"
 #define FORMAT_TEMPORARY "format.new"
-#define FORMAT_TEXT      "ihop-store 1\nfolder-digits %u\n"
-#define FORMAT_MAX       256
 
 /* Messages need the path below STORE, the calls its last part below dirfd. */
 static const char *last_part(const char *name)
@@ -83,7 +82,7 @@ static int open_root(struct store *s, const struct store_options *o, struct err 
 static int read_format(const struct store *s, unsigned *digits, struct err *e)
 {
     CLEANUP_FD int fd = -1;
-    char text[FORMAT_MAX + 1], expected[FORMAT_MAX];
+    char text[STORE_FORMAT_SIZE];
     ssize_t n;
 
     if (s->meta_fd < 0)
@@ -93,15 +92,10 @@ static int read_format(const struct store *s, unsigned *digits, struct err *e)
         return 0;
     if (fd < 0)
         return err_sys(e, errno, "cannot open %s/" STORE_META "/" FORMAT_NAME, s->path);
-    n = io_pread_full(fd, text, FORMAT_MAX, 0);
+    n = io_pread_full(fd, text, sizeof text, 0);
     if (n < 0)
         return err_sys(e, errno, "cannot read %s/" STORE_META "/" FORMAT_NAME, s->path);
-    text[n] = '\0';
-    for (unsigned d = 2; d <= 4; d += 2) {
-        snprintf(expected, sizeof expected, FORMAT_TEXT, d);
-        if (strcmp(text, expected) == 0)
-            *digits = d;
-    }
+    *digits = store_format_parse(text, (size_t)n);
     if (*digits == 0)
         return err_set(e, ERR_DAMAGED,
                        "%s/" STORE_META "/" FORMAT_NAME " is of an unknown format: "
@@ -115,12 +109,12 @@ static int read_format(const struct store *s, unsigned *digits, struct err *e)
 static int write_format(struct store *s, unsigned digits, struct err *e)
 {
     CLEANUP_FD int fd = -1;
-    char text[FORMAT_MAX];
+    char text[STORE_FORMAT_SIZE];
+    size_t size = store_format_text(digits, text);
 
-    snprintf(text, sizeof text, FORMAT_TEXT, digits);
     fd = io_openat(s->meta_fd, FORMAT_TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    if (fd < 0 || io_write_full(fd, text, strlen(text)) < 0 || io_fsync(fd) < 0 ||
-        io_close(&fd) < 0 || renameat(s->meta_fd, FORMAT_TEMPORARY, s->meta_fd, FORMAT_NAME) < 0 ||
+    if (fd < 0 || io_write_full(fd, text, size) < 0 || io_fsync(fd) < 0 || io_close(&fd) < 0 ||
+        renameat(s->meta_fd, FORMAT_TEMPORARY, s->meta_fd, FORMAT_NAME) < 0 ||
         io_fsync(s->meta_fd) < 0 || io_fsync(s->root_fd) < 0)
         return err_sys(e, errno, "cannot write %s/" STORE_META "/" FORMAT_NAME, s->path);
     s->folder_digits = digits;

@@ -17,6 +17,29 @@ def write_file(folder, name, data):
         f.write(data)
 
 
+def write_store_corpus(folder):
+    """For fuzz_store: what it is, then the text."""
+    texts = {
+        0: {"two": b"ihop-store 1\nfolder-digits 2\n", "four": b"ihop-store 1\nfolder-digits 4\n",
+            "three": b"ihop-store 1\nfolder-digits 3\n", "later": b"ihop-store 2\nfolder-digits 2\n",
+            "cut": b"ihop-store 1\nfolder-digits 2", "empty": b"", "zeros": bytes(30),
+            "behind-a-nul": b"ihop-store 1\nfolder-digits 2\n\0more",
+            "more": b"ihop-store 1\nfolder-digits 2\nsequence 7\n", "long": b"ihop-store 1\n" * 30},
+        1: {"name": b"v1", "dot": b".v1", "slash": b"a/b", "chunks": b"Chunks", "long": b"x" * 201,
+            "longest": b"x" * 200, "utf8": "\u00e4\u20ac\U0001f600".encode(), "latin1": b"\xe4",
+            "c1": b"a\xc2\x85b", "escape": b"a\x1b[2J", "del": b"a\x7f", "surrogate": b"\xed\xa0\x80"},
+        2: {"path": b"store/v1", "root": b"/v1", "bare": b"v1", "folder": b"store/", "dots": b"store/..",
+            "deep": b"/a/b/../c/v1"},
+        3: {"chunk": b"0123456789abcdef" * 8 + b".chunk", "short": b"0123abcd.chunk",
+            "upper": b"0123ABCD.chunk", "odd": b"0123abc.chunk", "tail": b"0123abcd.chunk.bak",
+            "long": b"01" * 65 + b".chunk", "suffix": b".chunk"},
+    }
+    for kind, named in texts.items():
+        for name, text in named.items():
+            write_file(f"{folder}/store", f"{('format', 'name', 'path', 'chunk')[kind]}-{name}",
+                       bytes([kind]) + text)
+
+
 def write_corpus(folder):
     """Small seeds, deterministic: valid ones of each kind and the small hostile ones."""
     tiny = sample_data(400)
@@ -53,3 +76,4 @@ def write_corpus(folder):
     write_file(f"{folder}/codec", "xz-bomb", bytes([LZMA]) + run + xz_compress(bytes(MIB)))
     huge = xz_with_dictionary(bytes(4096), 40)
     write_file(f"{folder}/codec", "xz-4g", bytes([LZMA]) + run + huge)
+    write_store_corpus(folder)

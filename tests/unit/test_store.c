@@ -112,16 +112,22 @@ static void original_store(void **state)
 
 static void unknown_format(void **state)
 {
-    static const char *const bad[] = {"ihop-store 2\nfolder-digits 2\n",
-                                      "ihop-store 1\nfolder-digits 3\n",
-                                      "ihop-store 1\nfolder-digits 2\nmore\n", ""};
+    static const struct {
+        const char *text;
+        size_t size; /* 0: as long as the text is */
+    } bad[] = {
+        {"ihop-store 2\nfolder-digits 2\n", 0},       {"ihop-store 1\nfolder-digits 3\n", 0},
+        {"ihop-store 1\nfolder-digits 2\nmore\n", 0}, {"ihop-store 1\nfolder-digits 2\n\0more", 34},
+        {"ihop-store 1\nfolder-digits 2", 0},         {"", 0},
+    };
     const char *path = *state;
     struct err e = ERR_INIT;
     struct store *s = NULL;
 
     assert_int_equal(mkdir(support_path(path, ".ihop"), 0755), 0);
     for (size_t i = 0; i < COUNT(bad); i++) {
-        support_write_file(support_path(path, ".ihop/format"), bad[i], strlen(bad[i]));
+        support_write_file(support_path(path, ".ihop/format"), bad[i].text,
+                           bad[i].size ? bad[i].size : strlen(bad[i].text));
         assert_fails(store_open(path, &writing, &s, &e), e, ERR_DAMAGED, "unknown format");
         assert_fails(store_open(path, &reading, &s, &e), e, ERR_DAMAGED, "unknown format");
         assert_false(exists(path, "chunks"));
