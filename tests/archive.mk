@@ -42,6 +42,7 @@ unit_programs = \
 	tests/unit/test_publish \
 	tests/unit/test_rate \
 	tests/unit/test_release \
+	tests/unit/test_retry \
 	tests/unit/test_staging \
 	tests/unit/test_store \
 	tests/unit/test_text
@@ -74,6 +75,7 @@ tests_unit_test_presence_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_publish_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_rate_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_release_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_retry_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_staging_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_text_CFLAGS = $(UNIT_CFLAGS)
@@ -88,6 +90,7 @@ tests_unit_test_pack_SOURCES = tests/unit/test_pack.c \
 tests_unit_test_pack_LDADD = libencoder.la libunit.la
 tests_unit_test_plan_LDADD = libfetch.la libunit.la
 tests_unit_test_rate_LDADD = libfetch.la libunit.la
+tests_unit_test_retry_LDADD = libfetch.la libunit.la
 endif
 
 # ---- fuzzers ----
