@@ -33,6 +33,7 @@ unit_programs = \
 	tests/unit/test_codec \
 	tests/unit/test_cut \
 	tests/unit/test_dictionary \
+	tests/unit/test_etag_set \
 	tests/unit/test_image \
 	tests/unit/test_io \
 	tests/unit/test_name \
@@ -66,6 +67,7 @@ tests_unit_test_chunker_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_codec_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_cut_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_dictionary_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_etag_set_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_image_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_io_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_name_CFLAGS = $(UNIT_CFLAGS)
@@ -85,6 +87,7 @@ tests_unit_test_cut_LDADD = libchunker.la libunit.la
 # The libraries' own encoders make what no encoder of ours would.
 tests_unit_test_codec_CFLAGS += $(ENCODERS_CFLAGS)
 tests_unit_test_codec_LDADD = libcodec.la libencoder.la libunit.la $(ENCODERS_LIBS)
+tests_unit_test_etag_set_LDADD = libfetch.la libunit.la
 tests_unit_test_pack_SOURCES = tests/unit/test_pack.c \
 	compress/pack.c compress/pack.h compress/target.c compress/target.h
 tests_unit_test_pack_LDADD = libencoder.la libunit.la

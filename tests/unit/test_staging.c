@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "store/staging.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -54,6 +55,22 @@ static void add_chunk(struct store_writer *w, const struct image *image, size_t 
     free(data);
 }
 
+/* How many files the only writer has staged. */
+static size_t count_staged(const char *folder)
+{
+    const char *staging = support_path(folder, "store/.ihop/staging");
+    DIR *dir = opendir(staging);
+    struct dirent *entry;
+    size_t count = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)))
+        if (entry->d_name[0] != '.')
+            count += store_support_count(support_path(staging, entry->d_name));
+    closedir(dir);
+    return count;
+}
+
 /* More chunks than a batch has: the first ones are committed while others come. */
 static void many_batches(void **state)
 {
@@ -73,6 +90,7 @@ static void many_batches(void **state)
         add_chunk(w, &image, i);
     /* The third batch was begun, so the first has been handed over for good. */
     assert_int_equal(store_writer_bytes(w), 8 * COUNT_CHUNKS);
+    assert_true(count_staged(*state) < 2 * BATCH_CHUNKS + 10);
     assert_ok(store_writer_finish(w, &e), e);
     store_writer_close(w);
     for (size_t i = 0; i < COUNT_CHUNKS; i += 97)
@@ -277,6 +295,21 @@ static void adopts_what_is_good(void **state)
     }
 }
 
+/* A hash of fewer bytes than can be trusted proves nothing: the chunk is fetched again. */
+static void adopts_no_short_hashes(void **state)
+{
+    struct image image = support_image(sizes, COUNT(sizes), 15);
+    struct store *s = store_support_open(*state, STORE_SYNC_FS, false);
+    const char *folder = support_path(*state, "store/.ihop/staging/0123456789abcdef");
+
+    assert_int_equal(mkdir(folder, 0755), 0);
+    stage(folder, &image, 0, false);
+    assert_int_equal(open_and_close(s), 0);
+    store_support_assert_presence(s, &image, STORE_CHECK_SIZE, "---", 0);
+    store_close(s);
+    image_free(&image);
+}
+
 /* Its owner lives: hands off. */
 static void leaves_owned_folders_alone(void **state)
 {
@@ -330,6 +363,7 @@ int main(void)
         IN_FOLDER(many_batches),
         IN_FOLDER(several_threads),
         IN_FOLDER(close_without_finish),
+        IN_FOLDER(adopts_no_short_hashes),
         IN_FOLDER(holes),
         IN_FOLDER(zero_chunk),
         IN_FOLDER(adopts_what_is_good),
