@@ -34,6 +34,7 @@ unit_programs = \
 	tests/unit/test_cut \
 	tests/unit/test_dictionary \
 	tests/unit/test_etag_set \
+	tests/unit/test_file \
 	tests/unit/test_image \
 	tests/unit/test_io \
 	tests/unit/test_name \
@@ -68,6 +69,7 @@ tests_unit_test_codec_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_cut_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_dictionary_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_etag_set_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_file_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_image_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_io_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_name_CFLAGS = $(UNIT_CFLAGS)
@@ -88,6 +90,7 @@ tests_unit_test_cut_LDADD = libchunker.la libunit.la
 tests_unit_test_codec_CFLAGS += $(ENCODERS_CFLAGS)
 tests_unit_test_codec_LDADD = libcodec.la libencoder.la libunit.la $(ENCODERS_LIBS)
 tests_unit_test_etag_set_LDADD = libfetch.la libunit.la
+tests_unit_test_file_LDADD = libfetch.la libunit.la
 tests_unit_test_pack_SOURCES = tests/unit/test_pack.c \
 	compress/pack.c compress/pack.h compress/target.c compress/target.h
 tests_unit_test_pack_LDADD = libencoder.la libunit.la
