@@ -6,6 +6,7 @@ store_tests = \
 	tests/test-store-gc.sh \
 	tests/test-store-locks.sh \
 	tests/test-store-pending.sh \
+	tests/test-store-lock-modes.sh \
 	tests/test-store-read-only.sh \
 	tests/test-store-tools.sh \
 	tests/test-store-verify.sh
