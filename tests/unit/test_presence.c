@@ -218,16 +218,46 @@ static void progress(void **state)
     image_free(&image);
 }
 
+/* Chunks are shared out in stretches: at the end of each, too, none is left out. */
+static void every_chunk_is_looked_at(void **state)
+{
+    static const size_t counts[] = {1, 2, 63, 64, 65, 127, 128, 129, 2000};
+    static const enum store_check checks[] = {STORE_CHECK_SIZE, STORE_CHECK_CONTENT};
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+    static uint32_t many[2000];
+    struct err e = ERR_INIT;
+
+    for (size_t i = 0; i < COUNT(many); i++)
+        many[i] = 8;
+    for (size_t i = 0; i < 2 * COUNT(counts); i++) {
+        struct image image = support_image(many, counts[i / 2], 32);
+        struct store_presence p;
+
+        assert_ok(store_find_missing(s, &image, checks[i % 2], NULL, NULL, &p, &e), e);
+        assert_int_equal(p.missing_count, image.chunk_count);
+        for (size_t c = 0; c < image.chunk_count; c++)
+            assert_true(p.missing[c]);
+        store_presence_free(&p);
+        image_free(&image);
+    }
+    store_close(s);
+}
+
 #define IN_FOLDER(test)                                                                            \
     cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(no_store_has_nothing), IN_FOLDER(present_and_missing),
-        IN_FOLDER(wrong_size),           IN_FOLDER(wrong_content),
-        IN_FOLDER(trust_in_four_digits), IN_FOLDER(odd_files),
-        IN_FOLDER(linked_folder),        IN_FOLDER(progress),
+        IN_FOLDER(no_store_has_nothing),
+        IN_FOLDER(present_and_missing),
+        IN_FOLDER(wrong_size),
+        IN_FOLDER(wrong_content),
+        IN_FOLDER(trust_in_four_digits),
+        IN_FOLDER(odd_files),
+        IN_FOLDER(linked_folder),
+        IN_FOLDER(progress),
+        IN_FOLDER(every_chunk_is_looked_at),
     };
 
     return cmocka_run_group_tests_name("presence", tests, NULL, NULL);
