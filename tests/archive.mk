@@ -37,6 +37,7 @@ unit_programs = \
 	tests/unit/test_file \
 	tests/unit/test_image \
 	tests/unit/test_io \
+	tests/unit/test_io_walk \
 	tests/unit/test_name \
 	tests/unit/test_pack \
 	tests/unit/test_plan \
@@ -72,6 +73,7 @@ tests_unit_test_etag_set_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_file_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_image_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_io_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_io_walk_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_name_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pack_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
