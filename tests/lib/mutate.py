@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 
-TIMEOUT_S = 300
+TIMEOUT_S, UNIT_TIMEOUT_S = 300, 60
 PROGRAMS = ["ihop-clone", "ihop-store", "ihop-compress", "nbdkit-ihop-plugin.la",
             "tests/faults/kill-at", "tests/faults/fail-malloc.la", "tests/cut-file"]
 
@@ -159,9 +159,9 @@ class Tree:
         env = dict(w.split("=", 1) for w in words[:-1])
         env.update(srcdir=str(self.folder), builddir=str(self.build))
         path = program_of(name)
-        command = ([str(self.build / path)] if path.startswith("tests/unit/")
-                   else ["bash", str(self.folder / path)])
-        return self.run(command, TIMEOUT_S, env)
+        if path.startswith("tests/unit/"):
+            return self.run([str(self.build / path)], UNIT_TIMEOUT_S, env)
+        return self.run(["bash", str(self.folder / path)], TIMEOUT_S, env)
 
 
 def program_of(test):
