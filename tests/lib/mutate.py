@@ -22,19 +22,20 @@ import threading
 import time
 
 TIMEOUT_S, UNIT_TIMEOUT_S = 300, 60
+NOT_SOURCES = ("tests", "bench", "contrib", "docs")
 PROGRAMS = ["ihop-clone", "ihop-store", "ihop-compress", "nbdkit-ihop-plugin.la",
             "tests/faults/kill-at", "tests/faults/fail-malloc.la", "tests/cut-file"]
 
 
 class Mutation:
-    """name, files (a glob), old and new text, tests in the order in which to try them."""
+    """name, files (a glob of names), old and new text, tests in the order in which to try them."""
 
     def __init__(self, number, name, files, line):
         self.number, self.name, self.files, self.line = number, name, files, line
         self.old, self.new, self.tests = "", "", []
 
     def key(self):
-        text = "\0".join([self.files, self.old, self.new, *self.tests])
+        text = "\0".join([self.old, self.new])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def pattern(self):
@@ -45,12 +46,24 @@ class Mutation:
         """(path, start, end) of the one place where the old text is."""
         hits = []
         pattern = self.pattern()
-        for path in sorted(pathlib.Path(root).glob(self.files)):
+        for path in sources(pathlib.Path(root)):
+            if not fnmatch.fnmatch(path.name, self.files):
+                continue
             text = path.read_text(encoding="utf-8")
             hits += [(path, m.start(), m.end()) for m in pattern.finditer(text)]
         if len(hits) != 1:
             raise LookupError(f"its text occurs {len(hits)} times in {self.files}")
         return hits[0]
+
+
+def sources(root):
+    """What the programs are made of: not the tests, not a build."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(f for f in folders if f[0] != "." and f not in NOT_SOURCES and
+                            not os.path.exists(os.path.join(folder, f, "config.status")))
+        for name in sorted(files):
+            if name.endswith((".c", ".h")):
+                yield pathlib.Path(folder, name)
 
 
 def read_table(path):
