@@ -11,7 +11,9 @@ EXTRA_DIST += \
 	bench/delay-relay.py \
 	bench/image-options.py \
 	bench/make-images.sh \
+	bench/peers.py \
 	bench/real-images.sh \
 	bench/scale.py \
 	bench/serve.py \
-	bench/slow-line.sh
+	bench/slow-line.sh \
+	bench/store-size.py

@@ -10,7 +10,7 @@ usage: $(basename "$0") [--tests] [--bench] [--root] [--bita] [--original]
 Installs with apt-get what it takes to build and run ihop and its demo.
 
   --tests     and what "make check" and CI use
-  --bench     and what bench/real-images.sh uses
+  --bench     and what the programs of bench/ use
   --root      and what contrib/test-in-root.sh uses
   --bita      and bita (makes archives), built by cargo
   --original  and the original ihop (its stores are tested), built by cargo
@@ -31,7 +31,7 @@ test_packages=(
     clang clang-format libclang-rt-dev valgrind brotli zstd jq curl openssl ca-certificates
     iproute2 procps util-linux-extra faketime git
 )
-bench_packages=(mmdebstrap squashfs-tools erofs-utils)
+bench_packages=(mmdebstrap squashfs-tools erofs-utils casync xdelta3 zstd curl)
 root_packages=(mmdebstrap git)
 cargo_packages=(g++ protobuf-compiler ca-certificates)
 
