@@ -13,9 +13,7 @@ fault_tests = \
 place_tests = \
 	tests/test-without-calls.sh
 TESTS += $(fault_tests) $(place_tests)
-EXTRA_DIST += $(fault_tests) $(place_tests) docs/faults.md \
-TESTS += $(fault_tests)
-EXTRA_DIST += $(fault_tests) \
+EXTRA_DIST += $(fault_tests) $(place_tests) \
 	tests/faults/allocations.py \
 	tests/faults/calllog.py \
 	tests/faults/disk.py \
