@@ -46,6 +46,15 @@ expect_exit 0 "$ihop_store" protect "$tmp/group/v1"
 equal "$(stat -c '%a %g' "$tmp/group/.ihop/lock")" "660 65534" "mode and group of a group's lock"
 equal "$(stat -c %a "$tmp/group/.ihop/staging")" 770 "mode of a group's .ihop/staging"
 
+# The owner of a store cannot make root change another file that was linked into it.
+cp -a "$store" "$tmp/trap"
+chown -R 65534:65534 "$tmp/trap"
+echo secret >"$tmp/secret"
+chmod 400 "$tmp/secret"
+ln -f "$tmp/secret" "$tmp/trap/.ihop/lock"
+expect_exit 0 "$ihop_store" protect "$tmp/trap/v1"
+equal "$(stat -c '%a %u' "$tmp/secret")" "400 0" "mode and owner of a file linked to .ihop/lock"
+
 # ---- the stranger ----
 
 # lock_as_nobody EX|SH PATH...: until the test ends; sets $stranger, a pid.

@@ -37,12 +37,14 @@ static mode_t lock_mode(const struct stat *folder)
 }
 
 /* Files that an earlier version made are open to all; root makes files for another
- * user's store. Best effort: who is neither root nor the owner must not. */
+ * user's store. Best effort: who is neither root nor the owner must not. A file that has
+ * a second name is left alone: the owner of a store may have linked another user's file
+ * to this name, and root must not give it away. */
 static void put_right(int fd, const struct stat *folder)
 {
     struct stat st;
 
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
         return;
     if ((st.st_uid != folder->st_uid || st.st_gid != folder->st_gid) &&
         fchown(fd, folder->st_uid, folder->st_gid) < 0)
