@@ -11,6 +11,7 @@ fault_tests = \
 	tests/test-sync-order.sh
 
 place_tests = \
+	tests/test-store-nfs.sh \
 	tests/test-without-calls.sh
 TESTS += $(fault_tests) $(place_tests)
 EXTRA_DIST += $(fault_tests) $(place_tests) \
@@ -50,6 +51,12 @@ tests_faults_fail_malloc_la_SOURCES = tests/faults/fail-malloc.c
 tests_faults_fail_malloc_la_CFLAGS = $(WARN_CFLAGS)
 tests_faults_fail_malloc_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 tests_faults_fail_malloc_la_LIBADD =
+
+check_LTLIBRARIES += tests/faults/nfs-locks.la
+tests_faults_nfs_locks_la_SOURCES = tests/faults/nfs-locks.c
+tests_faults_nfs_locks_la_CFLAGS = $(WARN_CFLAGS)
+tests_faults_nfs_locks_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+tests_faults_nfs_locks_la_LIBADD = -ldl
 
 .PHONY: check-faults
 check-faults:
