@@ -110,7 +110,7 @@ static int ihop_get_ready(void)
         fd_budget_init(&shared.budget, options.max_fds, &e) < 0)
         return report(&e);
     shared.options = options.export;
-    prefetcher_init(&shared.prefetcher);
+    prefetcher_init(&shared.prefetcher, !options.no_uring);
     registry_init(&registry, &shared);
     is_ready = true;
     if (options.release) {

@@ -100,9 +100,12 @@ int options_set(struct options *o, const char *key, const char *value)
         return set_choice(&o->export.drop_cache, key, value, "default", "none");
     if (strcmp(key, "maxfds") == 0)
         return set_max_fds(o, value);
-    nbdkit_error("unknown parameter '%s' (store, release, id, check, verify, cache and maxfds are "
-                 "known)",
-                 key);
+    if (strcmp(key, "uring") == 0)
+        return set_choice(&o->no_uring, key, value, "on", "off");
+    nbdkit_error(
+        "unknown parameter '%s' (store, release, id, check, verify, cache, maxfds and uring "
+        "are known)",
+        key);
     return -1;
 }
 

@@ -15,6 +15,7 @@ struct options {
     char *release; /* NULL: every release is an export */
     char *id;
     unsigned max_fds;
+    bool no_uring;
     struct export_options export;
 };
 
@@ -31,7 +32,8 @@ struct options {
     "check=yes|no         Look for missing chunks first (default: yes).\n"                         \
     "verify=off|first     Hash each chunk before its first use (default: off).\n"                  \
     "cache=default|none   Keep what was read in the page cache or drop it.\n"                      \
-    "maxfds=<N>           Keep at most N chunk files open (default: by memory)."
+    "maxfds=<N>           Keep at most N chunk files open (default: by memory).\n"                 \
+    "uring=on|off         Whether io_uring may be used to read ahead (default: on)."
 
 int options_set(struct options *o, const char *key, const char *value)
     __attribute__((warn_unused_result));

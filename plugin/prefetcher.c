@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-void prefetcher_init(struct prefetcher *p)
+void prefetcher_init(struct prefetcher *p, bool uring)
 {
-    *p = (struct prefetcher){.tried = false};
+    *p = (struct prefetcher){.tried = !uring};
     pthread_mutex_init(&p->lock, NULL);
 }
 

@@ -31,7 +31,8 @@ struct prefetcher {
     void *scratch;         /* where a part goes that is in memory already */
 };
 
-void prefetcher_init(struct prefetcher *p);
+/* uring: whether io_uring may be tried. Some filters kill who does, instead of refusing. */
+void prefetcher_init(struct prefetcher *p, bool uring);
 void prefetcher_free(struct prefetcher *p);
 
 struct prefetch_part {

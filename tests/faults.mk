@@ -11,6 +11,7 @@ fault_tests = \
 	tests/test-sync-order.sh
 
 place_tests = \
+	tests/test-small-limits.sh \
 	tests/test-store-nfs.sh \
 	tests/test-without-calls.sh
 TESTS += $(fault_tests) $(place_tests)

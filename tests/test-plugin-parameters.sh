@@ -18,7 +18,7 @@ good() {
     compare image store=store/ release=v1
     compare image store release=v1
     compare image path=store/v1
-    compare image store/v1 check=no verify=first cache=none maxfds=3
+    compare image store/v1 check=no verify=first cache=none maxfds=3 uring=off
     compare image store/v1 check=off cache=default verify=off
     compare image store/v1 id="$sum"
     compare image store/v1 id="${sum:0:13}"
@@ -102,7 +102,7 @@ help_and_capabilities() {
     expect_stdout '^magic_config_key=path$'
     expect_stdout '^max_thread_model=parallel$'
     expect_exit 0 ihop --help --
-    for key in store release id check verify cache maxfds; do
+    for key in store release id check verify cache maxfds uring; do
         expect_stdout "^$key=[<a-z].* "
     done
 }

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # On old kernels, and behind the filters of containers, some system calls are refused: the
-# whole job is done without them, one at a time, or a message names the call. Then
-# without /proc and within small limits.
+# whole job is done without them, one at a time, or a message names the call.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 . "$srcdir/tests/lib/net.sh"
@@ -63,3 +62,22 @@ job 'fcntl@1=37:EINVAL' # before Linux 3.15: no record locks of open files
 job renameat2:EINVAL linkat:EMLINK
 job renameat2:EPERM syncfs:EPERM openat2:EPERM fallocate:EOPNOTSUPP copy_file_range:EPERM \
     io_uring_setup:EPERM statx:EPERM
+
+# ---- a filter that kills whom it does not trust ----
+
+store=$tmp/killing
+expect_exit 0 "$ihop_clone" --quiet "$tmp/1.cba" "$store/a"
+rm -f "$tmp/run.socket"
+expect_exit 0 "$refuse" io_uring_setup:KILL nbdkit -U "$tmp/run.socket" "$plugin" "$store/a" uring=off \
+    --run "nbdcopy \"\$uri\" - | cmp - '$tmp/image-1'"
+
+# ---- without /proc, as in the chroot of an image builder ----
+
+[ "$(id -u)" = 0 ] || skip "not root: /proc cannot be taken away"
+unshare -m sh -c 'mount -t tmpfs none /proc' 2>"$tmp/no" || skip "no mounts here: $(cat "$tmp/no")"
+printf '#!/bin/sh\nmount -t tmpfs none /proc && exec "$@"\n' >"$tmp/hide-proc"
+chmod 755 "$tmp/hide-proc"
+refuse=$tmp/without-proc
+printf '#!/bin/sh\nexec unshare -m "%s" "$@"\n' "$tmp/hide-proc" >"$refuse"
+chmod 755 "$refuse"
+job

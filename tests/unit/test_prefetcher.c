@@ -73,7 +73,7 @@ static void tells_what_was_cold(void **state)
         close_files(&f);
         skip();
     }
-    prefetcher_init(&p);
+    prefetcher_init(&p, true);
     for (int i = 0; i < FILES; i++)
         drop_from_memory(f.fds[i]);
     assert_true(prefetcher_read(&p, f.parts, FILES));
@@ -104,7 +104,7 @@ static void reads_the_part(void **state)
         close_files(&f);
         skip();
     }
-    prefetcher_init(&p);
+    prefetcher_init(&p, true);
     drop_from_memory(f.fds[0]);
     posix_fadvise(f.fds[0], 0, 0, POSIX_FADV_RANDOM);
     f.parts[0].offset = 50000;
@@ -126,7 +126,7 @@ static void does_without_a_ring(void **state)
     struct files f;
 
     open_files(*state, &f);
-    prefetcher_init(&p);
+    prefetcher_init(&p, true);
     p.tried = true;
     assert_true(prefetcher_read(&p, f.parts, FILES));
     assert_true(prefetcher_read(&p, f.parts, FILES));
@@ -145,7 +145,7 @@ static void survives_bad_parts(void **state)
     bool had_ring;
 
     open_files(*state, &f);
-    prefetcher_init(&p);
+    prefetcher_init(&p, true);
     for (size_t i = 0; i < PREFETCH_PARTS; i++)
         many[i] = f.parts[i % FILES];
     (void)prefetcher_read(&p, many, PREFETCH_PARTS);
