@@ -2,6 +2,7 @@
 # Looking after a store: ihop-store, its modules, and ihop-clone --make-room.
 store_tests = \
 	tests/test-clone-make-room.sh \
+	tests/test-store-bad-inode.sh \
 	tests/test-store-concurrent.sh \
 	tests/test-store-gc.sh \
 	tests/test-store-locks.sh \

@@ -63,6 +63,29 @@ job renameat2:EINVAL linkat:EMLINK
 job renameat2:EPERM syncfs:EPERM openat2:EPERM fallocate:EOPNOTSUPP copy_file_range:EPERM \
     io_uring_setup:EPERM statx:EPERM
 
+# ---- without syncfs nothing is durable later: all folders, then the name ----
+
+if command -v strace >/dev/null && strace -qq -o "$tmp/no" true 2>/dev/null; then
+    program=$ihop_clone
+    [ ! -x "$builddir/.libs/ihop-clone" ] || program=$builddir/.libs/ihop-clone
+    store=$tmp/durable
+    # The chunks of another clone, that may have been killed before it synced them.
+    expect_exit 0 "$ihop_clone" --quiet "$tmp/1.cba" "$store/a"
+    for rule in syncfs:ENOSYS fadvise64:ENOSYS; do # the latter: --sync files alone
+        expect_exit 0 strace -f -y -qq -o "$tmp/trace" -e trace=fsync,renameat2 \
+            "$refuse" $rule "$program" --quiet --sync files --force "$tmp/1.cba" "$store/b-$rule"
+        sed '/renameat2(.*"b-/,$d' "$tmp/trace" >"$tmp/before"
+        find "$store/chunks" -type d >"$tmp/folders"
+        [ $rule != syncfs:ENOSYS ] ||
+            printf '%s\n' "$store" "$store/.ihop" "$store/.ihop/retired" >>"$tmp/folders"
+        while read -r folder; do
+            grep -q "fsync([0-9]*<$folder>) *= 0" "$tmp/before" || fail "$folder was not synced before"
+        done <"$tmp/folders"
+        sed '1,/renameat2(.*"b-/d' "$tmp/trace" >"$tmp/after"
+        grep -q "fsync([0-9]*<$store>) *= 0" "$tmp/after"
+    done
+fi
+
 # ---- a filter that kills whom it does not trust ----
 
 store=$tmp/killing

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define PUBLISH_WAIT_MS 60000
+#define PUBLISH_WAIT_MS 300000
 /* Only who may write the release can make a server wait that long. */
 #define SERVER_WAIT_MS 5000
 /* Others can make it wait that long, for a lock that is not all it has. */

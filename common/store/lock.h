@@ -30,7 +30,7 @@ void store_lock_put_right(const struct store *store, const char *name);
 int store_lock_take(int fd, int operation, uint64_t limit_ms) __attribute__((warn_unused_result));
 
 /* Keeps out all others who change releases, or the layout of a new store: the
- * descriptor to be closed afterwards. ERR_BUSY after a minute. */
+ * descriptor to be closed afterwards. ERR_BUSY after five minutes. */
 int store_publish_lock(const struct store *store, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -4,7 +4,9 @@
  *     STORE/NAME                 a release (format/release.h)
  *     STORE/chunks/ab/HASH.chunk a chunk, uncompressed
  *     STORE/.ihop/format         version and fan-out of this store
- *     STORE/.ihop/lock           clones hold it shared, gc exclusive
+ *     STORE/.ihop/lock           clones hold it shared, gc exclusive (lock.h)
+ *     STORE/.ihop/publish        held by who publishes
+ *     STORE/.ihop/pending/NAME   a release between two steps (pending.h)
  *     STORE/.ihop/staging/RANDOM/HASH.chunk  not yet durable (staging.h)
  *     STORE/.ihop/partial/NAME   what an unfinished clone needs (publish.h)
  *     STORE/.ihop/retired/RANDOM releases that were replaced or removed (publish.h)
