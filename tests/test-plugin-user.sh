@@ -55,6 +55,12 @@ refused "release $tmp/private/v1 cannot be served: user 65534, .* may not read 2
 refused "user 65534 may not read the store $tmp/private" "store=$tmp/private"
 chmod 755 "$tmp/private"
 refused "user 65534 may not read the chunks of store $tmp/private" "store=$tmp/private"
+# A daemon ends, too; its message is in the system's log.
+rm -f "$tmp/run.socket"
+expect_exit 0 nbdkit -u nobody -U "$tmp/run.socket" -P "$tmp/daemon" "$plugin" "$tmp/private/v1"
+wait_for 20 test -s "$tmp/daemon"
+at_exit kill "$(cat "$tmp/daemon")"
+wait_for 20 bash -c "! kill -0 $(cat "$tmp/daemon")"
 # As root, and as nobody once the advice was taken.
 compare "$tmp/image" "$tmp/private/v1"
 chmod -R go+rX "$tmp/private/chunks"
