@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,10 @@
 
 void output_prepare(void)
 {
+    if (io_fill_standard() < 0) {
+        perror("cannot open what is missing of standard input, output and error");
+        exit(err_exit_code(ERR_IO));
+    }
     umask(022); /* another user may serve the store */
     /* Errors of a write, not the end of the program. */
     signal(SIGPIPE, SIG_IGN);

@@ -31,7 +31,8 @@ struct output_progress {
     uint64_t chunks_done, chunks_total;
 };
 
-/* Before any output: what a program of ours does first. */
+/* What a program of ours does first, before it opens anything. Ends the program when
+ * its standard descriptors are closed and cannot be filled. */
 void output_prepare(void);
 
 void output_init(struct output *out, const char *program, const struct common_options *o);

@@ -25,8 +25,8 @@ int main(int argc, char **argv)
     struct output out;
     int r, code;
 
-    memory_tune();
     output_prepare();
+    memory_tune();
     r = clone_options_parse(argc, argv, &o, &e);
     output_init(&out, "ihop-clone", &o.common);
     if (r == 0 && o.common.help)

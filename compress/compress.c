@@ -2,7 +2,7 @@
 #include "compress/compress.h"
 
 #include "base/cleanup.h"
-#include "base/io.h"
+#include "base/input.h"
 #include "base/limits.h"
 #include "chunker/cut.h"
 #include "compress/pack.h"
@@ -10,10 +10,7 @@
 #include "format/archive.h"
 #include "format/chunk_hash.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* From so much chunk data on, up to TARGET_BLOCK bytes of gap are nothing beside it,
  * and having to copy it would be something. It goes by the chunk data alone, so that
@@ -25,9 +22,8 @@
 struct job {
     const struct compress_options *o;
     const struct compress_events *events;
-    int source_fd;
-    const char *source_name;
-    uint64_t source_size; /* as it was at the start, 0: not known */
+    struct input source;
+    uint64_t shown; /* bytes of it so far */
     struct chunk_hasher *source_hasher;
     struct target target;
     struct pack *pack;
@@ -38,26 +34,10 @@ struct job {
 
 static int open_source(struct job *j, struct err *e)
 {
-    struct stat st;
+    static const struct input_words words = {
+        .what = "", .instead = "give an image, or - and a pipe", .wrong = ERR_USAGE};
 
-    if (strcmp(j->o->image, "-") == 0) {
-        j->source_name = "standard input";
-        j->source_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-    } else {
-        j->source_name = j->o->image;
-        j->source_fd = open(j->o->image, O_RDONLY | O_CLOEXEC);
-    }
-    if (j->source_fd < 0) {
-        err_sys(e, errno, "cannot open %s", j->source_name);
-        if (errno == ENOENT)
-            e->kind = ERR_NOT_FOUND;
-        return -1;
-    }
-    if (fstat(j->source_fd, &st) == 0 && (S_ISDIR(st.st_mode) || isatty(j->source_fd)))
-        return err_set(e, ERR_USAGE, "%s is a %s: give an image, or - and a pipe", j->source_name,
-                       S_ISDIR(st.st_mode) ? "folder" : "terminal");
-    j->source_size = io_input_size(j->source_fd);
-    return 0;
+    return input_open(j->o->image, &words, &j->source, e);
 }
 
 /* ---- cutting ---- */
@@ -66,6 +46,12 @@ static int on_input(void *user, const uint8_t *data, size_t size, struct err *e)
 {
     struct job *j = user;
 
+    j->shown += size;
+    if (j->source.size > 0 && j->shown > j->source.size)
+        return err_set(e, ERR_IO,
+                       "%s grew while it was read: it had %llu bytes; compress a copy or a "
+                       "snapshot that stands still",
+                       j->source.name, (unsigned long long)j->source.size);
     return chunk_hash_update(j->source_hasher, data, size, e);
 }
 
@@ -80,7 +66,7 @@ static void on_progress(void *user, uint64_t bytes_done)
 {
     struct job *j = user;
 
-    j->events->compressing(j->events->user, bytes_done, j->source_size);
+    j->events->compressing(j->events->user, bytes_done, j->source.size);
 }
 
 static int cut(struct job *j, struct err *e)
@@ -91,7 +77,7 @@ static int cut(struct job *j, struct err *e)
                                       .level = o->level,
                                       .hash_length = o->hash_length};
     const struct cut_options options = {.jobs = o->jobs,
-                                        .name = j->source_name,
+                                        .name = j->source.name,
                                         .chunk = on_chunk,
                                         .input = on_input,
                                         .progress = on_progress,
@@ -100,8 +86,14 @@ static int cut(struct job *j, struct err *e)
     j->source_hasher = chunk_hasher_new(e);
     j->pack = pack_new(&pack, &j->target, e);
     if (!j->source_hasher || !j->pack || chunk_hash_begin(j->source_hasher, e) < 0 ||
-        cut_input(j->source_fd, &o->chunker, &options, &j->image.source_size, e) < 0)
+        cut_input(j->source.fd, &o->chunker, &options, &j->image.source_size, e) < 0)
         return -1;
+    if (j->shown < j->source.size)
+        return err_set(e, ERR_IO,
+                       "%s shrank while it was read: it had %llu bytes, %llu could be read; "
+                       "compress a copy or a snapshot that stands still",
+                       j->source.name, (unsigned long long)j->source.size,
+                       (unsigned long long)j->shown);
     pack_finish(j->pack, &j->image);
     return chunk_hash_end(j->source_hasher, j->image.source_checksum, e);
 }
@@ -165,7 +157,7 @@ static int write_archive(struct job *j, struct image *image, struct err *e)
 static int run(struct job *j, struct image *image, struct err *e)
 {
     if (open_source(j, e) < 0 ||
-        target_open(&j->target, j->o->archive, j->o->force, j->source_fd, e) < 0 || cut(j, e) < 0 ||
+        target_open(&j->target, j->o->archive, j->o->force, j->source.fd, e) < 0 || cut(j, e) < 0 ||
         describe(j, e) < 0)
         return -1;
     j->events->writing(j->events->user);
@@ -175,7 +167,7 @@ static int run(struct job *j, struct image *image, struct err *e)
 int compress_run(const struct compress_options *o, const struct compress_events *events,
                  struct image *image, struct err *e)
 {
-    struct job j = {.o = o, .events = events, .source_fd = -1, .target = TARGET_INIT};
+    struct job j = {.o = o, .events = events, .source.fd = -1, .target = TARGET_INIT};
     int r;
 
     /* Lent, and taken back before it is freed. */
@@ -188,6 +180,6 @@ int compress_run(const struct compress_options *o, const struct compress_events 
     pack_free(j.pack);
     chunk_hasher_free(j.source_hasher);
     target_close(&j.target);
-    cleanup_fd(&j.source_fd);
+    cleanup_fd(&j.source.fd);
     return r;
 }

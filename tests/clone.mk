@@ -15,6 +15,7 @@ clone_tests = \
 	tests/test-clone-repair.sh \
 	tests/test-clone-seed.sh \
 	tests/test-clone-unprivileged.sh \
+	tests/test-closed-descriptors.sh \
 	tests/test-net-changed.sh \
 	tests/test-net-cut.sh \
 	tests/test-net-exact.sh \

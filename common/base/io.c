@@ -77,18 +77,32 @@ int io_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
     return write_full(fd, buf, size, &offset);
 }
 
-uint64_t io_input_size(int fd)
+/* Where the end is; character devices have one if they are UBI volumes or MTD. */
+static uint64_t end_of(int fd, const struct stat *st, off_t at)
 {
     uint64_t size = 0;
-    struct stat st;
+    off_t end;
 
-    if (fstat(fd, &st) < 0)
+    if (S_ISREG(st->st_mode))
+        return (uint64_t)st->st_size;
+    if (S_ISBLK(st->st_mode))
+        return ioctl(fd, BLKGETSIZE64, &size) < 0 ? 0 : size;
+    if (!S_ISCHR(st->st_mode))
         return 0;
-    if (S_ISREG(st.st_mode))
-        return (uint64_t)st.st_size;
-    if (S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, &size) < 0)
+    end = lseek(fd, 0, SEEK_END);
+    return end > 0 && lseek(fd, at, SEEK_SET) == at ? (uint64_t)end : 0;
+}
+
+uint64_t io_input_size(int fd)
+{
+    off_t at = lseek(fd, 0, SEEK_CUR);
+    struct stat st;
+    uint64_t end;
+
+    if (at < 0 || fstat(fd, &st) < 0)
         return 0;
-    return size;
+    end = end_of(fd, &st, at);
+    return end > (uint64_t)at ? end - (uint64_t)at : 0;
 }
 
 int io_openat(int dirfd, const char *path, int flags, mode_t mode)
@@ -255,6 +269,23 @@ int io_read_file(int fd, size_t max, const char *what, uint8_t **data, size_t *s
         return err_sys(e, errno, "cannot read %s", what);
     *data = STEAL(buf);
     *size = (size_t)n;
+    return 0;
+}
+
+int io_fill_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        int got;
+
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        /* All below are open, so this gets the number. */
+        got = open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_NOCTTY);
+        if (got < 0)
+            got = open("/", O_PATH);
+        if (got != fd)
+            return -1;
+    }
     return 0;
 }
 

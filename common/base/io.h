@@ -27,7 +27,8 @@ int io_write_full(int fd, const void *buf, size_t size) __attribute__((warn_unus
 int io_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
     __attribute__((warn_unused_result));
 
-/* Bytes of a regular file or a block device; 0 when that is not known (a pipe). */
+/* Bytes from where fd stands to the end of a regular file or of a device that has one; 0
+ * when that is not known (a pipe). */
 uint64_t io_input_size(int fd);
 
 /* openat with O_CLOEXEC and O_NOFOLLOW always, O_NONBLOCK for opens that read
@@ -70,6 +71,12 @@ int io_read_file(int fd, size_t max, const char *what, uint8_t **data, size_t *s
  * the filter of a container does not have it, or not with these flags: then another
  * one can do its work, and will say what else is wrong. */
 bool io_is_refused(int errnum);
+
+/* Opens what is missing of descriptors 0 to 2, to be called before anything else is opened:
+ * a file that got one of these numbers would get the program's messages, too. It is
+ * /dev/null, 0 for writing and the others for reading, so that using one goes on to fail
+ * with EBADF; without a /dev/null it is a handle (O_PATH) that fails in the same way. */
+int io_fill_standard(void) __attribute__((warn_unused_result));
 
 /* Monotonic clock, in milliseconds. */
 uint64_t io_now_ms(void);

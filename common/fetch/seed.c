@@ -2,14 +2,11 @@
 #include "fetch/seed.h"
 
 #include "base/cleanup.h"
-#include "base/io.h"
+#include "base/input.h"
 #include "chunker/cut.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define SIZE_BITS 65536
 
@@ -85,20 +82,15 @@ static void on_progress(void *user, uint64_t bytes_done)
 }
 
 /* Links are followed: /dev/disk/by-partlabel/... is one. */
-static int open_seed(const char *path, int *fd, uint64_t *size, struct err *e)
+static int open_seed(const char *path, struct input *in, struct err *e)
 {
-    struct stat st;
+    static const struct input_words words = {
+        .what = "seed ", .instead = "it takes a file or a block device", .wrong = ERR_IO};
 
-    *fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-    if (*fd < 0 && errno == ENOENT)
-        return err_set(e, ERR_NOT_FOUND, "seed %s does not exist", path);
-    if (*fd < 0 || fstat(*fd, &st) < 0)
-        return err_sys(e, errno, "cannot open seed %s", path);
-    if (S_ISDIR(st.st_mode))
-        return err_set(e, ERR_IO, "seed %s is a folder: it takes a file or a block device", path);
-    *size = io_input_size(*fd);
-    posix_fadvise(*fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    return 0;
+    if (input_open(path, &words, in, e) == 0)
+        return 0;
+    return e->kind == ERR_NOT_FOUND ? err_set(e, ERR_NOT_FOUND, "seed %s does not exist", in->name)
+                                    : -1;
 }
 
 static int make_hashers(struct scan *s, unsigned jobs, struct err *e)
@@ -114,15 +106,19 @@ static int make_hashers(struct scan *s, unsigned jobs, struct err *e)
 
 static int scan(struct scan *s, const char *path, unsigned jobs, struct err *e)
 {
-    const struct cut_options options = {
-        .jobs = jobs, .name = path, .chunk = on_chunk, .progress = on_progress, .user = s};
+    struct cut_options options = {
+        .jobs = jobs, .chunk = on_chunk, .progress = on_progress, .user = s};
     struct err why = ERR_INIT;
     struct chunker_config config;
+    struct input in;
     CLEANUP_FD int fd = -1;
     uint64_t size;
 
-    if (open_seed(path, &fd, &s->size, e) < 0)
+    if (open_seed(path, &in, e) < 0)
         return -1;
+    fd = in.fd;
+    s->size = in.size;
+    options.name = in.name;
     chunker_config_of(s->image, &config);
     if (chunker_config_check(&config, &why) < 0) {
         /* Of the archive, not of the seed: it can be cloned all the same. */
