@@ -2,7 +2,9 @@
 # What the programs share: options, messages, JSON. Not for the plugin.
 noinst_LTLIBRARIES += libcli.la
 libcli_la_SOURCES = \
+	cli/bar.c cli/bar.h \
 	cli/http_options.c cli/http_options.h \
+	cli/interrupt.c cli/interrupt.h \
 	cli/json.c cli/json.h \
 	cli/memory.c cli/memory.h \
 	cli/options.c cli/options.h \

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/output.h"
 
+#include "base/checked.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "cli/bar.h"
+#include "cli/interrupt.h"
 #include "cli/json.h"
 
 #include <errno.h>
@@ -11,11 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define DRAW_MS       200
-#define BAR_CELLS     24
 #define RATE_AFTER_MS 500 /* a rate from less is noise */
 #define LINE_SIZE     8192
 
@@ -25,17 +26,28 @@ void output_prepare(void)
         perror("cannot open what is missing of standard input, output and error");
         exit(err_exit_code(ERR_IO));
     }
-    umask(022); /* another user may serve the store */
     /* Errors of a write, not the end of the program. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
 }
 
+/* Where a line cannot be cleared, blanks go over what is shown beyond text. */
+static void overwrite(const struct output *out, const char *text)
+{
+    int beyond = (int)(out->bar_shown - strlen(text));
+
+    if (bar_can_clear())
+        fprintf(stderr, "\r%s\033[K", text);
+    else
+        fprintf(stderr, "\r%s%*s%s", text, beyond > 0 ? beyond : 0, "", *text ? "" : "\r");
+}
+
 void output_clear(struct output *out)
 {
-    if (out->bar_shown)
-        fputs("\r\033[K", stderr);
-    out->bar_shown = false;
+    if (out->bar_shown > 0)
+        overwrite(out, "");
+    out->bar_shown = 0;
+    interrupt_set_bar(false);
 }
 
 /* One message, on a line of its own. */
@@ -53,38 +65,24 @@ static double rate_of(const struct output *out, const struct output_progress *p)
 {
     uint64_t ms = io_now_ms() - out->phase_begun_ms;
 
-    if (ms < RATE_AFTER_MS)
+    if (ms < RATE_AFTER_MS || p->bytes_done < out->phase_first_bytes)
         return 0;
     return (double)(p->bytes_done - out->phase_first_bytes) * 1000 / (double)ms;
 }
 
 static void draw_bar(struct output *out, const struct output_progress *p)
 {
-    char done[TEXT_SIZE_BYTES], total[TEXT_SIZE_BYTES], speed[TEXT_SIZE_BYTES], bar[BAR_CELLS + 1];
-    double rate = rate_of(out, p);
-    double share = p->bytes_total ? (double)p->bytes_done / (double)p->bytes_total : 0;
-    size_t cells = (size_t)(share * BAR_CELLS);
+    const struct bar bar = {.text = p->text,
+                            .verb = p->verb,
+                            .done = p->bytes_done,
+                            .total = p->bytes_total,
+                            .rate = rate_of(out, p)};
+    char line[BAR_LINE];
 
-    output_clear(out);
-    out->bar_shown = true;
-    if (p->bytes_total == 0) {
-        fprintf(stderr, "%s...", p->text);
-        if (p->bytes_done > 0)
-            fprintf(stderr, "  %s", text_size(p->bytes_done, done));
-        return;
-    }
-    memset(bar, '.', BAR_CELLS);
-    memset(bar, '#', cells);
-    bar[BAR_CELLS] = '\0';
-    fprintf(stderr, "[%s] %3.0f%%  %s of %s", bar, share * 100, text_size(p->bytes_done, done),
-            text_size(p->bytes_total, total));
-    if (rate > 0) {
-        unsigned long left = (unsigned long)((double)(p->bytes_total - p->bytes_done) / rate);
-
-        fprintf(stderr, "  %s/s  %lu:%02lu left", text_size((uint64_t)rate, speed), left / 60,
-                left % 60);
-    }
-    fprintf(stderr, "  %s", p->text);
+    bar_format(&bar, bar_width(STDERR_FILENO), line);
+    overwrite(out, line);
+    out->bar_shown = strlen(line);
+    interrupt_set_bar(out->bar_shown > 0);
 }
 
 static void print_json_progress(const struct output *out, const struct output_progress *p)
@@ -94,7 +92,9 @@ static void print_json_progress(const struct output *out, const struct output_pr
     json_set_text(line, "type", "progress");
     json_set_text(line, "phase", p->phase);
     json_set_number(line, "bytes_done", p->bytes_done);
-    json_set_number(line, "bytes_total", p->bytes_total);
+    /* An input may have grown since it was measured. */
+    json_set_number(line, "bytes_total",
+                    p->bytes_total > 0 ? max_u64(p->bytes_total, p->bytes_done) : 0);
     json_set_number(line, "chunks_done", p->chunks_done);
     json_set_number(line, "chunks_total", p->chunks_total);
     json_set_decimal(line, "bytes_per_second", rate_of(out, p));
@@ -124,17 +124,18 @@ void output_progress(struct output *out, const struct output_progress *p)
 static void on_fetch_progress(void *user, const struct fetch_progress *p)
 {
     static const struct {
-        const char *phase, *text;
+        const char *phase, *text, *verb;
     } names[] = {
         [FETCH_HEADER] = {"header", "reading the header"},
         [FETCH_CHECKING] = {"checking", "checking the store"},
-        [FETCH_SEEDING] = {"seeding", "searching the seed"},
+        [FETCH_SEEDING] = {"seeding", "searching the seed", "read"},
         [FETCH_CHUNKS] = {"chunks", "fetching"},
         [FETCH_SYNCING] = {"syncing", "making it durable"},
     };
     const struct output_progress progress = {
         .phase = names[p->phase].phase,
         .text = names[p->phase].text,
+        .verb = names[p->phase].verb,
         .bytes_done = p->bytes_done,
         .bytes_total = p->bytes_total,
         .chunks_done = p->chunks_done,
@@ -155,6 +156,7 @@ void output_init(struct output *out, const char *program, const struct common_op
         (struct output){.program = program, .o = o, .style = o->progress, .begun_ms = io_now_ms()};
     if (out->style == PROGRESS_AUTO)
         out->style = !o->quiet && isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_NONE;
+    interrupt_catch(NULL);
     out->events =
         (struct fetch_events){.progress = on_fetch_progress, .note = on_fetch_note, .user = out};
 }

@@ -10,6 +10,7 @@
 #include "fetch/events.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct output {
@@ -17,7 +18,7 @@ struct output {
     const struct common_options *o;
     struct fetch_events events; /* to hand to the engine */
     enum progress_style style;  /* resolved */
-    bool bar_shown;             /* on the current line */
+    size_t bar_shown;           /* characters on the current line */
     uint64_t begun_ms, drawn_ms;
     /* Of the phase at hand, for the rate. */
     const char *phase;
@@ -27,7 +28,8 @@ struct output {
 struct output_progress {
     const char *phase; /* a constant, for programs */
     const char *text;  /* the same, for people */
-    uint64_t bytes_done, bytes_total;
+    const char *verb;  /* what happened to the bytes when the total is not known, or NULL */
+    uint64_t bytes_done, bytes_total; /* total 0: not known; too small: the input has grown */
     uint64_t chunks_done, chunks_total;
 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "cli/interrupt.h"
 #include "cli/memory.h"
 #include "cli/output.h"
 #include "clone/clone.h"
@@ -6,11 +7,21 @@
 #include "clone/output.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+
+/* What a run has fetched is adopted by the next one. */
+static void prepare_for_end(const struct clone_options *o)
+{
+    if (!o->dry_run && !o->common.quiet)
+        interrupt_catch("ihop-clone: interrupted: what has arrived stays; run the same command "
+                        "again to go on from there\n");
+}
 
 static int run(struct clone_options *o, struct output *out, struct err *e)
 {
     struct clone_result result;
 
+    prepare_for_end(o);
     http_flags_finish(&o->http, &out->events);
     if (clone_run(o, &out->events, &result, e) < 0)
         return -1;
@@ -26,6 +37,7 @@ int main(int argc, char **argv)
     int r, code;
 
     output_prepare();
+    umask(022); /* another user may serve the store */
     memory_tune();
     r = clone_options_parse(argc, argv, &o, &e);
     output_init(&out, "ihop-clone", &o.common);

@@ -14,6 +14,7 @@ static void on_compressing(void *user, uint64_t bytes_done, uint64_t bytes_total
 {
     const struct output_progress p = {.phase = "compressing",
                                       .text = "compressing",
+                                      .verb = "read",
                                       .bytes_done = bytes_done,
                                       .bytes_total = bytes_total};
 

@@ -30,20 +30,31 @@ static const int ending_signals[] = {SIGHUP, SIGINT, SIGTERM};
 
 #define ENDING_SIGNALS (sizeof ending_signals / sizeof *ending_signals)
 
+/* Who had the signals before. */
+static struct sigaction before[ENDING_SIGNALS];
+
 static void on_signal(int number)
 {
     if (doomed.armed)
         unlinkat(doomed.folder_fd, doomed.name, 0);
-    raise(number); /* its default action, by SA_RESETHAND, once this returns */
+    for (size_t i = 0; i < ENDING_SIGNALS; i++)
+        if (ending_signals[i] == number)
+            sigaction(number, &before[i], NULL);
+    raise(number); /* it comes once this returns */
 }
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, old;
+    const struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction old;
 
-    for (size_t i = 0; i < ENDING_SIGNALS; i++)
-        if (sigaction(ending_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-            sigaction(ending_signals[i], &action, NULL);
+    for (size_t i = 0; i < ENDING_SIGNALS; i++) {
+        if (sigaction(ending_signals[i], NULL, &old) < 0 || old.sa_handler == SIG_IGN ||
+            old.sa_handler == on_signal)
+            continue;
+        before[i] = old;
+        sigaction(ending_signals[i], &action, NULL);
+    }
 }
 
 /* Chooses a hidden name and has it removed when a signal comes. */

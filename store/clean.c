@@ -58,7 +58,7 @@ static int remove_victims(struct session *s, const struct victims *v, struct err
 static void on_gc_progress(void *user, uint64_t bytes)
 {
     const struct output_progress p = {
-        .phase = "removing", .text = "removing chunks", .bytes_done = bytes};
+        .phase = "removing", .text = "removing chunks", .verb = "freed", .bytes_done = bytes};
 
     output_progress(user, &p);
 }

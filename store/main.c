@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DAYS_MAX 36500
 #define WAIT_MAX 86400
@@ -154,6 +155,7 @@ int main(int argc, char **argv)
     int r, code;
 
     output_prepare();
+    umask(022); /* another user may serve the store */
     http_flags_init(&s.o.http);
     output_init(&s.out, "ihop-store", &s.o.common);
     r = run(&s, argc, argv, &e);

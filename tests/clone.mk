@@ -16,6 +16,7 @@ clone_tests = \
 	tests/test-clone-seed.sh \
 	tests/test-clone-unprivileged.sh \
 	tests/test-closed-descriptors.sh \
+	tests/test-terminal.sh \
 	tests/test-net-changed.sh \
 	tests/test-net-cut.sh \
 	tests/test-net-exact.sh \
@@ -37,3 +38,10 @@ EXTRA_DIST += $(clone_tests) \
 	tests/lib/memory.sh \
 	tests/lib/net.sh \
 	tests/lib/read-release.py
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_bar
+TESTS += tests/unit/test_bar
+tests_unit_test_bar_SOURCES = tests/unit/test_bar.c cli/bar.c cli/bar.h
+tests_unit_test_bar_CFLAGS = $(UNIT_CFLAGS)
+endif

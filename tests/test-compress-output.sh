@@ -60,3 +60,10 @@ grep -aq "making it durable" "$tmp/shown" || fail "nothing about the end"
 tail -n 2 "$tmp/shown" | grep -aq "a.cba: done" || fail "no summary on a terminal"
 expect_exit 0 on_terminal "$ihop_compress" -f -q "$tmp/image" "$tmp/a.cba"
 [ ! -s "$tmp/shown" ] || fail "a bar with --quiet"
+
+# The archive's mode is what the user's umask says, also where it has a hidden name first.
+for mask in 077 027 022; do
+    (umask $mask && "$ihop_compress" -q "$tmp/image" "$tmp/mode-$mask.cba" &&
+        "$ihop_compress" -q -f "$tmp/image" "$tmp/mode-$mask.cba")
+    equal "$(stat -c %a "$tmp/mode-$mask.cba")" $(printf %o $((0666 & ~mask))) "the mode with umask $mask"
+done
