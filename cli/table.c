@@ -45,14 +45,14 @@ static size_t width_of(const char *text)
     return n;
 }
 
-static size_t column_width(const struct table *t, size_t columns, size_t column)
+static void measure(const struct table *t, size_t columns, size_t *widths)
 {
-    size_t width = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        size_t width = width_of(t->cells[i]);
 
-    for (size_t i = column; i < t->count; i += columns)
-        if (width_of(t->cells[i]) > width)
-            width = width_of(t->cells[i]);
-    return width;
+        if (width > widths[i % columns])
+            widths[i % columns] = width;
+    }
 }
 
 static void print_cell(const char *text, size_t width, char alignment, bool last)
@@ -67,10 +67,11 @@ static void print_cell(const char *text, size_t width, char alignment, bool last
 
 void table_print(struct table *t)
 {
-    size_t columns = strlen(t->columns), i;
+    size_t columns = strlen(t->columns), widths[TABLE_COLUMNS] = {0};
 
-    for (i = 0; i < t->count; i++)
-        print_cell(t->cells[i], column_width(t, columns, i % columns), t->columns[i % columns],
+    measure(t, columns, widths);
+    for (size_t i = 0; i < t->count; i++)
+        print_cell(t->cells[i], widths[i % columns], t->columns[i % columns],
                    (i + 1) % columns == 0);
     table_free(t);
 }

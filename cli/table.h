@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#define TABLE_COLUMNS 16 /* at most */
+
 struct table {
     const char *columns; /* one letter each: l or r, how it is aligned */
     char **cells;        /* row after row */

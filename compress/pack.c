@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/keyed.h"
 #include "codec/encoder.h"
 #include "format/chunk_hash.h"
 
@@ -45,6 +46,7 @@ struct pack {
     size_t content_count, content_room;
     uint32_t *slots; /* hash table of indices into contents, or NOT_YET */
     size_t slot_count;
+    struct keyed secret; /* of where a hash goes in it */
 
     uint32_t *order; /* of contents by index in the image; NOT_YET: not seen */
     size_t order_room;
@@ -97,6 +99,7 @@ struct pack *pack_new(const struct pack_options *options, struct target *target,
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->moved, NULL);
     p->slot_count = FIRST_SLOTS;
+    keyed_init(&p->secret);
     p->slots = new_slots(p->slot_count);
     if (!p->slots)
         err_nomem(e, "preparing compression");
@@ -138,10 +141,9 @@ void pack_cleanup(struct pack **p)
 /* The slot of a hash, or the empty one where it belongs. */
 static size_t find_slot(const struct pack *p, const uint8_t *hash)
 {
-    size_t at;
+    size_t at = (size_t)keyed_hash(&p->secret, hash) % p->slot_count;
 
-    memcpy(&at, hash, sizeof at); /* any bytes of a hash are a hash */
-    for (at %= p->slot_count; p->slots[at] != NOT_YET; at = (at + 1) % p->slot_count)
+    for (; p->slots[at] != NOT_YET; at = (at + 1) % p->slot_count)
         if (memcmp(p->contents[p->slots[at]].hash, hash, CHUNK_HASH_SIZE) == 0)
             break;
     return at;

@@ -18,16 +18,20 @@
 struct range {
     struct range_request request; /* first: the reader hands back a pointer to it */
     const uint32_t *chunks;       /* by archive offset */
-    size_t count, handed;         /* given to the workers so far */
-    size_t done;                  /* under the lock */
+    size_t count, handed;         /* given to the workers so far; the main thread's */
     bool again;                   /* holds one chunk that was wrong before */
     struct range *next_active;
+
+    /* Under the lock. */
+    size_t ready, taken, done; /* chunks: for the workers, by them, and by them finished */
+    struct range *next_ready;  /* in the queue while taken < ready */
 };
 
+/* What a worker has in hand. */
 struct item {
     struct range *range;
     uint32_t chunk;
-    struct item *next;
+    size_t cost; /* in the budget of decoders */
 };
 
 struct pipeline {
@@ -44,10 +48,10 @@ struct pipeline {
     uint64_t progress_at_ms;
     uint64_t bytes_done; /* of completed ranges */
 
-    pthread_mutex_t lock; /* protects all below */
-    pthread_cond_t work;  /* for the workers */
-    struct item *first, **last;
-    uint64_t received, decoded; /* use of the two budgets, bytes */
+    pthread_mutex_t lock;        /* protects all below */
+    pthread_cond_t work;         /* for the workers */
+    struct range *first, **last; /* those with chunks to take */
+    uint64_t received, decoded;  /* use of the two budgets, bytes */
     size_t chunks_done;
     uint32_t *wrong; /* chunks to fetch once more */
     size_t wrong_count;
@@ -76,24 +80,36 @@ static size_t decode_cost(const struct pipeline *p, uint32_t chunk)
     return c->source_size + codec_get(p->image->compression)->memory(c->source_size);
 }
 
-/* Waits for a chunk that fits the budget; NULL at the end. */
-static struct item *take_item(struct pipeline *p, size_t *cost)
+/* Takes the next chunk of the first range in the queue. Needs the lock. */
+static void take_first(struct pipeline *p, struct item *item)
+{
+    struct range *range = p->first;
+
+    p->decoded += item->cost;
+    range->taken++;
+    if (range->taken < range->ready)
+        return;
+    p->first = range->next_ready;
+    if (!p->first)
+        p->last = &p->first;
+}
+
+/* Waits for a chunk that fits the budget; false at the end. */
+static bool take_item(struct pipeline *p, struct item *item)
 {
     LOCK_SCOPE(&p->lock);
 
     for (;;) {
-        struct item *item = p->first;
+        struct range *range = p->first;
 
-        if (p->stop || (!item && p->closing))
-            return NULL;
-        if (item) {
-            *cost = decode_cost(p, item->chunk);
-            if (p->decoded == 0 || p->decoded + *cost <= BUDGET_DECODED) {
-                p->decoded += *cost;
-                p->first = item->next;
-                if (!p->first)
-                    p->last = &p->first;
-                return item;
+        if (p->stop || (!range && p->closing))
+            return false;
+        if (range) {
+            *item = (struct item){.range = range, .chunk = range->chunks[range->taken]};
+            item->cost = decode_cost(p, item->chunk);
+            if (p->decoded == 0 || p->decoded + item->cost <= BUDGET_DECODED) {
+                take_first(p, item);
+                return true;
             }
         }
         pthread_cond_wait(&p->work, &p->lock);
@@ -112,25 +128,30 @@ static void fail(struct pipeline *p, const struct err *e)
 
 enum outcome { CHUNK_GOOD, CHUNK_WRONG, CHUNK_FAILED };
 
+/* What a range takes of the budget: many small ones take more than their bytes. */
+static uint64_t range_cost(uint64_t size)
+{
+    return size + sizeof(struct range);
+}
+
 /* Gives back what the item used, and counts it; a range whose last chunk this
  * was is freed. */
-static void item_done(struct pipeline *p, struct item *item, size_t cost, enum outcome outcome)
+static void item_done(struct pipeline *p, const struct item *item, enum outcome outcome)
 {
     struct range *range = item->range;
     bool last;
 
     pthread_mutex_lock(&p->lock);
-    p->decoded -= cost;
+    p->decoded -= item->cost;
     if (outcome == CHUNK_GOOD)
         p->chunks_done++;
     else if (outcome == CHUNK_WRONG)
         p->wrong[p->wrong_count++] = item->chunk;
     last = ++range->done == range->count;
     if (last)
-        p->received -= range->request.size;
+        p->received -= range_cost(range->request.size);
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
-    free(item);
     if (last) {
         free(range->request.data);
         free(range);
@@ -217,17 +238,16 @@ static enum outcome work_on(struct worker *w, const struct item *item, struct er
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
-    struct item *item;
-    size_t cost = 0;
+    struct item item;
 
-    while ((item = take_item(w->p, &cost))) {
+    while (take_item(w->p, &item)) {
         struct err e = ERR_INIT;
-        enum outcome outcome = work_on(w, item, &e);
+        enum outcome outcome = work_on(w, &item, &e);
 
         if (outcome == CHUNK_FAILED)
             fail(w->p, &e); /* ends all workers, this one too */
-        trim(w, cost);
-        item_done(w->p, item, cost, outcome);
+        trim(w, item.cost);
+        item_done(w->p, &item, outcome);
     }
     return NULL;
 }
@@ -259,14 +279,17 @@ static void worker_join(struct worker *w)
 
 /* ---- the main thread ---- */
 
-/* Reserves size bytes of the received budget. */
+/* Whether another range of this size may be in hand; takes its part of the budget. */
 static bool reserve(struct pipeline *p, uint64_t size)
 {
-    LOCK_SCOPE(&p->lock);
+    uint64_t cost = range_cost(size);
 
-    if (p->received > 0 && p->received + size > BUDGET_RECEIVED)
+    if (p->in_flight >= p->reader->parallel)
         return false;
-    p->received += size;
+    LOCK_SCOPE(&p->lock);
+    if (p->received > 0 && p->received + cost > BUDGET_RECEIVED)
+        return false;
+    p->received += cost;
     return true;
 }
 
@@ -293,7 +316,7 @@ static int request_range(struct pipeline *p, uint64_t offset, uint64_t size, con
     return 0;
 }
 
-/* Chunks that came wrong go first: they are few, and may end it all. The entry
+/* Chunks that came wrong go first: the first of them that stays wrong ends it all. The entry
  * of p->wrong stays where it is for the range to point at. */
 static int request_again(struct pipeline *p, size_t *asked, struct err *e)
 {
@@ -318,7 +341,7 @@ static int request_again(struct pipeline *p, size_t *asked, struct err *e)
 
 static int request_more(struct pipeline *p, struct err *e)
 {
-    while (p->in_flight < p->reader->parallel && p->next_range < p->plan->range_count) {
+    while (p->next_range < p->plan->range_count) {
         const struct plan_range *r = &p->plan->ranges[p->next_range];
 
         if (!reserve(p, r->size))
@@ -331,42 +354,43 @@ static int request_more(struct pipeline *p, struct err *e)
     return 0;
 }
 
-static int hand_over(struct pipeline *p, struct range *range, struct err *e)
+/* Lets the workers have the first count chunks of the range. */
+static void hand_over(struct pipeline *p, struct range *range, size_t count)
 {
-    struct item *item = malloc(sizeof *item);
-
-    if (!item)
-        return err_nomem(e, "fetching chunks");
-    *item = (struct item){.range = range, .chunk = range->chunks[range->handed]};
-    range->handed++;
     LOCK_SCOPE(&p->lock);
-    *p->last = item;
-    p->last = &item->next;
-    pthread_cond_signal(&p->work);
-    return 0;
+
+    if (range->taken == range->ready) {
+        range->next_ready = NULL;
+        *p->last = range;
+        p->last = &range->next_ready;
+    }
+    range->ready = count;
+    pthread_cond_broadcast(&p->work);
 }
 
 /* Hands over the chunks of a range that have arrived. While the reader still
  * holds the request, the last chunk waits: with it the range becomes the
  * workers', who free it. */
-static int hand_over_range(struct pipeline *p, struct range *range, bool complete, struct err *e)
+static void hand_over_range(struct pipeline *p, struct range *range, bool complete)
 {
     uint64_t arrived = range->request.offset + range->request.received;
+    size_t end = complete ? range->count : range->count - 1, count = range->handed;
 
-    for (size_t left = range->count - range->handed; left > (complete ? 0 : 1); left--) {
-        const struct image_chunk *chunk = &p->image->chunks[range->chunks[range->handed]];
+    for (; count < end; count++) {
+        const struct image_chunk *chunk = &p->image->chunks[range->chunks[count]];
 
-        if (chunk->archive_offset + chunk->archive_size > arrived)
-            return 0;
-        if (hand_over(p, range, e) < 0)
-            return -1;
+        if (!complete && chunk->archive_offset + chunk->archive_size > arrived)
+            break;
     }
-    return 0;
+    if (count == range->handed)
+        return;
+    range->handed = count;
+    hand_over(p, range, count);
 }
 
 /* Gives the workers each chunk whose bytes have all arrived. done: the request
  * that the reader has just completed, or NULL. */
-static int hand_over_arrived(struct pipeline *p, const struct range_request *done, struct err *e)
+static void hand_over_arrived(struct pipeline *p, const struct range_request *done)
 {
     struct range **at = &p->active;
 
@@ -375,8 +399,7 @@ static int hand_over_arrived(struct pipeline *p, const struct range_request *don
         bool complete = &range->request == done;
         size_t size = range->request.size;
 
-        if (hand_over_range(p, range, complete, e) < 0)
-            return -1;
+        hand_over_range(p, range, complete);
         if (complete) {
             *at = next;
             p->bytes_done += size;
@@ -384,7 +407,6 @@ static int hand_over_arrived(struct pipeline *p, const struct range_request *don
             at = &range->next_active;
         }
     }
-    return 0;
 }
 
 static uint64_t bytes_arrived(const struct pipeline *p)
@@ -435,7 +457,8 @@ static int drive(struct pipeline *p, struct err *e)
         if (got < 0)
             return -1;
         p->in_flight -= (unsigned)got;
-        if (hand_over_arrived(p, done, e) < 0 || check_and_report(p, &finished, e) < 0)
+        hand_over_arrived(p, done);
+        if (check_and_report(p, &finished, e) < 0)
             return -1;
     }
     return 0;
@@ -453,25 +476,28 @@ static int add_zero_chunks(struct pipeline *p, struct err *e)
     return 0;
 }
 
-/* After the workers are joined: whatever an error left. */
+static void free_range(struct range *range)
+{
+    free(range->request.data);
+    free(range);
+}
+
+/* After the workers are joined: whatever an error left. A range in the queue that is not
+ * handed over in full is among the active ones, too. */
 static void drop_rest(struct pipeline *p)
 {
     while (p->first) {
-        struct item *item = p->first;
+        struct range *range = p->first;
 
-        p->first = item->next;
-        if (++item->range->done == item->range->count) {
-            free(item->range->request.data);
-            free(item->range);
-        }
-        free(item);
+        p->first = range->next_ready;
+        if (range->handed == range->count)
+            free_range(range);
     }
     while (p->active) {
         struct range *range = p->active;
 
         p->active = range->next_active;
-        free(range->request.data);
-        free(range);
+        free_range(range);
     }
 }
 

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/census.h"
 
-#include "base/text.h"
-
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#define KEY_SIZE   16
+#define KEY_SIZE   KEYED_SIZE
 #define FIRST_ROOM 1024 /* a power of two, as is every later room */
 
 struct census_slot {
@@ -27,8 +24,7 @@ static void make_key(const uint8_t *hash, size_t length, uint8_t key[KEY_SIZE])
 /* The slot of key, or the free one where it belongs. */
 static struct census_slot *find_slot(const struct census *c, const uint8_t key[KEY_SIZE])
 {
-    uint64_t mixed = (text_get_le64(key) ^ c->salt) * UINT64_C(0x9e3779b97f4a7c15);
-    size_t i = (size_t)(mixed >> 32) & (c->room - 1);
+    size_t i = (size_t)keyed_hash(&c->secret, key) & (c->room - 1);
 
     while (c->slots[i].used && memcmp(c->slots[i].key, key, KEY_SIZE) != 0)
         i = (i + 1) & (c->room - 1);
@@ -41,8 +37,8 @@ static int reserve(struct census *c, size_t more, struct err *e)
     struct census old = *c;
     size_t room = c->room ? c->room : FIRST_ROOM;
 
-    if (!c->slots && getrandom(&c->salt, sizeof c->salt, GRND_NONBLOCK) < 0)
-        c->salt = (uintptr_t)c; /* early at boot: better than none */
+    if (!c->slots)
+        keyed_init(&c->secret);
     while (room / 4 * 3 < c->count + more)
         room *= 2;
     if (room == c->room)

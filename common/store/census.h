@@ -10,6 +10,7 @@
 #define IHOP_STORE_CENSUS_H
 
 #include "base/err.h"
+#include "base/keyed.h"
 #include "format/image.h"
 
 #include <stddef.h>
@@ -17,8 +18,8 @@
 
 struct census {
     struct census_slot *slots;
-    size_t room, count; /* slots, and used ones: distinct chunks ever added */
-    uint64_t salt;      /* so that no one can choose hashes that share a slot */
+    size_t room, count;  /* slots, and used ones: distinct chunks ever added */
+    struct keyed secret; /* so that no one can choose hashes that share a slot */
 };
 
 /* Counts each chunk of image once more, or once less. */
