@@ -51,6 +51,8 @@ static void print_json(const struct output *out, const struct clone_options *o,
     json_set_number(line, "chunks_adopted", r->cost.adopted);
     json_set_number(line, "bytes_downloaded", total_download(r));
     json_set_number(line, "bytes_written", total_written(r));
+    if (r->outcome == CLONE_ESTIMATED)
+        json_set_number(line, "bytes_written_least", r->cost.write_least);
     json_set_number(line, "requests", total_requests(r));
     json_set_number(line, "retries", r->retries);
     json_set_decimal(line, "seconds", output_seconds(out));
@@ -66,11 +68,12 @@ static void format_result(const struct output *out, const struct clone_options *
     if (o->seed_count > 0)
         snprintf(seeded, sizeof seeded, " %zu from seeds,", r->cost.seeded);
     snprintf(line, size,
-             "%s/%s: %s: %zu chunks reused,%s %zu fetched%s, %s downloaded in %llu requests, %s "
+             "%s/%s: %s: %zu chunks reused,%s %zu fetched%s, %s downloaded in %llu requests, %s%s "
              "written, %.1f s",
              o->store, o->release, words[r->outcome], r->cost.chunks - r->cost.missing, seeded,
              fetched(r), r->cost.damaged ? " (some were damaged)" : "",
              text_size(total_download(r), down), (unsigned long long)total_requests(r),
+             r->outcome == CLONE_ESTIMATED && r->cost.write_least < r->cost.write ? "at most " : "",
              text_size(total_written(r), written), output_seconds(out));
     text_make_printable(line);
 }

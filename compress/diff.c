@@ -74,6 +74,7 @@ static int count(const struct image *old, const struct image *new, struct diff_r
     result->download += plan.download_bytes;
     result->requests += plan.range_count;
     result->write = plan.write_bytes;
+    result->write_least = plan.write_least;
     return 0;
 }
 

@@ -13,7 +13,7 @@
 struct diff_result {
     size_t chunks, missing, zero; /* of the new image; missing: zero ones included */
     uint64_t download;            /* bytes: the header and the ranges */
-    uint64_t write;               /* bytes of chunk data */
+    uint64_t write, write_least;  /* bytes of chunk data, at most and at least */
     uint64_t requests;
 };
 

@@ -210,6 +210,7 @@ static void print_json_diff(const struct compress_options *o, const struct diff_
     json_set_number(line, "chunks_zero", r->zero);
     json_set_number(line, "bytes_downloaded", r->download);
     json_set_number(line, "bytes_written", r->write);
+    json_set_number(line, "bytes_written_least", r->write_least);
     json_set_number(line, "requests", r->requests);
     json_print(line);
 }
@@ -223,11 +224,11 @@ void compress_output_diff(struct output *out, const struct compress_options *o,
     if (o->common.json)
         print_json_diff(o, r, ok);
     else if (!o->common.quiet)
-        printf("%zu chunks reused, %zu fetched, %s (%llu bytes) downloaded in %llu requests, %s "
+        printf("%zu chunks reused, %zu fetched, %s (%llu bytes) downloaded in %llu requests, %s%s "
                "written\n",
                r->chunks - r->missing, r->missing - r->zero, text_size(r->download, down),
                (unsigned long long)r->download, (unsigned long long)r->requests,
-               text_size(r->write, written));
+               r->write_least < r->write ? "at most " : "", text_size(r->write, written));
 }
 
 int compress_output_metadata(const struct compress_options *o, const struct image *image,

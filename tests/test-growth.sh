@@ -19,7 +19,7 @@ instructions() {
     rm -f "$tmp"/count.*
     expect_exit "$code" timeout 120 valgrind --tool=cachegrind --cache-sim=no --trace-children=yes \
         --trace-children-skip='*nbdinfo,*nbdcopy,*/sh,*/bash' --cachegrind-out-file=/dev/null --log-file="$tmp/count.%p" "$@"
-    cat "$tmp"/count.* | awk '/I +refs:/ { gsub(",", ""); sum += $NF } END { printf "%d\n", sum }'
+    cat "$tmp"/count.* | awk '/I +refs:/ { gsub(",", ""); sum += $NF } END { printf "%.0f\n", sum }'
 }
 
 # What a program takes in any case.

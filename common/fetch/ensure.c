@@ -4,11 +4,15 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "fetch/deposit.h"
 #include "fetch/pipeline.h"
 #include "fetch/seed.h"
 #include "store/publish.h"
 #include "store/staging.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 static void on_checked(void *user, uint64_t done, uint64_t total)
@@ -35,23 +39,25 @@ static int find_missing(const struct store *store, const struct image *image,
     cost->chunks = image->chunk_count;
     cost->damaged = p->damaged_count;
     cost->missing = cost->zero = cost->seeded = 0;
-    cost->write = 0;
+    cost->write = cost->write_least = 0;
     for (size_t i = 0; i < image->chunk_count; i++) {
         cost->missing += p->missing[i];
         cost->zero += p->missing[i] && image->chunks[i].zero;
-        if (p->missing[i] && !image->chunks[i].zero)
-            cost->write += image->chunks[i].source_size;
+        if (!p->missing[i] || image->chunks[i].zero)
+            continue;
+        cost->write += image->chunks[i].source_size;
+        cost->write_least += plan_least_written(image, &image->chunks[i]);
     }
     return 0;
 }
 
 /* What the seeds have is not missing any more. */
 static int search_seeds(const struct image *image, const struct ensure_options *o,
-                        struct store_writer *writer, const struct fetch_events *events,
-                        bool *missing, struct ensure_cost *cost, struct err *e)
+                        struct deposit *deposit, const struct fetch_events *events, bool *missing,
+                        struct ensure_cost *cost, struct err *e)
 {
     for (size_t i = 0; i < o->seed_count && cost->seeded < cost->missing - cost->zero; i++)
-        if (seed_scan(o->seeds[i], image, missing, writer, o->jobs, events, &cost->seeded, e) < 0)
+        if (seed_scan(o->seeds[i], image, missing, deposit, o->jobs, events, &cost->seeded, e) < 0)
             return -1;
     return 0;
 }
@@ -82,139 +88,208 @@ int ensure_estimate(const struct store *store, const struct image *image,
     return make_plan(image, p.missing, &plan, cost, e);
 }
 
-static int check_budget(const char *option, const char *what, uint64_t needed, uint64_t budget,
-                        struct err *e)
+/* One run of ensure_chunks, or the second one after room was made. */
+struct attempt {
+    struct store *store;
+    const struct image *image;
+    struct reader *reader;
+    const struct ensure_options *o;
+    const struct fetch_events *events;
+    struct ensure_cost *cost;
+    const char *what; /* for messages */
+    struct deposit deposit;
+    struct store_presence presence;
+    struct plan plan;
+};
+
+static int check_budget(const struct attempt *a, const char *option, const char *verb,
+                        uint64_t needed, uint64_t budget, struct err *e)
 {
-    char a[TEXT_SIZE_BYTES], b[TEXT_SIZE_BYTES];
+    char text[TEXT_SIZE_BYTES], allowed[TEXT_SIZE_BYTES];
 
     if (needed <= budget)
         return 0;
-    return err_set(e, ERR_SPACE, "this would %s %s (%llu bytes), but %s allows %s", what,
-                   text_size(needed, a), (unsigned long long)needed, option, text_size(budget, b));
+    return err_set(e, ERR_SPACE, "%s would %s %s (%llu bytes), but %s allows %s (%llu bytes)",
+                   a->what, verb, text_size(needed, text), (unsigned long long)needed, option,
+                   text_size(budget, allowed), (unsigned long long)budget);
 }
 
-/* What a plan needs: data and what files take beyond it. */
-static uint64_t bytes_needed(const struct ensure_options *o, const struct ensure_cost *cost)
+static int check_download(const struct attempt *a, struct err *e)
 {
-    return cost->missing == 0 ? 0 : store_disk_bytes(cost->write, cost->missing) + o->min_free;
+    return check_budget(a, "--max-download", "download", a->cost->download, a->o->max_download, e);
 }
 
-static int check_space(const struct store *store, const struct ensure_options *o,
-                       const struct ensure_cost *cost, struct err *e)
+/* What writing so many bytes of data needs: what files take beyond it, and what is to stay
+ * free. */
+static uint64_t bytes_needed(const struct attempt *a, uint64_t write)
 {
-    uint64_t needed = bytes_needed(o, cost), bytes, inodes;
-    char a[TEXT_SIZE_BYTES], b[TEXT_SIZE_BYTES];
+    return a->cost->missing == 0 ? 0 : store_disk_bytes(write, a->cost->missing) + a->o->min_free;
+}
 
-    if (store_free_space(store, &bytes, &inodes, e) < 0)
+/* Refuses what cannot fit. What may turn out too large, because nobody knows how much of it
+ * are zeros, is begun. */
+static int check_space(const struct attempt *a, struct err *e)
+{
+    const struct ensure_cost *cost = a->cost;
+    uint64_t needed = bytes_needed(a, cost->write_least), most = bytes_needed(a, cost->write);
+    char text[TEXT_SIZE_BYTES], available[TEXT_SIZE_BYTES];
+    uint64_t bytes, inodes;
+
+    if (store_free_space(a->store, &bytes, &inodes, e) < 0)
         return -1;
     if (needed > bytes)
         return err_set(e, ERR_SPACE,
                        "not enough space in store %s: %s (%llu bytes) are needed, %s "
                        "(%llu bytes) are free; remove releases (ihop-store), or pass --make-room",
-                       store_path(store), text_size(needed, a), (unsigned long long)needed,
-                       text_size(bytes, b), (unsigned long long)bytes);
+                       store_path(a->store), text_size(needed, text), (unsigned long long)needed,
+                       text_size(bytes, available), (unsigned long long)bytes);
     if (cost->missing > inodes)
         return err_set(e, ERR_SPACE, "not enough inodes in store %s: %zu are needed, %llu are free",
-                       store_path(store), cost->missing, (unsigned long long)inodes);
+                       store_path(a->store), cost->missing, (unsigned long long)inodes);
+    if (most > bytes)
+        fetch_note(a->events,
+                   "store %s may be too small: up to %s are needed, if the image has few zeros, "
+                   "and %s are free",
+                   store_path(a->store), text_size(most, text), text_size(bytes, available));
     return 0;
 }
 
 /* Finds what is missing and compares it with the budgets. Seeds may spare part of the
  * download, so with seeds that is compared when they were searched. */
-static int find_allowed(const struct store *store, const struct image *image,
-                        const struct ensure_options *o, const struct fetch_events *events,
-                        struct store_presence *p, struct plan *plan, struct ensure_cost *cost,
-                        struct err *e)
+static int find_allowed(struct attempt *a, struct err *e)
 {
-    if (find_missing(store, image, o, events, p, cost, e) < 0 ||
-        make_plan(image, p->missing, plan, cost, e) < 0 ||
-        check_budget("--max-write", "write", cost->write, o->max_write, e) < 0)
+    if (find_missing(a->store, a->image, a->o, a->events, &a->presence, a->cost, e) < 0 ||
+        make_plan(a->image, a->presence.missing, &a->plan, a->cost, e) < 0 ||
+        check_budget(a, "--max-write",
+                     a->cost->write > a->cost->write_least ? "write at least" : "write",
+                     a->cost->write_least, a->deposit.max_write, e) < 0)
         return -1;
-    return o->seed_count > 0
-               ? 0
-               : check_budget("--max-download", "download", cost->download, o->max_download, e);
+    return a->o->seed_count > 0 ? 0 : check_download(a, e);
 }
 
 /* The same, and sees that there is space. Making room frees the store's lock for a
  * moment, so it looks again then. */
-static int prepare(struct store *store, const struct image *image, const struct ensure_options *o,
-                   const struct fetch_events *events, struct store_presence *p, struct plan *plan,
-                   struct ensure_cost *cost, struct err *e)
+static int prepare(struct attempt *a, struct err *e)
 {
+    const struct ensure_options *o = a->o;
     struct err why = ERR_INIT;
 
-    if (find_allowed(store, image, o, events, p, plan, cost, e) < 0)
+    if (find_allowed(a, e) < 0)
         return -1;
-    if (check_space(store, o, cost, &why) == 0)
+    if (check_space(a, &why) == 0)
         return 0;
     if (!o->make_room || why.kind != ERR_SPACE) {
         *e = why;
         return -1;
     }
-    if (o->make_room(o->user, store, bytes_needed(o, cost), cost->missing, e) < 0 ||
-        find_allowed(store, image, o, events, p, plan, cost, e) < 0)
+    if (o->make_room(o->user, a->store, bytes_needed(a, a->cost->write_least), a->cost->missing,
+                     e) < 0 ||
+        find_allowed(a, e) < 0)
         return -1;
-    return check_space(store, o, cost, e);
+    return check_space(a, e);
 }
 
 /* Whether an error leaves the store able to take what was fetched before it. */
-static bool store_is_fine(enum err_kind kind)
+static bool store_is_fine(const struct attempt *a, enum err_kind kind)
 {
     return kind == ERR_NETWORK || kind == ERR_PROTOCOL || kind == ERR_ARCHIVE ||
-           kind == ERR_NOT_FOUND || kind == ERR_REFUSED;
-}
-
-static int fetch_and_commit(struct store_writer *writer, const struct image *image,
-                            const struct plan *plan, struct reader *reader,
-                            const struct ensure_options *o, const struct fetch_events *events,
-                            struct err *e)
-{
-    const struct fetch_progress syncing = {.phase = FETCH_SYNCING};
-    struct err second = ERR_INIT;
-
-    if (pipeline_run(reader, image, plan, writer, o->jobs, events, e) < 0) {
-        /* Keep what came: the next run will not fetch it again. */
-        if (store_is_fine(e->kind) && store_writer_finish(writer, &second) < 0)
-            *e = second;
-        return -1;
-    }
-    if (events && events->progress)
-        events->progress(events->user, &syncing);
-    return store_writer_finish(writer, e);
+           kind == ERR_NOT_FOUND || kind == ERR_REFUSED || a->deposit.over_budget;
 }
 
 /* What the seeds have need not be fetched: then there is another plan. */
-static int take_from_seeds(struct store_writer *writer, const struct image *image,
-                           const struct ensure_options *o, const struct fetch_events *events,
-                           bool *missing, struct plan *plan, struct ensure_cost *cost,
-                           struct err *e)
+static int take_from_seeds(struct attempt *a, struct err *e)
 {
-    if (o->seed_count == 0)
+    if (a->o->seed_count == 0)
         return 0;
-    if (search_seeds(image, o, writer, events, missing, cost, e) < 0 ||
-        make_plan(image, missing, plan, cost, e) < 0)
+    if (search_seeds(a->image, a->o, &a->deposit, a->events, a->presence.missing, a->cost, e) < 0 ||
+        make_plan(a->image, a->presence.missing, &a->plan, a->cost, e) < 0)
         return -1;
-    return check_budget("--max-download", "download", cost->download, o->max_download, e);
+    return check_download(a, e);
+}
+
+static int fill(struct attempt *a, struct err *e)
+{
+    const struct fetch_progress syncing = {.phase = FETCH_SYNCING};
+    struct store_writer *writer = a->deposit.writer;
+    struct err second = ERR_INIT;
+
+    if (take_from_seeds(a, e) < 0 ||
+        pipeline_run(a->reader, a->image, &a->plan, &a->deposit, a->o->jobs, a->events, e) < 0) {
+        /* Keep what came: the next run will not fetch it again. */
+        if (store_is_fine(a, e->kind) && store_writer_finish(writer, &second) < 0)
+            *e = second;
+        return -1;
+    }
+    if (a->events && a->events->progress)
+        a->events->progress(a->events->user, &syncing);
+    return store_writer_finish(writer, e);
+}
+
+static int try_to_fill(struct attempt *a, uint64_t *written, struct err *e)
+{
+    CLEANUP(store_writer_cleanup) struct store_writer *writer = NULL;
+    const struct ensure_options *o = a->o;
+    int r;
+
+    if (store_writer_open(a->store, &writer, &a->cost->adopted, e) < 0)
+        return -1;
+    a->deposit.writer = writer;
+    if (prepare(a, e) < 0 ||
+        (o->partial_name &&
+         store_partial_write(a->store, o->partial_name, o->partial_data, o->partial_size, e) < 0))
+        return -1;
+    r = fill(a, e);
+    *written += store_writer_bytes(writer);
+    return r;
+}
+
+static bool ran_out_of_space(const struct attempt *a, const struct err *e)
+{
+    return a->deposit.short_of_space || (e->kind == ERR_SPACE && e->sys_errno == ENOSPC);
+}
+
+/* Fewer zeros than hoped for: room for all that may still come, and then once more. */
+static int fill_with_room(struct attempt *a, uint64_t *written, struct err *e)
+{
+    const struct ensure_options *o = a->o;
+
+    fetch_note(a->events, "%s", e->text);
+    *e = (struct err)ERR_INIT;
+    if (find_missing(a->store, a->image, o, a->events, &a->presence, a->cost, e) < 0 ||
+        o->make_room(o->user, a->store, bytes_needed(a, a->cost->write), a->cost->missing, e) < 0)
+        return -1;
+    a->deposit.over_budget = a->deposit.short_of_space = false;
+    a->deposit.allowance = 0;
+    return try_to_fill(a, written, e);
 }
 
 int ensure_chunks(struct store *store, const struct image *image, struct reader *reader,
                   const struct ensure_options *o, const struct fetch_events *events,
                   struct ensure_cost *cost, uint64_t *written, struct err *e)
 {
-    CLEANUP(store_writer_cleanup) struct store_writer *writer = NULL;
-    CLEANUP(store_presence_free) struct store_presence p = {0};
-    CLEANUP(plan_free) struct plan plan = {0};
+    char what[ERR_TEXT_SIZE / 2];
+    struct attempt a = {.store = store,
+                        .image = image,
+                        .reader = reader,
+                        .o = o,
+                        .events = events,
+                        .cost = cost,
+                        .what = what,
+                        .deposit = {.store = store,
+                                    .what = what,
+                                    .max_write = o->max_write,
+                                    .min_free = o->min_free,
+                                    .lock = PTHREAD_MUTEX_INITIALIZER}};
     int r;
 
-    if (store_writer_open(store, &writer, &cost->adopted, e) < 0 ||
-        prepare(store, image, o, events, &p, &plan, cost, e) < 0)
-        return -1;
-    if (o->partial_name &&
-        store_partial_write(store, o->partial_name, o->partial_data, o->partial_size, e) < 0)
-        return -1;
-    r = take_from_seeds(writer, image, o, events, p.missing, &plan, cost, e);
-    if (r == 0)
-        r = fetch_and_commit(writer, image, &plan, reader, o, events, e);
-    *written = store_writer_bytes(writer);
+    snprintf(what, sizeof what, "release %s/%s from %s", store_path(store),
+             o->partial_name ? o->partial_name : "", reader->name);
+    *written = 0;
+    r = try_to_fill(&a, written, e);
+    if (r < 0 && o->make_room && ran_out_of_space(&a, e))
+        r = fill_with_room(&a, written, e);
+    store_presence_free(&a.presence);
+    plan_free(&a.plan);
+    pthread_mutex_destroy(&a.deposit.lock);
     return r;
 }

@@ -43,7 +43,8 @@ struct ensure_cost {
     size_t adopted;    /* found in what an interrupted run had staged */
     size_t seeded;     /* missing ones that a seed has */
     uint64_t download; /* bytes to fetch: the ranges */
-    uint64_t write;    /* bytes of chunk data to write */
+    uint64_t write;    /* bytes of chunk data to write, at most: zeros in it become holes */
+    uint64_t write_least;
     size_t requests;
 };
 
@@ -54,10 +55,11 @@ int ensure_estimate(const struct store *store, const struct image *image,
                     struct ensure_cost *cost, struct err *e) __attribute__((warn_unused_result));
 
 /* Does it: adopts what an interrupted run left, finds what is missing, checks
- * budgets and free space (ERR_SPACE, before any chunk is requested), takes what the
- * seeds have, fetches,
- * verifies and commits. What was fetched before an error stays in the store,
- * unless the store itself failed. written: bytes of chunk data. */
+ * budgets and free space (ERR_SPACE, before any chunk is requested, when they cannot be
+ * held; later, and before more is written, when they turn out too small: then it makes room,
+ * if it may, and tries once more), takes what the seeds have, fetches, verifies and commits.
+ * What was fetched before an error stays in the store, unless the store itself failed. written:
+ * bytes of chunk data. */
 int ensure_chunks(struct store *store, const struct image *image, struct reader *reader,
                   const struct ensure_options *o, const struct fetch_events *events,
                   struct ensure_cost *cost, uint64_t *written, struct err *e)

@@ -38,7 +38,7 @@ struct pipeline {
     struct reader *reader;
     const struct image *image;
     const struct plan *plan;
-    struct store_writer *writer;
+    struct deposit *deposit;
     const struct fetch_events *events;
 
     /* The main thread's. */
@@ -229,8 +229,8 @@ static enum outcome work_on(struct worker *w, const struct item *item, struct er
 
     if (decode_item(w, item, &plain, e) < 0)
         return e->kind == ERR_ARCHIVE ? judge_wrong(w, item, e) : CHUNK_FAILED;
-    if (store_writer_add(p->writer, image_hash(p->image, item->chunk), p->image->hash_length, plain,
-                         p->image->chunks[item->chunk].source_size, e) < 0)
+    if (deposit_add(p->deposit, image_hash(p->image, item->chunk), p->image->hash_length, plain,
+                    p->image->chunks[item->chunk].source_size, e) < 0)
         return CHUNK_FAILED;
     return CHUNK_GOOD;
 }
@@ -469,8 +469,8 @@ static int add_zero_chunks(struct pipeline *p, struct err *e)
     for (size_t i = 0; i < p->plan->zero_count; i++) {
         uint32_t chunk = p->plan->zero_chunks[i];
 
-        if (store_writer_add(p->writer, image_hash(p->image, chunk), p->image->hash_length, NULL,
-                             p->image->chunks[chunk].source_size, e) < 0)
+        if (deposit_add(p->deposit, image_hash(p->image, chunk), p->image->hash_length, NULL,
+                        p->image->chunks[chunk].source_size, e) < 0)
             return -1;
     }
     return 0;
@@ -550,13 +550,13 @@ static int run_workers(struct pipeline *p, unsigned jobs, struct err *e)
 }
 
 int pipeline_run(struct reader *reader, const struct image *image, const struct plan *plan,
-                 struct store_writer *writer, unsigned jobs, const struct fetch_events *events,
+                 struct deposit *deposit, unsigned jobs, const struct fetch_events *events,
                  struct err *e)
 {
     struct pipeline p = {.reader = reader,
                          .image = image,
                          .plan = plan,
-                         .writer = writer,
+                         .deposit = deposit,
                          .events = events,
                          .lock = PTHREAD_MUTEX_INITIALIZER,
                          .work = PTHREAD_COND_INITIALIZER};

@@ -16,17 +16,17 @@
 #define IHOP_FETCH_PIPELINE_H
 
 #include "base/err.h"
+#include "fetch/deposit.h"
 #include "fetch/events.h"
 #include "fetch/plan.h"
 #include "fetch/reader.h"
 #include "format/image.h"
-#include "store/staging.h"
 
-/* Fetches all chunks of the plan into the writer; jobs worker threads. A chunk
+/* Fetches all chunks of the plan into the deposit; jobs worker threads. A chunk
  * with the right length and the wrong content is fetched once more, then it is
- * ERR_ARCHIVE. The writer is not finished here. */
+ * ERR_ARCHIVE. Its writer is not finished here. */
 int pipeline_run(struct reader *reader, const struct image *image, const struct plan *plan,
-                 struct store_writer *writer, unsigned jobs, const struct fetch_events *events,
+                 struct deposit *deposit, unsigned jobs, const struct fetch_events *events,
                  struct err *e) __attribute__((warn_unused_result));
 
 #endif

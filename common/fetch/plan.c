@@ -15,6 +15,27 @@ void plan_free(struct plan *plan)
     *plan = (struct plan){0};
 }
 
+/* What a well-made stream adds to data that does not compress. */
+static uint64_t stream_overhead(uint64_t size)
+{
+    return 1024 + size / 128;
+}
+
+uint64_t plan_least_written(const struct image *image, const struct image_chunk *chunk)
+{
+    uint64_t least = chunk->source_size % HOLE_MIN, overhead = stream_overhead(chunk->archive_size);
+
+    if (chunk->source_size < HOLE_MIN)
+        return chunk->source_size; /* too short for a hole */
+    if (image->compression == IMAGE_NONE)
+        return least;
+    if (chunk->archive_size == chunk->source_size)
+        return chunk->source_size; /* it does not compress: no zeros worth a hole */
+    return chunk->archive_size > overhead
+               ? max_u64(least, min_u64(chunk->archive_size - overhead, chunk->source_size))
+               : least;
+}
+
 static int by_offset(const void *a, const void *b, void *context)
 {
     const struct image_chunk *chunks = context;
@@ -41,6 +62,7 @@ static int collect(const struct image *image, const bool *missing, struct plan *
         }
         plan->chunks[plan->chunk_count++] = (uint32_t)i;
         plan->write_bytes += chunk->source_size;
+        plan->write_least += plan_least_written(image, chunk);
         if (chunk->archive_size > plan->largest_archive_size)
             plan->largest_archive_size = chunk->archive_size;
         if (chunk->source_size > plan->largest_source_size)

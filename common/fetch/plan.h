@@ -37,7 +37,8 @@ struct plan {
     struct plan_range *ranges;
     size_t range_count;
     uint64_t download_bytes; /* sum of the ranges */
-    uint64_t write_bytes;    /* sum of the source sizes of chunks, zero ones left out */
+    uint64_t write_bytes;    /* sum of the source sizes of chunks, zero ones left out: the most */
+    uint64_t write_least;    /* that may be written, as zeros in them become holes; and the least */
     uint32_t largest_archive_size, largest_source_size;
 };
 
@@ -46,5 +47,9 @@ struct plan {
 int plan_make(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
     __attribute__((warn_unused_result));
 void plan_free(struct plan *plan);
+
+/* The least that storing this chunk writes. Nobody knows where it has zeros before it is
+ * there, but they compress to nearly nothing. */
+uint64_t plan_least_written(const struct image *image, const struct image_chunk *chunk);
 
 #endif

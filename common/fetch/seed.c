@@ -12,7 +12,7 @@
 
 struct scan {
     const struct image *image;
-    struct store_writer *writer;
+    struct deposit *deposit;
     const struct fetch_events *events;
     uint32_t *sorted; /* the image's chunks in order of hash */
     /* One bit for each size that a missing chunk has, sizes taken modulo SIZE_BITS:
@@ -67,8 +67,8 @@ static int on_chunk(void *user, const struct cut_chunk *c, struct err *e)
     if (chunk == IMAGE_NO_CHUNK || s->image->chunks[chunk].zero ||
         s->image->chunks[chunk].source_size != c->size || !claim(s, chunk))
         return 0;
-    return s->writer ? store_writer_add(s->writer, hash, s->image->hash_length, c->data, c->size, e)
-                     : 0;
+    return s->deposit ? deposit_add(s->deposit, hash, s->image->hash_length, c->data, c->size, e)
+                      : 0;
 }
 
 static void on_progress(void *user, uint64_t bytes_done)
@@ -133,12 +133,11 @@ static int scan(struct scan *s, const char *path, unsigned jobs, struct err *e)
     return cut_input(fd, &config, &options, &size, e);
 }
 
-int seed_scan(const char *path, const struct image *image, bool *missing,
-              struct store_writer *writer, unsigned jobs, const struct fetch_events *events,
-              size_t *found, struct err *e)
+int seed_scan(const char *path, const struct image *image, bool *missing, struct deposit *deposit,
+              unsigned jobs, const struct fetch_events *events, size_t *found, struct err *e)
 {
     struct scan s = {.image = image,
-                     .writer = writer,
+                     .deposit = deposit,
                      .events = events,
                      .missing = missing,
                      .lock = PTHREAD_MUTEX_INITIALIZER};

@@ -9,19 +9,19 @@
 #define IHOP_FETCH_SEED_H
 
 #include "base/err.h"
+#include "fetch/deposit.h"
 #include "fetch/events.h"
 #include "format/image.h"
-#include "store/staging.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 /* Searches the seed at path ("-": standard input) for chunks with missing[i]. Each
- * one found is staged (writer NULL: only counted), and missing[i] becomes false;
+ * one found is staged (deposit NULL: only counted), and missing[i] becomes false;
  * *found counts them. Chunks of zeros are left alone: those cost nothing. Kinds:
- * ERR_NOT_FOUND and ERR_IO for the seed, and those of store_writer_add. */
-int seed_scan(const char *path, const struct image *image, bool *missing,
-              struct store_writer *writer, unsigned jobs, const struct fetch_events *events,
-              size_t *found, struct err *e) __attribute__((warn_unused_result));
+ * ERR_NOT_FOUND and ERR_IO for the seed, and those of deposit_add. */
+int seed_scan(const char *path, const struct image *image, bool *missing, struct deposit *deposit,
+              unsigned jobs, const struct fetch_events *events, size_t *found, struct err *e)
+    __attribute__((warn_unused_result));
 
 #endif
