@@ -9,8 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_SPECS  64
-#define LONG_CODES 256 /* getopt's code of a long option: this plus its index */
+#define MAX_SPECS   64
+#define HELP_COLUMN 33  /* where what an option does begins */
+#define LONG_CODES  256 /* getopt's code of a long option: this plus its index */
 
 #define AT(member) offsetof(struct common_options, member)
 
@@ -181,7 +182,10 @@ static void print_option(const struct option_spec *s)
     snprintf(left, sizeof left, "%s%c%s --%s%s%s", s->letter ? "-" : " ",
              s->letter ? s->letter : ' ', s->letter ? "," : " ", s->name, s->argument ? " " : "",
              s->argument ? s->argument : "");
-    printf("  %-34s %s\n", left, s->help);
+    if (strlen(left) >= HELP_COLUMN)
+        printf("  %s\n  %*s %s\n", left, HELP_COLUMN, "", s->help);
+    else
+        printf("  %-*s %s\n", HELP_COLUMN, left, s->help);
 }
 
 void options_print_help(const struct option_spec *specs)

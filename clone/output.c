@@ -67,14 +67,16 @@ static void format_result(const struct output *out, const struct clone_options *
 
     if (o->seed_count > 0)
         snprintf(seeded, sizeof seeded, " %zu from seeds,", r->cost.seeded);
-    snprintf(line, size,
-             "%s/%s: %s: %zu chunks reused,%s %zu fetched%s, %s downloaded in %llu requests, %s%s "
-             "written, %.1f s",
-             o->store, o->release, words[r->outcome], r->cost.chunks - r->cost.missing, seeded,
-             fetched(r), r->cost.damaged ? " (some were damaged)" : "",
-             text_size(total_download(r), down), (unsigned long long)total_requests(r),
-             r->outcome == CLONE_ESTIMATED && r->cost.write_least < r->cost.write ? "at most " : "",
-             text_size(total_written(r), written), output_seconds(out));
+    snprintf(
+        line, size,
+        "%s/%s: %s: %zu chunk%s reused,%s %zu fetched%s, %s downloaded in %llu request%s, %s%s "
+        "written, %.1f s",
+        o->store, o->release, words[r->outcome], r->cost.chunks - r->cost.missing,
+        text_s(r->cost.chunks - r->cost.missing), seeded, fetched(r),
+        r->cost.damaged ? " (some were damaged)" : "", text_size(total_download(r), down),
+        (unsigned long long)total_requests(r), text_s(total_requests(r)),
+        r->outcome == CLONE_ESTIMATED && r->cost.write_least < r->cost.write ? "at most " : "",
+        text_size(total_written(r), written), output_seconds(out));
     text_make_printable(line);
 }
 

@@ -94,9 +94,10 @@ static void print_result(const struct output *out, const struct compress_options
 {
     char from[TEXT_SIZE_BYTES], to[TEXT_SIZE_BYTES], line[LINE_SIZE];
 
-    snprintf(line, sizeof line, "%s: done: %s made of %s, %zu chunks, %zu of them unique, %.1f s",
+    snprintf(line, sizeof line, "%s: done: %s made of %s, %zu chunk%s, %zu of them unique, %.1f s",
              o->archive, text_size(image->archive_size, to), text_size(image->source_size, from),
-             image->order_count, image->chunk_count, output_seconds(out));
+             image->order_count, text_s(image->order_count), image->chunk_count,
+             output_seconds(out));
     text_make_printable(line);
     fprintf(stderr, "%s\nheader checksum (for --verify-header): %s\n", line, f->header_checksum);
 }
@@ -224,11 +225,13 @@ void compress_output_diff(struct output *out, const struct compress_options *o,
     if (o->common.json)
         print_json_diff(o, r, ok);
     else if (!o->common.quiet)
-        printf("%zu chunks reused, %zu fetched, %s (%llu bytes) downloaded in %llu requests, %s%s "
-               "written\n",
-               r->chunks - r->missing, r->missing - r->zero, text_size(r->download, down),
-               (unsigned long long)r->download, (unsigned long long)r->requests,
-               r->write_least < r->write ? "at most " : "", text_size(r->write, written));
+        printf(
+            "%zu chunk%s reused, %zu fetched, %s (%llu bytes) downloaded in %llu request%s, %s%s "
+            "written\n",
+            r->chunks - r->missing, text_s(r->chunks - r->missing), r->missing - r->zero,
+            text_size(r->download, down), (unsigned long long)r->download,
+            (unsigned long long)r->requests, text_s(r->requests),
+            r->write_least < r->write ? "at most " : "", text_size(r->write, written));
 }
 
 int compress_output_metadata(const struct compress_options *o, const struct image *image,

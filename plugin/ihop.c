@@ -13,11 +13,13 @@
 #include "registry.h"
 #include "stats.h"
 
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "store/release_file.h"
 
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,13 +165,27 @@ static void ihop_unload(void)
     options_free(&options);
 }
 
+/* nbdkit refuses a list of more as a whole. */
+#define LISTED_MAX 10000U
+
+static void note_unlisted(size_t count)
+{
+    static atomic_flag noted = ATOMIC_FLAG_INIT;
+
+    if (count > LISTED_MAX && !atomic_flag_test_and_set(&noted))
+        nbdkit_error("store %s has %zu releases: clients are told of the first %u; all can be "
+                     "opened by name",
+                     store_path(shared.store), count, LISTED_MAX);
+}
+
 static int list_store(struct nbdkit_exports *exports, struct err *e)
 {
     CLEANUP(store_names_free) struct store_names names = {0};
 
     if (store_release_names(shared.store, &names, e) < 0)
         return -1;
-    for (size_t i = 0; i < names.count; i++)
+    note_unlisted(names.count);
+    for (size_t i = 0; i < min_size(names.count, LISTED_MAX); i++)
         if (nbdkit_add_export(exports, names.names[i], NULL) < 0)
             return err_set(e, ERR_MEMORY, "cannot list release %s", names.names[i]);
     return 0;

@@ -90,19 +90,25 @@ static void print_result(const struct session *s, const struct store_gc_result *
 {
     char size[TEXT_SIZE_BYTES];
 
-    printf("%s: %s %llu chunks (%s), %llu stay\n", s->path,
+    printf("%s: %s %llu chunk%s (%s), %llu stay\n", s->path,
            s->o.dry_run ? "would remove" : "removed", (unsigned long long)r->chunks_removed,
-           text_size(r->bytes_removed, size), (unsigned long long)r->chunks_kept);
+           text_s(r->chunks_removed), text_size(r->bytes_removed, size),
+           (unsigned long long)r->chunks_kept);
     if (r->retired_kept)
-        printf("%llu replaced or removed releases are still served: their chunks stay\n"
+        printf("%llu replaced or removed %s\n"
                "served by %s\n",
-               (unsigned long long)r->retired_kept, r->holder);
+               (unsigned long long)r->retired_kept,
+               r->retired_kept == 1 ? "release is still served: its chunks stay"
+                                    : "releases are still served: their chunks stay",
+               r->holder);
     if (r->partials_kept)
-        printf("%llu clones were interrupted: what they fetched stays\n",
-               (unsigned long long)r->partials_kept);
+        printf("%llu %s\n", (unsigned long long)r->partials_kept,
+               r->partials_kept == 1 ? "clone was interrupted: what it fetched stays"
+                                     : "clones were interrupted: what they fetched stays");
     if (r->foreign)
-        printf("%llu files in chunks/ are none of ihop's: they stay\n",
-               (unsigned long long)r->foreign);
+        printf("%llu %s\n", (unsigned long long)r->foreign,
+               r->foreign == 1 ? "file in chunks/ is none of ihop's: it stays"
+                               : "files in chunks/ are none of ihop's: they stay");
 }
 
 int command_gc(struct session *s, struct err *e)

@@ -286,8 +286,9 @@ static int show_sharing(const struct session *s, struct table *t, json_t *result
         json_set_number(row, "bytes", sum.bytes);
         json_object_set_new(shared, list.items[i].name, row);
         if (table_add(t, e, "%s", first ? "shares with:" : "") < 0 ||
-            table_add(t, e, "%s: %llu chunks, %s", list.items[i].name,
-                      (unsigned long long)sum.chunks, text_size(sum.bytes, size)) < 0)
+            table_add(t, e, "%s: %llu chunk%s, %s", list.items[i].name,
+                      (unsigned long long)sum.chunks, text_s(sum.chunks),
+                      text_size(sum.bytes, size)) < 0)
             return -1;
         first = false;
     }

@@ -80,9 +80,10 @@ static const struct command {
     {"diff", "diff STORE/A STORE/B", "what two releases share", 2, 2, reading_specs, command_diff},
     {"du", "du STORE", "what each release costs, alone and shared", 0, 0, reading_specs,
      command_du},
-    {"protect", "protect STORE/RELEASE", "gc --keep, remove and --make-room leave it", 1, 1,
+    {"protect", "protect STORE/RELEASE", "keep it from gc --keep, remove and --make-room", 1, 1,
      reading_specs, command_protect},
-    {"unprotect", "unprotect STORE/RELEASE", "undo that", 1, 1, reading_specs, command_unprotect},
+    {"unprotect", "unprotect STORE/RELEASE", "let gc --keep, remove and --make-room have it again",
+     1, 1, reading_specs, command_unprotect},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)

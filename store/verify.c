@@ -200,7 +200,10 @@ static void tell_release(const struct verify *v, const char *name, size_t chunks
     } else if (!v->s->o.common.quiet) {
         output_clear(&v->s->out);
         if (bad)
-            printf("%s: %zu of %zu chunks are bad or missing\n", name, bad, chunks);
+            printf("%s: %zu of %zu chunk%s %s bad or missing\n", name, bad, chunks, text_s(chunks),
+                   bad == 1 ? "is" : "are");
+        else if (chunks == 1)
+            printf("%s: its 1 chunk is good\n", name);
         else
             printf("%s: all %zu chunks are good\n", name, chunks);
     }
@@ -349,9 +352,9 @@ static void tell_result(const struct verify *v)
         json_set_decimal(result, "seconds", output_seconds(&v->s->out));
         json_print(result);
     } else if (v->repaired > 0 && !v->s->o.common.quiet) {
-        printf("repaired %llu chunks: %s downloaded in %llu requests\n",
-               (unsigned long long)v->repaired, text_size(v->downloaded, size),
-               (unsigned long long)v->requests);
+        printf("repaired %llu chunk%s: %s downloaded in %llu request%s\n",
+               (unsigned long long)v->repaired, text_s(v->repaired), text_size(v->downloaded, size),
+               (unsigned long long)v->requests, text_s(v->requests));
     }
 }
 
@@ -373,9 +376,10 @@ static int verify(struct verify *v, struct err *e)
         return -1;
     if (!s->o.repair && v->missing + v->damaged > 0)
         return err_set(e, ERR_DAMAGED,
-                       "%s: %llu chunks are damaged and %llu are missing%s; to fetch them again, "
-                       "run: ihop-store verify --repair %s",
-                       s->path, (unsigned long long)v->damaged, (unsigned long long)v->missing,
+                       "%s: %llu chunk%s damaged and %llu %s missing%s; to fetch them again, run: "
+                       "ihop-store verify --repair %s",
+                       s->path, (unsigned long long)v->damaged, v->damaged == 1 ? " is" : "s are",
+                       (unsigned long long)v->missing, v->missing == 1 ? "is" : "are",
                        held ? "" : " (or were freed meanwhile: this user cannot lock the store)",
                        s->path);
     tell_result(v);

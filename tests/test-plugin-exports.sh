@@ -78,3 +78,34 @@ for name in '' v1 anything; do
     nbdcopy "nbd+unix:///$name?socket=$socket" "$tmp/copy"
     cmp "$tmp/image1" "$tmp/copy"
 done
+
+# More releases than nbdkit lists: the first 10,000 are, one line in the log says so, and all
+# can be opened.
+python3 - "$tmp/store/v1" "$tmp/many" <<'PYTHON'
+import os, shutil, sys
+os.makedirs(os.path.join(sys.argv[2], ".ihop"))
+store = os.path.dirname(sys.argv[1])
+shutil.copy(os.path.join(store, ".ihop", "format"), os.path.join(sys.argv[2], ".ihop", "format"))
+shutil.copytree(os.path.join(store, "chunks"), os.path.join(sys.argv[2], "chunks"))
+for i in range(10002):
+    os.link(sys.argv[1], os.path.join(sys.argv[2], "r%05d" % i))
+PYTHON
+kill "$server"
+serve "$tmp/many"
+cat >"$tmp/count.py" <<'PYTHON'
+import sys, nbd
+for _ in range(2):
+    names = []
+    h = nbd.NBD()
+    h.set_opt_mode(True)
+    h.connect_unix(sys.argv[1])
+    h.opt_list(lambda name, description: names.append(name))
+    h.opt_abort()
+    print(len(names), len(set(names)))
+PYTHON
+expect_exit 0 "$nbd_python" "$tmp/count.py" "$socket"
+[ "$(sort -u "$tmp/out")" = "10000 10000" ] || fail "listed: $(cat "$tmp/out")"
+expect_log "store $tmp/many has 10002 releases: clients are told of the first 10000"
+[ "$(grep -c 'has 10002 releases' "$tmp/log")" = 1 ] || fail "not one line in the log about a list that is too long"
+nbdcopy "nbd+unix:///r10001?socket=$socket" "$tmp/copy"
+cmp "$tmp/image1" "$tmp/copy"

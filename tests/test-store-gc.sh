@@ -273,7 +273,7 @@ for maxfds in 4096 0; do # with chunks that are held open, and without
         esac
         still_served image-1
         expect_exit 0 "$ihop_store" gc "$store"
-        expect_stdout '^1 replaced or removed releases are still served: their chunks stay$'
+        expect_stdout '^1 replaced or removed release is still served: its chunks stay$'
         still_served image-1
         stop_server
         gc

@@ -334,3 +334,24 @@ wait_for 5 has_open "$waiting" "$store/.ihop/lock"
 kill -0 $waiting || fail "it did not wait"
 exec 9<&-
 wait $waiting || fail "exit code $? of one that waited"
+
+# One is one: in results and messages.
+head -c 20000 /dev/urandom >"$tmp/single"
+$cba make --fixed 32768 "$tmp/single" "$tmp/single.cba"
+expect_exit 0 "$ihop_clone" "$tmp/single.cba" "$tmp/one/r"
+expect_stderr ': done: 0 chunks reused, 1 fetched'
+expect_exit 0 "$ihop_clone" "$tmp/single.cba" "$tmp/one/again"
+expect_stderr ': done: 1 chunk reused, 0 fetched'
+expect_exit 0 "$ihop_store" verify "$tmp/one"
+expect_stdout '^r: its 1 chunk is good$'
+"$ihop_store" remove -q "$tmp/one/r"
+"$ihop_store" remove -q "$tmp/one/again"
+expect_exit 0 "$ihop_store" gc "$tmp/one"
+expect_stdout ': removed 1 chunk \('
+# No line of a help text runs into its explanation.
+for help in "$ihop_clone --help" "$ihop_compress --help" "$ihop_store verify --help" "$ihop_store gc --help"; do
+    $help >"$tmp/out"
+    if grep -E '^  +-.{30,}[^ ] [^ ]' "$tmp/out" | grep -Ev '^.{35} [^ ]|^ +[^ ]+ --[^ ]+( [^ ]+)?$|^ +--[^ ]+ [^ ]+$'; then
+        fail "$help: a line without a gap"
+    fi
+done

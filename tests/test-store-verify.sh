@@ -67,7 +67,7 @@ found() {
     name=$(below_chunks "$1")
     expect_exit 7 "$ihop_store" verify "$store"
     one_line_on_stderr
-    expect_stderr "^ihop-store: $store: $2 chunks are damaged and $3 are missing.*verify --repair $store"
+    expect_stderr "^ihop-store: $store: $2 chunks? (is|are) damaged and $3 (is|are) missing.*verify --repair $store"
     expect_stdout "^bad or missing: $store/chunks/$name$"
     equal "$(grep -c '^bad or missing' out)" $(($2 + $3)) "chunks named"
     expect_exit 7 "$ihop_store" verify --json "$store"
@@ -75,7 +75,7 @@ found() {
     json_line "r['type'] == 'result' and not r['ok'] and r['exit_code'] == 7"
     expect_exit 7 "$ihop_store" verify --quiet "$store"
     expect_exit 7 "$ihop_store" verify "$store/one"
-    expect_stdout "^one: $(($2 + $3)) of 20 chunks are bad or missing$"
+    expect_stdout "^one: $(($2 + $3)) of 20 chunks (is|are) bad or missing$"
     # Nothing was changed, nor asked for.
     equal "$(requests_in_log)" 0 "requests of a verify without --repair"
 }
@@ -119,8 +119,8 @@ shared=$(path one 3)
 flip "$shared"
 found "$shared" 1 0
 expect_exit 7 "$ihop_store" verify "$store"
-expect_stdout '^one: 1 of 20 chunks are bad'
-expect_stdout '^two: 1 of 16 chunks are bad'
+expect_stdout '^one: 1 of 20 chunks is bad'
+expect_stdout '^two: 1 of 16 chunks is bad'
 
 # The first ten are named, with --verbose all.
 restore
@@ -141,7 +141,7 @@ if command -v strace >/dev/null && strace -qq -f -o /dev/null -e trace=getpid tr
         "$ihop_store" verify "$store" >out 2>err || code=$?
     grep -q INJECTED trace || fail "no read failed"
     [ $code = 7 ] || { show_output; fail "exit code $code instead of 7 with EIO"; }
-    expect_stderr '1 chunks are damaged and 0 are missing'
+    expect_stderr '1 chunk is damaged and 0 are missing'
     expect_stdout "^bad or missing: $own$"
     expect_stdout '^two: all 16 chunks are good$'
 fi
@@ -199,7 +199,7 @@ expect_exit 0 "$ihop_store" verify --repair "$store"
 flip "$(path one 15)"
 flip "$(path two 14)"
 expect_exit 0 "$ihop_store" verify --repair "$store/two"
-expect_stdout '^repaired 1 chunks: 32.1 KiB downloaded in [0-9]+ requests$'
+expect_stdout '^repaired 1 chunk: 32.1 KiB downloaded in [0-9]+ requests$'
 expect_exit 7 "$ihop_store" verify "$store"
 expect_stdout "^bad or missing: $(path one 15)$"
 

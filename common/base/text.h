@@ -30,6 +30,12 @@ bool text_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *val
 #define TEXT_SIZE_BYTES 32
 const char *text_size(uint64_t bytes, char out[TEXT_SIZE_BYTES]);
 
+/* "s", or nothing for one: of what is counted in a message. */
+static inline const char *text_s(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 bool text_is_utf8(const void *bytes, size_t size);
 
 /* Replaces control characters and broken UTF-8 by '?', in place: what comes
