@@ -62,6 +62,27 @@ holds "$tmp/s/r" "$tmp/image"
 expect_fault 11 "$url/x/apart.cba .*identity" "$url/x/apart.cba" "$tmp/none/r"
 equal "$(requests 'path.startswith("/x")')" 0 "requests to a server nobody vouches for"
 
+# --cacert is instead of the system's CAs, those in its folder included: here a
+# stranger is one of them. Without --cacert that folder counts, or this shows nothing.
+with_system_ca() {
+    # shellcheck disable=SC2016 # for the shell inside
+    unshare -rm sh -c 'mount --bind "$0" /etc/ssl/certs && exec "$@"' "$tmp/capath" "$@"
+}
+mkdir "$tmp/capath"
+cp "$tmp/stranger.pem" "$tmp/capath/$(openssl x509 -in "$tmp/stranger.pem" -noout -hash).0"
+cp "$tmp/ca.pem" "$tmp/capath/ca-certificates.crt" # where libcurl looks, too
+tls untrusted
+if with_system_ca true 2>"$tmp/why" && with_system_ca "$ihop_clone" "${quick[@]}" \
+    "$url/good/apart.cba" "$tmp/system/r" 2>>"$tmp/why"; then
+    expect_exit 11 with_system_ca "$ihop_clone" "${quick[@]}" --cacert "$tmp/ca.pem" \
+        "$url/good/apart.cba" "$tmp/none/r"
+    expect_stderr "identity"
+    expect_exit 0 with_system_ca "$ihop_clone" "${quick[@]}" --cacert "$tmp/stranger.pem" \
+        "$url/good/apart.cba" "$tmp/system2/r"
+else
+    echo "not tried, a folder of CAs: $(cat "$tmp/why")"
+fi
+
 # identity NAME REGEX
 identity() {
     tls "$1"

@@ -90,6 +90,17 @@ static int set_text(CURL *c, CURLoption option, const char *text, struct err *e)
     return code == CURLE_OK ? 0 : err_set(e, ERR_IO, "libcurl: %s", curl_easy_strerror(code));
 }
 
+/* The user's CAs instead of the system's: libcurl would go on looking into the folder
+ * that it was built with. */
+static int set_cas(CURL *c, const char *file, struct err *e)
+{
+    if (set_text(c, CURLOPT_CAINFO, file, e) < 0 || set_text(c, CURLOPT_CAPATH, NULL, e) < 0 ||
+        set_text(c, CURLOPT_PROXY_CAINFO, file, e) < 0 ||
+        set_text(c, CURLOPT_PROXY_CAPATH, NULL, e) < 0)
+        return -1;
+    return 0;
+}
+
 static int set_texts(CURL *c, const struct http_options *o, struct err *e)
 {
     const struct {
@@ -99,7 +110,6 @@ static int set_texts(CURL *c, const struct http_options *o, struct err *e)
         {CURLOPT_PROTOCOLS_STR, "http,https"},
         {CURLOPT_USERAGENT, "ihop/" PACKAGE_VERSION},
         {CURLOPT_PROXY, o->proxy},
-        {CURLOPT_CAINFO, o->cacert},
         {CURLOPT_SSLCERT, o->cert},
         {CURLOPT_SSLKEY, o->key},
     };
@@ -107,7 +117,7 @@ static int set_texts(CURL *c, const struct http_options *o, struct err *e)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].text && set_text(c, texts[i].option, texts[i].text, e) < 0)
             return -1;
-    return 0;
+    return o->cacert ? set_cas(c, o->cacert, e) : 0;
 }
 
 static int make_handle(struct transfer *t, const struct http_options *o, struct err *e)
