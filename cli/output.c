@@ -188,6 +188,8 @@ static void report(struct output *out, const struct err *e)
         return;
     line = json_new_result(err_exit_code(e->kind));
     json_set_text(line, "error", e->text);
+    if (e->retry_after_s > 0)
+        json_set_number(line, "retry_after", e->retry_after_s);
     json_print(line);
 }
 

@@ -36,6 +36,7 @@ unit_programs = \
 	tests/unit/test_dictionary \
 	tests/unit/test_etag_set \
 	tests/unit/test_file \
+	tests/unit/test_http \
 	tests/unit/test_image \
 	tests/unit/test_io \
 	tests/unit/test_io_walk \
@@ -72,6 +73,7 @@ tests_unit_test_cut_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_dictionary_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_etag_set_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_file_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_http_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_image_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_io_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_io_walk_CFLAGS = $(UNIT_CFLAGS)
@@ -97,6 +99,7 @@ tests_unit_test_file_LDADD = libfetch.la libunit.la
 tests_unit_test_pack_SOURCES = tests/unit/test_pack.c \
 	compress/pack.c compress/pack.h compress/target.c compress/target.h
 tests_unit_test_pack_LDADD = libencoder.la libunit.la
+tests_unit_test_http_LDADD = libfetch.la libunit.la
 tests_unit_test_plan_LDADD = libfetch.la libunit.la
 tests_unit_test_rate_LDADD = libfetch.la libunit.la
 tests_unit_test_retry_LDADD = libfetch.la libunit.la
@@ -110,6 +113,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz_archive \
 	tests/fuzz/fuzz_codec \
 	tests/fuzz/fuzz_release \
+	tests/fuzz/fuzz_response \
 	tests/fuzz/fuzz_store
 check_PROGRAMS += $(fuzz_programs)
 TESTS += tests/fuzz/replay.sh
@@ -145,3 +149,7 @@ tests_fuzz_fuzz_store_SOURCES = tests/fuzz/fuzz_store.c tests/fuzz/fuzz.h $(FUZZ
 tests_fuzz_fuzz_store_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_store_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_store_LDADD = libstore.la
+tests_fuzz_fuzz_response_SOURCES = tests/fuzz/fuzz_response.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_response_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_response_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_response_LDADD = libfetch.la

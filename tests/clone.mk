@@ -19,17 +19,22 @@ clone_tests = \
 	tests/test-closed-descriptors.sh \
 	tests/test-terminal.sh \
 	tests/test-net-changed.sh \
+	tests/test-net-crowded.sh \
 	tests/test-net-cut.sh \
 	tests/test-net-exact.sh \
+	tests/test-net-framing.sh \
 	tests/test-net-lies.sh \
 	tests/test-net-link.sh \
 	tests/test-net-long-body.sh \
 	tests/test-net-mirror.sh \
 	tests/test-net-odd-servers.sh \
 	tests/test-net-redirect.sh \
+	tests/test-net-redirector.sh \
+	tests/test-net-retry-after.sh \
 	tests/test-net-secrets.sh \
 	tests/test-net-slow.sh \
 	tests/test-net-status.sh \
+	tests/test-net-tags.sh \
 	tests/test-net-tls.sh \
 	tests/test-net-wrong-bytes.sh
 

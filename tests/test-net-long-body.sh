@@ -9,12 +9,12 @@ make_archives
 start_server "$tmp/www"
 at=$(offset_of 12)
 
-# too_long MOST-BYTES ACTIONS: MOST-BYTES beyond the honest ones, which the
+# too_long MOST-BYTES ACTIONS [REGEX]: MOST-BYTES beyond the honest ones, which the
 # buffers of two sockets may hold.
 too_long() {
     rules "path=/bad/ offset=$at : $2"
     rm -rf "$tmp/s"
-    expect_fault 4 "$url/bad/apart.cba \(bytes $at-[0-9]+\): .*more bytes than were asked" \
+    expect_fault 4 "$url/bad/apart.cba \(bytes $at-[0-9]+\): .*${3:-more bytes than were asked}" \
         --connections 1 "$url/bad/apart.cba" "$tmp/s/r"
     equal "$(requests "first == $at")" 1 "requests for the range, with $2"
     equal "$(good_chunks "$tmp/s")" 12 "chunks kept, with $2"
@@ -23,7 +23,7 @@ too_long() {
     recovers apart.cba "$tmp/s/r" "$tmp/image" $((8 * 32768))
 }
 
-too_long 1 "announce-extra=1"
+too_long 1 "announce-extra=1" "announces another length"
 too_long 1 "no-length extra=1"
 too_long 1 "chunked extra=1"
 too_long 16777216 "announce-extra=1000 endless"

@@ -78,11 +78,3 @@ gap_at_least 2 1
 rules "path=/bad/ n=1 : status=429 header='Retry-After: 2'"
 expect_exit 0 "$ihop_clone" "${quick[@]}" "$url/bad/solid.cba" "$tmp/after/r"
 gap_at_least 1 1.9
-
-# A wish beyond reason is cut to five minutes.
-rules "path=/bad/ : status=503 header='Retry-After: 999999999'"
-"$ihop_clone" --retry-delay 0 "$url/bad/solid.cba" "$tmp/reason/r" 2>"$tmp/reason.err" &
-pid=$!
-at_exit kill "$pid"
-wait_for 10 grep -q "trying again in 300.0 s" "$tmp/reason.err"
-kill "$pid"

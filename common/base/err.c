@@ -12,6 +12,7 @@ int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 
     e->kind = kind;
     e->sys_errno = 0;
+    e->retry_after_s = 0;
     va_start(ap, fmt);
     vsnprintf(e->text, sizeof e->text, fmt, ap);
     va_end(ap);
@@ -40,6 +41,7 @@ int err_sys(struct err *e, int errnum, const char *fmt, ...)
 
     e->kind = kind_of_errno(errnum);
     e->sys_errno = errnum;
+    e->retry_after_s = 0;
     va_start(ap, fmt);
     vsnprintf(e->text, sizeof e->text, fmt, ap);
     va_end(ap);

@@ -12,6 +12,8 @@
 #ifndef IHOP_BASE_ERR_H
 #define IHOP_BASE_ERR_H
 
+#include <stdint.h>
+
 #define ERR_TEXT_SIZE 1024
 
 enum err_kind {
@@ -33,7 +35,8 @@ enum err_kind {
 
 struct err {
     enum err_kind kind;
-    int sys_errno; /* 0 when no system call is behind it */
+    int sys_errno;          /* 0 when no system call is behind it */
+    uint64_t retry_after_s; /* the server's word on when to come back, in seconds; 0: none */
     char text[ERR_TEXT_SIZE];
 };
 

@@ -193,7 +193,8 @@ static int prepare(struct attempt *a, struct err *e)
 static bool store_is_fine(const struct attempt *a, enum err_kind kind)
 {
     return kind == ERR_NETWORK || kind == ERR_PROTOCOL || kind == ERR_ARCHIVE ||
-           kind == ERR_NOT_FOUND || kind == ERR_REFUSED || a->deposit.over_budget;
+           kind == ERR_NOT_FOUND || kind == ERR_REFUSED || a->deposit.over_budget ||
+           a->reader->over_limit;
 }
 
 /* What the seeds have need not be fetched: then there is another plan. */
@@ -285,6 +286,8 @@ int ensure_chunks(struct store *store, const struct image *image, struct reader 
     snprintf(what, sizeof what, "release %s/%s from %s", store_path(store),
              o->partial_name ? o->partial_name : "", reader->name);
     *written = 0;
+    if (o->max_download < UINT64_MAX / 2)
+        reader->limit = reader->stats.bytes + o->max_download;
     r = try_to_fill(&a, written, e);
     if (r < 0 && o->make_room && ran_out_of_space(&a, e))
         r = fill_with_room(&a, written, e);

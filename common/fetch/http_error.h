@@ -5,14 +5,22 @@
 #define IHOP_FETCH_HTTP_ERROR_H
 
 #include "base/err.h"
+#include "fetch/http_transfer.h"
 
 #include <curl/curl.h>
 
-/* From an HTTP status that is neither 2xx nor a redirect; returns -1. */
-int http_error_status(unsigned status, struct err *e);
+/* Initializes libcurl, so that what it calls out of memory can be told from memory that
+ * really was short. */
+CURLcode http_error_init(void);
 
-/* From what libcurl says of a transfer without a whole answer; returns -1. detail
- * is its error buffer, made printable here. */
-int http_error_transport(CURL *easy, CURLcode code, char *detail, struct err *e);
+/* From the answer of t, whose status is neither 206 nor a redirect. Sets retry_after_s. */
+int http_error_status(const struct transfer *t, struct err *e);
+
+/* From a status 200: the whole file, or something else in its place. */
+int http_error_not_a_range(const struct http_response *r, struct err *e);
+
+/* From what libcurl says of a transfer without a whole answer; its error buffer is made
+ * printable here. */
+int http_error_transport(struct transfer *t, CURLcode code, struct err *e);
 
 #endif

@@ -10,17 +10,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define HTTP_ETAG_SIZE 128
+#define HTTP_WORD_SIZE 32 /* of a word that a message repeats */
+#define HTTP_DATE_SIZE 64
 
 struct http_response {
     unsigned status;            /* 0 before a status line came */
     bool has_range;             /* a well-formed Content-Range */
     bool bad_range;             /* one that is not, or two */
     uint64_t start, end, total; /* end is inclusive */
-    bool encoded;               /* a Content-Encoding other than identity */
+    bool has_length, bad_length;
+    uint64_t length; /* Content-Length; of several the smallest */
+    bool chunked;    /* or coded otherwise for the transfer: then no length counts */
     bool multipart;
-    char etag[HTTP_ETAG_SIZE]; /* "" when there is none; cut when longer */
+    bool html;                        /* a page for people */
+    char encoding[HTTP_WORD_SIZE];    /* the first Content-Encoding that changes bytes, or "" */
+    bool offers_basic;                /* authentication */
+    char challenge[HTTP_WORD_SIZE];   /* the first scheme of it that is not Basic, or "" */
+    char etag[HTTP_ETAG_SIZE];        /* "" when there is none; cut when longer */
+    char retry_after[HTTP_DATE_SIZE]; /* as it came, like date; "" */
+    char date[HTTP_DATE_SIZE];
 };
 
 /* Takes one header line, with or without its line end. A status line begins a
@@ -33,5 +44,12 @@ void http_response_line(struct http_response *r, const char *line, size_t size);
  * shorter than the range. */
 int http_response_check(const struct http_response *r, uint64_t start, uint64_t size,
                         uint64_t known_total, struct err *e) __attribute__((warn_unused_result));
+
+/* The seconds for which the server wants to be left alone (Retry-After), at most
+ * HTTP_RETRY_AFTER_CAP; 0 when it does not say, or says what makes no sense. A date is
+ * measured against the answer's own Date. Without that it is believed only if now,
+ * this device's clock, is less than a day before it: the clock may be wrong by decades. */
+#define HTTP_RETRY_AFTER_CAP UINT64_C(2147483647)
+uint64_t http_response_retry_after(const struct http_response *r, time_t now);
 
 #endif

@@ -11,19 +11,41 @@
 #define RECEIVE_BUFFER (256 * 1024L)
 #define LOW_SPEED      100L       /* bytes a second; below is a stall */
 #define DISCARD_MAX    (64 * KIB) /* of an error's body, to keep the connection */
+#define HEADER_MAX     (96 * KIB) /* libcurl has limits of its own, for one line and for all */
+#define LINGER_MS      1000
 
 static size_t on_header(char *line, size_t one, size_t size, void *user)
 {
     struct transfer *t = user;
 
     (void)one;
+    t->header_bytes += size;
+    if (t->header_bytes > HEADER_MAX) {
+        err_set(&t->error, ERR_PROTOCOL, "the server sends headers without end");
+        return 0;
+    }
     if (size > 0 && (line[0] == '\r' || line[0] == '\n')) {
-        if (t->response.status >= 200 && t->judge(t->user, t) < 0)
+        t->header_done = t->response.status >= 200;
+        if (t->header_done && t->judge(t->user, t) < 0)
             return 0;
     } else {
         http_response_line(&t->response, line, size);
     }
     return size;
+}
+
+/* A body that is not a range: its beginning may tell why. */
+static size_t discard(struct transfer *t, const char *data, size_t size)
+{
+    if (t->discarded < sizeof t->excerpt - 1) {
+        size_t n = min_size(size, sizeof t->excerpt - 1 - t->discarded);
+
+        memcpy(t->excerpt + t->discarded, data, n);
+        t->excerpt[t->discarded + n] = '\0';
+    }
+    t->discarded += size;
+    t->stats->bytes += size;
+    return t->discarded <= DISCARD_MAX ? size : 0;
 }
 
 static size_t on_body(char *data, size_t one, size_t size, void *user)
@@ -32,10 +54,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *user)
     struct range_request *q = t->q;
 
     (void)one;
-    if (t->response.status != 206) {
-        t->discarded += size;
-        return t->discarded <= DISCARD_MAX ? size : 0;
-    }
+    if (t->response.status != 206)
+        return discard(t, data, size);
     if (size > q->size - q->received) {
         err_set(&t->error, ERR_PROTOCOL, "the server sends more bytes than were asked for");
         return 0;
@@ -50,6 +70,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user)
     t->progress_ms = io_now_ms();
     memcpy(q->data + q->received, data, size);
     q->received += size;
+    t->body_bytes += size;
     t->stats->bytes += size;
     return size;
 }
@@ -135,16 +156,22 @@ static int make_handle(struct transfer *t, const struct http_options *o, struct 
     return 0;
 }
 
-static void reset(struct transfer *t, struct range_request *q, unsigned generation)
+static void reset(struct transfer *t, struct range_request *q, const struct transfer_target *target)
 {
     t->q = q;
-    t->generation = generation;
+    t->generation = target->generation;
+    t->url = target->url;
+    t->beside = target->beside;
+    t->with_user = target->user != NULL;
     t->response = (struct http_response){0};
+    t->header_bytes = t->body_bytes = 0;
+    t->header_done = false;
     t->new_etag = false;
     t->paused = false;
     t->error.kind = ERR_NONE;
     t->progress_ms = io_now_ms();
     t->discarded = 0;
+    t->excerpt[0] = '\0';
     t->curl_text[0] = '\0';
 }
 
@@ -156,7 +183,7 @@ int transfer_start(struct transfer *t, CURLM *multi, const struct http_options *
 
     if (!t->easy && make_handle(t, options, e) < 0)
         return -1;
-    reset(t, q, target->generation);
+    reset(t, q, target);
     snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)from, (unsigned long long)to);
     if (set_text(t->easy, CURLOPT_URL, target->url, e) < 0 ||
         set_text(t->easy, CURLOPT_RANGE, range, e) < 0 ||
@@ -190,6 +217,11 @@ bool transfer_has_stalled(struct transfer *t, unsigned timeout_ms)
     if (connected_us == 0 || t->paused) /* connecting has a limit of its own */
         t->progress_ms = io_now_ms();
     return io_now_ms() - t->progress_ms > timeout_ms;
+}
+
+bool transfer_lingers(const struct transfer *t)
+{
+    return transfer_is_complete(t) && io_now_ms() - t->progress_ms > LINGER_MS;
 }
 
 void transfer_free(struct transfer *t)

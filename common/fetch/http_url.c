@@ -5,23 +5,61 @@
 #include <string.h>
 #include <strings.h>
 
-char *http_url_public(const char *url)
+static const CURLUPart private_parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
+                                          CURLUPART_QUERY, CURLUPART_FRAGMENT};
+
+/* The URL without its private parts, and its path if that is to go, too. */
+static char *without(const char *url, bool path)
 {
     CURLU *u = curl_url();
     char *text = NULL, *copy = NULL;
 
     if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK) {
-        curl_url_set(u, CURLUPART_USER, NULL, 0);
-        curl_url_set(u, CURLUPART_PASSWORD, NULL, 0);
-        curl_url_set(u, CURLUPART_OPTIONS, NULL, 0);
-        curl_url_set(u, CURLUPART_QUERY, NULL, 0);
-        curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
+        for (size_t i = 0; i < sizeof private_parts / sizeof *private_parts; i++)
+            curl_url_set(u, private_parts[i], NULL, 0);
+        if (path)
+            curl_url_set(u, CURLUPART_PATH, NULL, 0);
         if (curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
             copy = strdup(text);
     }
     curl_free(text);
     curl_url_cleanup(u);
     return copy;
+}
+
+char *http_url_public(const char *url)
+{
+    return without(url, false);
+}
+
+char *http_url_host(const char *url)
+{
+    char *host = without(url, true);
+    size_t n = host ? strlen(host) : 0;
+
+    if (n > 0 && host[n - 1] == '/')
+        host[n - 1] = '\0';
+    return host;
+}
+
+static bool has_part(CURLU *u, CURLUPart part)
+{
+    char *text = NULL;
+    bool has = curl_url_get(u, part, &text, 0) == CURLUE_OK && *text;
+
+    curl_free(text);
+    return has;
+}
+
+bool http_url_has_private_part(const char *url)
+{
+    CURLU *u = curl_url();
+    bool has = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+               (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD) ||
+                has_part(u, CURLUPART_QUERY));
+
+    curl_url_cleanup(u);
+    return has;
 }
 
 static bool same_part(CURLU *a, CURLU *b, CURLUPart part, unsigned flags)

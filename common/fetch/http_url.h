@@ -10,6 +10,13 @@
  * and for the record. */
 char *http_url_public(const char *url);
 
+/* Whether that lacks something without which the server may not answer: user info or
+ * a query. */
+bool http_url_has_private_part(const char *url);
+
+/* Scheme, host and port of it. */
+char *http_url_host(const char *url);
+
 /* The URL without user info, which goes to *user and *password (NULL: none). */
 char *http_url_split(const char *url, char **user, char **password);
 

@@ -26,12 +26,16 @@ struct range_request {
     struct range_request *next;
     uint64_t due_ms;      /* not before */
     unsigned tries;       /* failed in a row */
+    unsigned sent;        /* for whatever reason, meanwhile */
     size_t progress_mark; /* received when they began */
     unsigned redirects;
+    unsigned went_home; /* the reader's successes + 1, when it last tried the first address */
+    bool crowded;       /* was turned away beside others, likewise */
+    bool any_tag;       /* waited for a look at the header: its entity tag is taken as it is */
 };
 
 struct reader_stats {
-    uint64_t bytes;    /* of bodies, repeated ones included */
+    uint64_t bytes;    /* of bodies, those of no use included */
     uint64_t requests; /* sent, redirects and retries included */
     uint64_t retries;
 };
@@ -50,9 +54,14 @@ struct reader {
     const struct reader_ops *ops;
     const char *name;     /* for messages: the path, or the URL without secrets */
     const char *location; /* to record in a release, or NULL for a local file */
+    bool location_lacks;  /* a query, user or password, which are not recorded */
     uint64_t size;        /* of the archive; 0 until the first request is done */
     unsigned parallel;    /* how many requests are useful at a time */
     struct reader_stats stats;
+    /* For stats.bytes: nothing is asked for that could exceed it (0: no limit), which is
+     * ERR_SPACE, and over_limit is set. */
+    uint64_t limit;
+    bool over_limit;
     /* The header checksum, once known: when the server hints that the archive may
      * have changed, the reader compares these bytes again. */
     bool has_canary;
@@ -66,8 +75,11 @@ static inline void reader_submit(struct reader *r, struct range_request *q)
     q->next = NULL;
     q->due_ms = 0;
     q->tries = 0;
+    q->sent = 0;
     q->progress_mark = 0;
     q->redirects = 0;
+    q->went_home = 0;
+    q->crowded = q->any_tag = false;
     r->ops->submit(r, q);
 }
 

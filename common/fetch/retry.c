@@ -5,8 +5,7 @@
 
 #include <stdlib.h>
 
-#define BACKOFF_MAX_MS    60000
-#define RETRY_AFTER_MAX_S 300
+#define BACKOFF_MAX_MS 60000
 
 uint64_t retry_delay_ms(uint64_t first_ms, unsigned tries, uint64_t asked_s)
 {
@@ -16,5 +15,5 @@ uint64_t retry_delay_ms(uint64_t first_ms, unsigned tries, uint64_t asked_s)
         delay *= 2;
     delay = min_u64(delay, BACKOFF_MAX_MS);
     delay = delay / 2 + (uint64_t)random() % (delay / 2 + 1);
-    return max_u64(delay, min_u64(asked_s, RETRY_AFTER_MAX_S) * 1000);
+    return max_u64(delay, asked_s * 1000);
 }

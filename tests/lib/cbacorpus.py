@@ -40,6 +40,41 @@ def write_store_corpus(folder):
                        bytes([kind]) + text)
 
 
+# For fuzz_response: header lines after PARTIAL, for the bytes 10 to 19 of 1000.
+PARTIAL = "HTTP/1.1 206 Partial Content"
+RANGE = "Content-Range: bytes 10-19/1000"
+RESPONSES = {
+    "good": [PARTIAL, RANGE, "Content-Length: 10", 'ETag: "a"', "Content-Type: x/y"],
+    "interim": ["HTTP/1.1 103 Early", "Content-Range: bytes 5-9/10", "", PARTIAL, RANGE],
+    "two-ranges": [PARTIAL, RANGE, RANGE],
+    "no-total": [PARTIAL, "Content-Range: bytes 10-19/*"],
+    "unsatisfied": ["HTTP/1.1 416 No", "Content-Range: bytes */1000"],
+    "huge-range": [PARTIAL, "Content-Range: bytes 10-99999999999999999999/9223372036854775807"],
+    "two-lengths": [PARTIAL, RANGE, "Content-Length: 10", "Content-Length: 11"],
+    "short-length": [PARTIAL, RANGE, "Content-Length: 9"],
+    "bad-length": [PARTIAL, RANGE, "Content-Length: 1e1"],
+    "chunked": [PARTIAL, RANGE, "Content-Length: 11", "Transfer-Encoding: chunked"],
+    "encodings": [PARTIAL, RANGE, "Content-Encoding: identity,, aws-chunked ,none", "Content-Encoding:"],
+    "gzip": [PARTIAL, RANGE, "Content-Encoding: identity, gzip"],
+    "multipart": [PARTIAL, "Content-Type: multipart/byteranges; boundary=x"],
+    "digest": ["HTTP/1.1 401 No", 'WWW-Authenticate: Digest realm="a, b", nonce="c", Basic realm=d'],
+    "seconds": ["HTTP/1.1 503 No", "Retry-After: 120"],
+    "seconds-huge": ["HTTP/1.1 503 No", "Retry-After: " + "9" * 60],
+    "date": ["HTTP/1.1 503 No", "Date: Sat, 21 Nov 2026 12:00:00 GMT",
+             "Retry-After: Saturday, 21-Nov-26 12:00:05 GMT"],
+    "date-alone": ["HTTP/1.1 429 No", "Retry-After: Thu, 01 Jan 1970 00:00:07 GMT"],
+    "long-line": [PARTIAL, RANGE, "ETag: " + "e" * 700],
+    "no-status": ["HTTP/1.1", "HTTP/1.1 2x6 No", "no colon", ":", ": x"],
+}
+
+
+def write_responses(folder):
+    asked = struct.pack("<III", 10, 9, 1000)
+    for name, lines in RESPONSES.items():
+        text = "".join(line + "\r\n" for line in lines + [""])
+        write_file(f"{folder}/response", name, asked + text.encode())
+
+
 def write_corpus(folder):
     """Small seeds, deterministic: valid ones of each kind and the small hostile ones."""
     tiny = sample_data(400)
@@ -77,3 +112,4 @@ def write_corpus(folder):
     huge = xz_with_dictionary(bytes(4096), 40)
     write_file(f"{folder}/codec", "xz-4g", bytes([LZMA]) + run + huge)
     write_store_corpus(folder)
+    write_responses(folder)

@@ -40,7 +40,7 @@ Actions; {n} in a value is the server's count of requests, {port} its port
     endless            a body that never ends
     total=D            declare a total size that is larger by D
     root=FOLDER        serve from this folder
-    etag=TEXT          another entity tag; 'none': leave it out
+    etag=TEXT          another entity tag ({n}: see below); 'none': leave it out
     encoding=NAME      declare this Content-Encoding
     corrupt=X          flip the byte at offset X of the file
     delay=SECONDS      wait before the answer
@@ -54,6 +54,9 @@ Actions; {n} in a value is the server's count of requests, {port} its port
     hang-up            close without an answer
     raw=TEXT           send this instead of an answer (escapes as in Python)
     close              close the connection after the answer
+    type=T             another Content-Type
+    alone=HOW          while another file is being sent: a status, or 'rst' (a reset),
+                       or 'hold' (not a word until that one is done)
     rate=N             send about N bytes a second
 
 A request with the method RULES replaces the rules by the lines of its body, and
@@ -146,7 +149,8 @@ class Rule:
 ACTIONS = {"status", "text", "location", "ignore-range", "content-range", "shift", "twice",
            "multipart", "body", "end", "no-length", "extra", "announce-extra", "endless", "total",
            "root", "etag", "encoding", "corrupt", "delay", "stall", "drip", "trickle", "interim",
-           "chunked", "trailer", "http10", "hang-up", "raw", "close", "rate"}
+           "chunked", "trailer", "http10", "hang-up", "raw", "close", "rate", "type",
+           "alone"}
 
 
 class Log:
@@ -172,6 +176,7 @@ class Server:
         self.rules = [Rule(text) for text in options.rules]
         self.lock = threading.Lock()
         self.numbers = itertools.count(1)
+        self.sending = threading.Lock()  # of rules with alone=
         self.log = Log(options.log)
         self.tls = None
         if options.cert:
@@ -222,6 +227,7 @@ class Connection:
         self.peer = peer
         self.buffer = b""
         self.sent = 0
+        self.before_last = None
 
     def run(self):
         while True:
@@ -249,6 +255,9 @@ class Connection:
             if not data:
                 return None
             self.buffer += data
+            if self.buffer[0] == 0x16:  # TLS, where none is spoken
+                self.send_raw(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+                raise Cut()
         head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         method, target, _ = lines[0].split(" ", 2)
@@ -276,10 +285,17 @@ class Connection:
         step = max(1, min(BLOCK, rate // 20)) if rate else BLOCK
         for at in range(0, len(data), step):
             part = data[at:at + step]
+            if at + step >= len(data):
+                self.run_before_last()
             self.socket.sendall(part)
             self.sent += len(part)
             if rate:
                 time.sleep(len(part) / rate)
+
+    def run_before_last(self):
+        if self.before_last:
+            self.before_last()
+        self.before_last = None
 
     def wait_for_close(self):
         """Returns when the client goes away."""
@@ -315,7 +331,8 @@ class Answer:
                 data = bytearray(f.read())
         except OSError:
             return None
-        self.etag = self.a.get("etag", '"' + hashlib.sha256(data).hexdigest()[:16] + '"')
+        self.etag = self.fill(
+            self.a.get("etag", '"' + hashlib.sha256(data).hexdigest()[:16] + '"'))
         if self.c.server.o.etag == "none" and "etag" not in self.a:
             self.etag = "none"
         if "corrupt" in self.a:
@@ -342,7 +359,24 @@ class Answer:
         if data is None:
             self.send_status(404, "not found\n")
             return
-        self.send_file(data)
+        if "alone" in a:
+            self.send_alone(data)
+        else:
+            self.send_file(data)
+
+    def send_alone(self, data):
+        how = self.a["alone"]
+        if not self.c.server.sending.acquire(blocking=how == "hold"):
+            if how == "rst":
+                raise Cut(rst=True)
+            self.send_status(int(how), "one at a time\n")
+            return
+        # Before the last bytes are sent: the client may be quick to ask for more.
+        self.c.before_last = self.c.server.sending.release
+        try:
+            self.send_file(data)
+        finally:
+            self.c.run_before_last()
 
     def send_status(self, status, text):
         headers = [f"Content-Length: {len(text)}"]
@@ -387,7 +421,8 @@ class Answer:
         self.send_part(body, declared)
 
     def common_headers(self):
-        headers = ["Content-Type: application/octet-stream", "Accept-Ranges: bytes"]
+        headers = ["Content-Type: " + self.a.get("type", "application/octet-stream"),
+                   "Accept-Ranges: bytes"]
         if self.etag != "none":
             headers.append("ETag: " + self.etag)
         if "encoding" in self.a:

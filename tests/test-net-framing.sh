@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A range whose bytes have all come is done, whatever becomes of the connection; what cannot
+# be right is refused at the header; and libcurl's word for a thing is not taken for its
+# cause.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
+. "$srcdir/tests/lib/net.sh"
+make_archives
+start_server "$tmp/www"
+at=$(offset_of 12)
+
+# done_with ACTIONS: about chunk 12: one request is enough.
+done_with() {
+    rules "offset=$at : $1"
+    rm -rf "$tmp/s"
+    expect_exit 0 "$ihop_clone" "${quick[@]}" --timeout 20 --retry 0 --json "$url/x/apart.cba" "$tmp/s/r"
+    holds "$tmp/s/r" "$tmp/image"
+    equal "$(requests)" 22 "requests, with $1"
+    equal "$(requests 'last < first')" 0 "requests for less than nothing"
+    equal "$(json retries)" 0 "retries, with $1"
+}
+
+done_with "header='Content-Length: 99999'" # a second one
+done_with "body=32768 end=rst"
+done_with "body=32768 end=close"
+done_with "extra=100 close" # rubbish behind the body
+done_with "no-length body=32768 end=rst"
+done_with "no-length body=32768 end=stall"
+done_with "chunked body=32768 end=close"
+done_with "chunked body=32768 end=stall"
+
+# at_header REGEX ACTIONS: refused before the body, once.
+at_header() {
+    rules "offset=$at : $2"
+    rm -rf "$tmp/s"
+    expect_fault 4 "$url/x/apart.cba \(bytes $at-[0-9]+\): .*$1" --connections 1 "$url/x/apart.cba" "$tmp/s/r"
+    equal "$(requests "first == $at")" 1 "requests, with ${2:0:60}"
+    equal "$(good_chunks "$tmp/s")" 12 "chunks kept, with ${2:0:60}"
+}
+
+at_header "announces another length" "announce-extra=1"
+at_header "announces another length" "header='Content-Length: 5'"
+at_header "announces another length|proper HTTP" "header='Content-Length: many'"
+
+# Header lines and headers without end; from the first answer on, too.
+"$net_python" -c 'print("offset='"$at"' : header=\"X-Long: " + "x" * 150000 + "\"")' >"$tmp/long"
+"$net_python" -c 'print("offset='"$at"' : " + " ".join("header=\"X-%d: %s\"" % (i, "y" * 1000) for i in range(150)))' >"$tmp/many"
+for case in long many; do
+    rules "$(cat "$tmp/$case")"
+    rm -rf "$tmp/s"
+    expect_fault 4 "header" --connections 1 "$url/x/apart.cba" "$tmp/s/r"
+    equal "$(requests "first == $at")" 1 "requests, with headers that are $case"
+    rules "$(sed 's/^offset=[0-9]*//' "$tmp/$case")"
+    expect_fault 4 "header" "$url/x/apart.cba" "$tmp/none/r"
+    equal "$(requests)" 1 "requests, with headers that are $case"
+done
+at_header "headers without end" "interim=1000000"
+at_header "" "raw='HTTP/1.1 206 Partial\r\nContent-Range: bytes $at-$((at + 32767))/999999999\r\n\r\n'"
+[ ! -e "$tmp/none" ] || fail "a store was created"
