@@ -134,6 +134,7 @@ static int set_location(struct clone *c, struct err *e)
             return err_set(e, ERR_USAGE, "--record-url takes UTF-8 of at most %d bytes", LIMIT_URL);
         return 0;
     }
+    c->image.archive_url_lacks = !c->o->record_url && c->reader->location_lacks;
     c->image.archive_url = strdup(location);
     return c->image.archive_url ? 0 : err_nomem(e, "recording the archive's address");
 }

@@ -42,7 +42,13 @@ static int add_remedy(const struct export *x, const char *option, const char *th
 {
     const char *url = x->image.archive_url;
 
-    if (is_safe_in_shell(url))
+    if (url && x->image.archive_url_lacks)
+        err_append(
+            e,
+            "; to restore it, run ihop-clone %sagain with the archive's full address (%s and "
+            "the query or password that is not recorded) and %s/%s%s",
+            option, url, store_path(x->store), x->name, then);
+    else if (is_safe_in_shell(url))
         err_append(e, "; to restore it, run: ihop-clone %s%s %s/%s%s", option, url,
                    store_path(x->store), x->name, then);
     else

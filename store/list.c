@@ -221,10 +221,14 @@ static int show_archive(struct table *t, json_t *result, const struct image *ima
     if (!image->has_archive)
         return row_of(t, e, "archive", "not known (published by the original ihop)");
     text_hex(image->header_checksum, CHUNK_HASH_SIZE, hex);
-    if (row_of(t, e, "archive", image->archive_url ? image->archive_url : "a local file") < 0)
+    if (row_of(t, e, "archive", image->archive_url ? image->archive_url : "a local file") < 0 ||
+        (image->archive_url_lacks &&
+         row_of(t, e, "to which belongs", "a query or password, which is not recorded") < 0))
         return -1;
-    if (image->archive_url)
+    if (image->archive_url) {
         json_set_text(result, "archive_url", image->archive_url);
+        json_set_bool(result, "archive_url_complete", !image->archive_url_lacks);
+    }
     return show_facts(
         t, result,
         (const struct fact[]){

@@ -284,6 +284,23 @@ static int fetch_bad(struct verify *v, const struct image *image, struct reader 
     return census_add(&v->mended, image, e);
 }
 
+/* An address that was recorded without its query or password may not lead there. */
+static void add_remedy(const struct verify *v, const struct image *image, const char *name,
+                       struct err *e)
+{
+    struct err why = *e;
+    bool answered = e->kind == ERR_NOT_FOUND || e->kind == ERR_REFUSED || e->kind == ERR_PROTOCOL ||
+                    e->kind == ERR_ARCHIVE;
+
+    if (!answered || v->s->o.from || !image->archive_url_lacks)
+        return;
+    err_set(e, why.kind,
+            "%s; the address recorded for release %s/%s lacks the query or password that the clone "
+            "was given: pass --from URL",
+            why.text, v->s->path, name);
+    e->retry_after_s = why.retry_after_s;
+}
+
 static int repair(struct verify *v, const struct store_release *r, struct image *image,
                   struct err *e)
 {
@@ -297,6 +314,8 @@ static int repair(struct verify *v, const struct store_release *r, struct image 
         result = fetch_bad(v, image, reader, e);
     v->downloaded += reader->stats.bytes;
     v->requests += reader->stats.requests;
+    if (result < 0)
+        add_remedy(v, image, r->name, e);
     return result;
 }
 

@@ -28,6 +28,7 @@ clone_tests = \
 	tests/test-net-long-body.sh \
 	tests/test-net-mirror.sh \
 	tests/test-net-odd-servers.sh \
+	tests/test-net-query.sh \
 	tests/test-net-redirect.sh \
 	tests/test-net-redirector.sh \
 	tests/test-net-retry-after.sh \

@@ -60,7 +60,8 @@ struct image {
     uint64_t archive_size; /* of the whole archive */
     uint64_t header_size;  /* from its start to the end of the header checksum */
     uint8_t header_checksum[CHUNK_HASH_SIZE];
-    char *archive_url; /* NULL when not known */
+    char *archive_url;      /* NULL when not known */
+    bool archive_url_lacks; /* a query, user or password, without which it may not work */
 };
 
 void image_free(struct image *image);

@@ -24,6 +24,7 @@ enum release_field {
     FIELD_ARCHIVE_SIZE = 103,
     FIELD_CHUNK_COMPRESSION = 104,
     FIELD_METADATA = 105,
+    FIELD_ARCHIVE_URL_LACKS = 120,
 };
 
 static int check_frame(const uint8_t *data, size_t size, struct err *e)
@@ -102,6 +103,9 @@ static int parse_field(struct image_builder *b, struct dict_reader *r, const str
         return image_set_compression(b, r, f, e);
     case FIELD_METADATA:
         return image_add_metadata(b, r, f, e);
+    case FIELD_ARCHIVE_URL_LACKS:
+        b->image.archive_url_lacks = f->value != 0;
+        return 0;
     default:
         return 0;
     }
@@ -164,6 +168,8 @@ static void put_archive_fields(struct dict_writer *w, const struct image *image)
 {
     if (image->archive_url)
         dict_put_bytes(w, FIELD_ARCHIVE_URL, image->archive_url, strlen(image->archive_url));
+    if (image->archive_url && image->archive_url_lacks)
+        dict_put_number(w, FIELD_ARCHIVE_URL_LACKS, 1);
     dict_put_bytes(w, FIELD_HEADER_CHECKSUM, image->header_checksum, CHUNK_HASH_SIZE);
     dict_put_number(w, FIELD_HEADER_SIZE, image->header_size);
     dict_put_number(w, FIELD_ARCHIVE_SIZE, image->archive_size);

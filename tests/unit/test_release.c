@@ -18,6 +18,7 @@ static void make_full(struct image *image)
     image->compression = IMAGE_ZSTD;
     image->compression_level = 19;
     image->archive_url = strdup("https://example.com/v1.cba");
+    image->archive_url_lacks = true;
     memset(image->header_checksum, 0x5a, sizeof image->header_checksum);
     image->metadata = calloc(2, sizeof *image->metadata);
     image->metadata[0] = (struct image_metadata){strdup("board"), (uint8_t *)strdup("rev a"), 5};
@@ -57,6 +58,7 @@ static void assert_same_image(const struct image *a, const struct image *b)
     assert_true(a->archive_size == b->archive_size && a->header_size == b->header_size);
     assert_memory_equal(a->header_checksum, b->header_checksum, CHUNK_HASH_SIZE);
     assert_string_equal(a->archive_url ? a->archive_url : "", b->archive_url ? b->archive_url : "");
+    assert_int_equal(a->archive_url_lacks, b->archive_url_lacks);
     assert_int_equal(a->metadata_count, b->metadata_count);
     for (size_t i = 0; i < a->metadata_count; i++) {
         assert_string_equal(a->metadata[i].key, b->metadata[i].key);
@@ -93,6 +95,7 @@ static void round_trips(void **state)
     /* As from a local archive: no URL. */
     free(local.archive_url);
     local.archive_url = NULL;
+    local.archive_url_lacks = false;
     round_trip_of(&local);
     round_trip_of(&empty);
     /* Without extras: what the original writes. */
