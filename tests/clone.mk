@@ -18,6 +18,7 @@ clone_tests = \
 	tests/test-clone-unprivileged.sh \
 	tests/test-closed-descriptors.sh \
 	tests/test-terminal.sh \
+	tests/test-net-advice.sh \
 	tests/test-net-changed.sh \
 	tests/test-net-crowded.sh \
 	tests/test-net-cut.sh \

@@ -98,6 +98,26 @@ static const struct reader_ops file_ops = {
     .close = file_close,
 };
 
+/* Whether it looks like a server's address of which http:// was left out: its first part
+ * has a dot or colon, and more follows. */
+static bool looks_like_address(const char *path)
+{
+    size_t host = strcspn(path, "/"), name = strspn(path, ".");
+
+    return path[host] == '/' && name < host &&
+           (memchr(path + name, '.', host - name) || memchr(path + name, ':', host - name));
+}
+
+static int no_archive(const char *path, struct err *e)
+{
+    if (looks_like_address(path))
+        return err_set(e, ERR_NOT_FOUND,
+                       "there is no archive %s (for one on a server, write http:// or https:// "
+                       "before it)",
+                       path);
+    return err_set(e, ERR_NOT_FOUND, "there is no archive %s", path);
+}
+
 static int open_archive(struct file_reader *f, struct err *e)
 {
     struct stat st;
@@ -106,8 +126,8 @@ static int open_archive(struct file_reader *f, struct err *e)
     do
         f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     while (f->fd < 0 && errno == EINTR);
-    if (f->fd < 0 && errno == ENOENT)
-        return err_set(e, ERR_NOT_FOUND, "there is no archive %s", f->path);
+    if (f->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return no_archive(f->path, e);
     if (f->fd < 0 || fstat(f->fd, &st) < 0)
         return err_sys(e, errno, "cannot open archive %s", f->path);
     if (!S_ISREG(st.st_mode))

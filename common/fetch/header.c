@@ -13,8 +13,9 @@ int header_read_start(struct reader *r, struct header_start *start, struct err *
         return err_context(e, "%s", r->name);
     if (start->size > r->size)
         return err_set(e, ERR_ARCHIVE,
-                       "%s: its header claims %llu bytes, but the whole archive has %llu", r->name,
-                       (unsigned long long)start->size, (unsigned long long)r->size);
+                       "%s: its header claims %llu bytes, but the whole archive has %llu: it is "
+                       "cut short; upload it again",
+                       r->name, (unsigned long long)start->size, (unsigned long long)r->size);
     return 0;
 }
 

@@ -24,13 +24,58 @@ enum archive_field {
     FIELD_METADATA = 8,
 };
 
+/* What is often put in an archive's place, by its first bytes, and what to do. */
+static const char *foreign_content(const uint8_t *prefix)
+{
+    static const struct {
+        const char *start;
+        size_t size;
+        const char *what;
+    } kinds[] = {
+        {"<", 1, "a web page (a login page, or the wrong address)"},
+        {"\xef\xbb\xbf<", 4, "a web page (a login page, or the wrong address)"},
+        {"\r\n<", 3, "a web page (a login page, or the wrong address)"},
+        {"\n<", 2, "a web page (a login page, or the wrong address)"},
+        {"{", 1, "JSON text (an error of the server, or the wrong address)"},
+        {"version https:", 14, "a Git LFS pointer: upload the archive itself"},
+        {"\x1f\x8b", 2, "gzip data: put the .cba file there as it is"},
+        {"\x28\xb5\x2f\xfd", 4, "zstd data: put the .cba file there as it is"},
+        {"\xfd"
+         "7zXZ",
+         5, "xz data: put the .cba file there as it is"},
+        {"BZh", 3, "bzip2 data: put the .cba file there as it is"},
+        {"PK\x03\x04", 4, "a zip file: put the .cba file there as it is"},
+        {"IHOP1", 6, "a release out of a store, not what it was made from"},
+        {"hsqs", 4, "a squashfs image: make an archive of it with ihop-compress"},
+        {"\xeb\x3c\x90", 3, "a disk image: make an archive of it with ihop-compress"},
+        {"\xeb\x63\x90", 3, "a disk image: make an archive of it with ihop-compress"},
+        {"\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 14,
+         "zeros: an image perhaps, of which ihop-compress makes an archive, or a damaged file"},
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (memcmp(prefix, kinds[i].start, kinds[i].size) == 0)
+            return kinds[i].what;
+    return NULL;
+}
+
+static int no_archive(const uint8_t *prefix, struct err *e)
+{
+    const char *what = foreign_content(prefix);
+
+    if (what)
+        return err_set(e, ERR_ARCHIVE, "this is not a bita archive (wrong magic), but %s", what);
+    return err_set(e, ERR_ARCHIVE,
+                   "this is not a bita archive (wrong magic): ihop-compress makes one of an image");
+}
+
 int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct err *e)
 {
     uint64_t n = text_get_le64(prefix + 6);
 
     if (memcmp(prefix, magic, sizeof magic) != 0 &&
         memcmp(prefix, old_magic, sizeof old_magic) != 0)
-        return err_set(e, ERR_ARCHIVE, "this is not a bita archive (wrong magic)");
+        return no_archive(prefix, e);
     if (n > LIMIT_DICTIONARY)
         return err_set(e, ERR_ARCHIVE, "its dictionary claims %llu bytes (at most %llu)",
                        (unsigned long long)n, (unsigned long long)LIMIT_DICTIONARY);
@@ -76,8 +121,10 @@ static int add_chunk(struct image_builder *b, struct dict_reader *r, const struc
                        b->image.chunk_count, chunk.archive_size, (unsigned long long)LIMIT_CHUNK);
     if (!checked_add_u64(data_offset, c->archive_offset, &chunk.archive_offset) ||
         !checked_add_u64(chunk.archive_offset, chunk.archive_size, &end) || end > archive_size)
-        return err_set(e, ERR_ARCHIVE, "chunk %zu lies beyond the end of the archive",
-                       b->image.chunk_count);
+        return err_set(e, ERR_ARCHIVE,
+                       "chunk %zu lies beyond the end of the archive, which has %llu bytes: it is "
+                       "cut short; upload it again",
+                       b->image.chunk_count, (unsigned long long)archive_size);
     return image_add_chunk(b, &c->checksum, &chunk, e);
 }
 
