@@ -25,7 +25,9 @@ fine "no-length"
 fine "interim=2"
 fine "etag=none"
 fine "etag='W/\"weak\"'"
-fine "encoding=identity"
+for encoding in "" identity "identity, identity" "identity,,none" aws-chunked "aws-chunked, identity"; do
+    fine "encoding='$encoding'"
+done
 fine "delay=0.02"
 fine "header='X-Long: $(printf 'x%.0s' $(seq 5000))'"
 fine "header='Set-Cookie: a=b'"

@@ -37,11 +37,19 @@ good="path=/first/ : status=302 location=/good/apart.cba"
 gets_on --retry 0 -- "path=/first/ n=1 : status=302 location=$dead/apart.cba" "$good"
 for rule in status=503 status=500 status=400 status=404 status=429 status=418 ignore-range \
     "ignore-range type=text/html" shift=1 content-range=none content-range='bytes' encoding=gzip multipart \
-    hang-up "body=5 end=rst" "status=503 header='Retry-After: 7200'" "raw=nonsense" \
+    hang-up "body=5 end=rst" "raw=nonsense" \
     "root=$tmp/nowhere" "header='Content-Length: 3'"; do
     file=solid gets_on --retry 0 -- "path=/first/ n=1 : status=302 location=/bad/solid.cba" \
         "path=/first/ : status=302 location=/good/solid.cba" "path=/bad/ : $rule"
 done
+
+# It wants to be left alone for hours: it is, and what shares its host with it, too.
+elsewhere=http://localhost:$server_port
+hours="path=/bad/ : status=503 header='Retry-After: 7200'"
+gets_on --retry 0 -- "path=/first/ n=1 : status=302 location=$elsewhere/bad/apart.cba" "$good" "$hours"
+rules "path=/first/ n=1 : $bad" "$good" "$hours"
+expect_fault 3 "come back in 7200 s" --mirror "$url/good/apart.cba" "$url/first/apart.cba" "$tmp/none/r"
+equal "$(requests)" 2 "requests to a server that wants to be left alone"
 
 # In the middle: four ranges meet the end together; the place dies, or its address expires.
 gets_on --retry 1 -- "path=/first/ n=1 : $bad" "$good" "path=/bad/ past=$at : hang-up"
@@ -67,12 +75,12 @@ rules "path=/first/ : $bad" "path=/bad/ : status=403"
 expect_fault 11 "$url/first/apart.cba .*redirected to $url: .*status 403" "$url/first/apart.cba" "$tmp/none/r"
 equal "$(requests)" 4 "requests for a place that refuses"
 # A network that wants a login first sends everybody to its page.
-rules "path=/first/ : status=302 location=/bad/login.html?then=x" "path=/bad/ : status=200 text='<html>' type=text/html"
+rules "path=/first/ : status=302 location=/bad/login.html?then=x" "path=/bad/ : status=200 text='<html>' header='Content-Type: text/html'"
 expect_fault 4 "redirected to $url: .*web page.*login" "$url/first/apart.cba" "$tmp/none/r"
 at_most "$(requests)" 4 "requests to a login page"
 
 # A place asks for an hour: it is left alone, and so is the clone when nothing else is named.
-rules "path=/first/ : $bad" "path=/bad/ : status=503 header='Retry-After: 3600'"
+rules "path=/first/ : status=302 location=$elsewhere/bad/apart.cba" "path=/bad/ : status=503 header='Retry-After: 3600'"
 expect_fault 3 "asks to come back in 3[56][0-9][0-9] s" "$url/first/apart.cba" "$tmp/none/r"
 equal "$(requests 'path.startswith("/bad")')" 1 "requests to a place that wants to be left alone"
 [ ! -e "$tmp/none" ] || fail "a store was created"

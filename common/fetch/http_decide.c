@@ -325,9 +325,11 @@ static int recover(struct http_reader *h, struct transfer *t, struct range_reque
         if (wait_and_see(h, t, q, e))
             return 0;
     }
+    if (e->retry_after_s > RETRY_AFTER_MAX_S && http_site_is_home(&h->site))
+        return -1; /* the first address is there as well */
     if (redirected && is_origins_fault(e->kind) && t->response.status != 416)
         return go_home(h, q, e);
-    if (e->kind != ERR_NETWORK || e->retry_after_s > RETRY_AFTER_MAX_S)
+    if (e->kind != ERR_NETWORK)
         return -1;
     return retry(h, q, e);
 }
@@ -384,11 +386,23 @@ static void begin_anew(struct http_reader *h, struct range_request *q)
     ask_again(h, q);
 }
 
+/* The next origin that does not want to be left alone for longer than we wait, as
+ * http_site_next tells. */
+static int next_origin(struct http_reader *h, struct err *e)
+{
+    int moved;
+
+    do
+        moved = http_site_next(&h->site, e);
+    while (moved > 0 && h->site.held_ms > io_now_ms() + RETRY_AFTER_MAX_S * 1000);
+    return moved;
+}
+
 /* Goes on with the next mirror. Its archive must be the same: the canary looks. */
 static int fail_over(struct http_reader *h, struct range_request *q, struct err *e)
 {
     struct err failure = *e;
-    int moved = is_origins_fault(e->kind) ? http_site_next(&h->site, e) : 0;
+    int moved = is_origins_fault(e->kind) ? next_origin(h, e) : 0;
 
     remember(h, &failure);
     if (moved == 0)
