@@ -3,6 +3,7 @@
 # each of these, `make check-faults` all of it (half an hour).
 fault_tests = \
 	tests/test-clone-bad-disk.sh \
+	tests/test-clone-failed-sync.sh \
 	tests/test-clone-killed.sh \
 	tests/test-clone-nomem.sh \
 	tests/test-powercut-log.sh \
@@ -58,6 +59,12 @@ tests_faults_nfs_locks_la_SOURCES = tests/faults/nfs-locks.c
 tests_faults_nfs_locks_la_CFLAGS = $(WARN_CFLAGS)
 tests_faults_nfs_locks_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 tests_faults_nfs_locks_la_LIBADD = -ldl
+# Nor here.
+check_LTLIBRARIES += tests/faults/die-after-sync.la
+tests_faults_die_after_sync_la_SOURCES = tests/faults/die-after-sync.c
+tests_faults_die_after_sync_la_CFLAGS = $(WARN_CFLAGS)
+tests_faults_die_after_sync_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+tests_faults_die_after_sync_la_LIBADD =
 
 .PHONY: check-faults
 check-faults:

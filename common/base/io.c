@@ -11,6 +11,7 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/ioctl.h>
@@ -219,6 +220,33 @@ int io_fsync(int fd)
         r = fsync(fd);
     while (r < 0 && errno == EINTR);
     return r;
+}
+
+/* Whether no page of the file is in memory. The kernel says that all are when it does
+ * not want to tell (a file of someone else's). */
+static bool has_no_pages(int fd, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), count = (size + page - 1) / page, cached = 0;
+    CLEANUP_FREE unsigned char *states = malloc(count);
+    void *map = states ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+
+    if (map == MAP_FAILED)
+        return false;
+    if (mincore(map, size, states) < 0)
+        cached = 1;
+    for (size_t i = 0; i < count && cached == 0; i++)
+        cached = states[i] & 1;
+    munmap(map, size);
+    return cached == 0;
+}
+
+bool io_drop_pages(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
+        return false;
+    return st.st_size == 0 || has_no_pages(fd, (size_t)st.st_size);
 }
 
 int io_flock(int fd, int operation)

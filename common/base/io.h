@@ -55,6 +55,11 @@ int io_close(int *fd) __attribute__((warn_unused_result));
 /* fsync retried on EINTR only: any other failure is final. */
 int io_fsync(int fd) __attribute__((warn_unused_result));
 
+/* Drops from memory what it holds of a file that was synced, and makes sure that it did:
+ * true when the next read gets all of it from the disk. That it cannot tell so is no
+ * failure: some file systems have nothing but memory, or keep it to themselves. */
+bool io_drop_pages(int fd) __attribute__((warn_unused_result));
+
 /* flock retried on EINTR. */
 int io_flock(int fd, int operation) __attribute__((warn_unused_result));
 

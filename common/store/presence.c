@@ -213,6 +213,8 @@ static int content_is_good(const struct walk *w, size_t chunk, struct err *e)
     if (fd < 0)
         return e->kind == ERR_NOT_FOUND || e->kind == ERR_DAMAGED || is_damage(e->sys_errno) ? 0
                                                                                              : -1;
+    /* What the disk has is asked for, not what memory remembers of it. */
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     if (chunk_hash_begin(w->hasher, e) < 0)
         return -1;
     while (at < size) {
@@ -284,7 +286,10 @@ static int begin_survey(struct survey *s, struct err *e)
         s->total += s->image->chunks[i].source_size;
     if (s->check == STORE_CHECK_TRUST && s->store->trusted)
         s->check = STORE_CHECK_SIZE;
-    return s->check == STORE_CHECK_TRUST ? load_vouchers(s, e) : 0;
+    if (s->check != STORE_CHECK_TRUST)
+        return 0;
+    /* The original does not sync: only what is on the disk can be read from there. */
+    return store_sync_all(s->store, e) < 0 ? -1 : load_vouchers(s, e);
 }
 
 static void end_survey(struct survey *s)

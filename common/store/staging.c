@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "store/internal.h"
 #include "store/presence.h"
+#include "store/sparse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,10 @@
 #define STAGED_NAME_SIZE (CHUNK_HASH_HEX + 6)
 /* New folders that another writer may take away before one stays. */
 #define FOLDER_TRIES 100
+
+/* What else a staging folder may have: neither is the name of a chunk. */
+#define FAILED_MARK "failed" /* a sync failed here: nothing is adopted */
+#define REWRITTEN   "new"    /* an adopted chunk that is being written anew */
 
 struct batch {
     char (*names)[STAGED_NAME_SIZE];
@@ -154,16 +159,46 @@ static int batch_append(struct batch *b, const char *name, uint64_t bytes, struc
 
 /* ---- staging folders ---- */
 
-/* Removes a staging folder and all files in it. */
+/* Removes a staging folder and all files in it; the mark last, as long as it counts. */
 static void remove_folder(const struct store *store, int fd, const char *name)
 {
     CLEANUP_DIR DIR *dir = io_opendirat(fd);
     struct dirent *entry;
 
     while (dir && (entry = io_readdir(dir)))
-        if (entry->d_name[0] != '.')
+        if (entry->d_name[0] != '.' && strcmp(entry->d_name, FAILED_MARK) != 0)
             unlinkat(fd, entry->d_name, 0);
+    unlinkat(fd, FAILED_MARK, 0);
     unlinkat(store->staging_fd, name, AT_REMOVEDIR);
+}
+
+/* Says in a staging folder that a sync of it failed, so that no later run adopts what
+ * lies there. To be called before anything else happens, since this process may be
+ * killed at any moment. It need not be durable, as it speaks of pages in memory, and
+ * may fail: the disk is asked, too (read_staged). */
+static void mark_failed(int folder_fd)
+{
+    CLEANUP_FD int fd = io_openat(folder_fd, FAILED_MARK, O_WRONLY | O_CREAT, 0644);
+}
+
+/* Syncs a file in a staging folder. */
+static int sync_staged(int folder_fd, int fd)
+{
+    int failure;
+
+    if (io_fsync(fd) == 0)
+        return 0;
+    failure = errno;
+    mark_failed(folder_fd);
+    errno = failure;
+    return -1;
+}
+
+static bool is_marked_failed(int folder_fd)
+{
+    struct stat st;
+
+    return fstatat(folder_fd, FAILED_MARK, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 /* Makes and owns a new staging folder: 1, or 0 when another writer has taken it for
@@ -207,42 +242,93 @@ static int make_folder(struct store_writer *w, struct err *e)
     return r < 0 ? -1 : 0;
 }
 
-/* Whether the file, named by its hash, has that hash. */
-static bool staged_is_good(int dirfd, const char *name, struct chunk_hasher *h)
-{
-    CLEANUP_FD int fd = io_openat(dirfd, name, O_RDONLY, 0);
-    CLEANUP_FREE uint8_t *data = NULL;
-    uint8_t wanted[CHUNK_HASH_SIZE], hash[CHUNK_HASH_SIZE];
-    size_t n = store_chunk_hash(name, wanted), size;
-    struct err ignored = ERR_INIT;
+/* What an abandoned folder has that may be adopted. */
+struct adoption {
+    const struct store *store;
+    int folder_fd;
+    struct chunk_hasher *hasher;
+    struct batch found; /* by their names, chunks */
+    struct batch good;  /* those of them that are, from then on durable with a syncfs */
+};
 
-    if (fd < 0 || n < LIMIT_HASH_TRUSTED)
-        return false;
-    return io_read_file(fd, LIMIT_CHUNK, name, &data, &size, &ignored) == 0 &&
-           chunk_hash(h, data, size, hash, &ignored) == 0 && memcmp(hash, wanted, n) == 0;
-}
-
-static int adopt_files(const struct store *store, int fd, struct chunk_hasher *h, struct batch *b,
-                       struct err *e)
+static int list_staged(struct adoption *a, struct err *e)
 {
-    CLEANUP_DIR DIR *dir = io_opendirat(fd);
+    CLEANUP_DIR DIR *dir = io_opendirat(a->folder_fd);
+    uint8_t hash[CHUNK_HASH_SIZE];
     struct dirent *entry;
 
     if (!dir)
-        return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path);
+        return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", a->store->path);
     while ((entry = io_readdir(dir)))
-        if (staged_is_good(fd, entry->d_name, h) && batch_append(b, entry->d_name, 0, e) < 0)
+        if (store_chunk_hash(entry->d_name, hash) >= LIMIT_HASH_TRUSTED &&
+            batch_append(&a->found, entry->d_name, 0, e) < 0)
             return -1;
     if (errno) /* what was not seen must not be removed */
-        return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path);
-    /* What another process wrote was never synced through our descriptors. */
-    for (size_t i = 0; i < b->count && store->sync_files; i++) {
-        CLEANUP_FD int file = io_openat(fd, b->names[i], O_RDONLY, 0);
+        return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", a->store->path);
+    return 0;
+}
 
-        if (file < 0 || io_fsync(file) < 0)
-            return err_sys(e, errno, "cannot make a staged chunk durable in %s", store->path);
+/* Reads a staged file and says whether it has the hash that it is named by. *on_disk: what
+ * was read came from the disk. A page in memory proves nothing: the kernel keeps those that
+ * it could not write, and calls them clean. */
+static bool read_staged(const struct adoption *a, const char *name, uint8_t **data, size_t *size,
+                        bool *on_disk)
+{
+    CLEANUP_FD int fd = io_openat(a->folder_fd, name, O_RDONLY, 0);
+    uint8_t wanted[CHUNK_HASH_SIZE], hash[CHUNK_HASH_SIZE];
+    size_t n = store_chunk_hash(name, wanted);
+    struct err ignored = ERR_INIT;
+
+    if (fd < 0)
+        return false;
+    /* With sync_files there are others' caches below this one, which we cannot empty. */
+    *on_disk = !a->store->sync_files && io_drop_pages(fd);
+    return io_read_file(fd, LIMIT_CHUNK, name, data, size, &ignored) == 0 &&
+           chunk_hash(a->hasher, *data, *size, hash, &ignored) == 0 && memcmp(hash, wanted, n) == 0;
+}
+
+/* Puts a file in place of a staged one that has the same content, in pages that were never
+ * written before; synced through the descriptor that wrote them, which sees every error. */
+static int write_anew(const struct adoption *a, const char *name, const uint8_t *data, size_t size)
+{
+    CLEANUP_FD int fd = -1;
+    uint64_t ignored = 0;
+
+    unlinkat(a->folder_fd, REWRITTEN, 0);
+    fd = io_openat(a->folder_fd, REWRITTEN, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    if (fd < 0 || store_write_sparse(fd, data, size, &ignored) < 0 ||
+        sync_staged(a->folder_fd, fd) < 0 || io_close(&fd) < 0)
+        return -1;
+    return renameat(a->folder_fd, REWRITTEN, a->folder_fd, name);
+}
+
+static int adopt_file(struct adoption *a, const char *name, struct err *e)
+{
+    CLEANUP_FREE uint8_t *data = NULL;
+    bool on_disk = false;
+    size_t size;
+
+    if (!read_staged(a, name, &data, &size, &on_disk))
+        return 0;
+    if (!on_disk && write_anew(a, name, data, size) < 0) {
+        err_sys(e, errno, "cannot write a staged chunk anew below %s/" STORE_META "/staging",
+                a->store->path);
+        return e->kind == ERR_SPACE ? 0 : -1; /* then it is fetched again */
     }
-    return commit_batch(store, fd, b, e);
+    return batch_append(&a->good, name, 0, e);
+}
+
+static int adopt_files(struct adoption *a, struct err *e)
+{
+    if (list_staged(a, e) < 0)
+        return -1;
+    /* Only what is clean can be dropped from memory. */
+    if (a->found.count > 0 && !a->store->sync_files && store_sync_all(a->store, e) < 0)
+        return -1;
+    for (size_t i = 0; i < a->found.count; i++)
+        if (adopt_file(a, a->found.names[i], e) < 0)
+            return -1;
+    return commit_batch(a->store, a->folder_fd, &a->good, e);
 }
 
 /* Adopts one folder if its owner is gone. */
@@ -250,7 +336,8 @@ static int adopt_folder(const struct store *store, const char *name, struct chun
                         size_t *adopted, struct err *e)
 {
     CLEANUP_FD int fd = io_openat(store->staging_fd, name, O_RDONLY | O_DIRECTORY, 0);
-    CLEANUP(batch_free) struct batch b = {0};
+    struct adoption a = {.store = store, .folder_fd = fd, .hasher = h};
+    int r = 0;
 
     if (fd < 0) {
         if (errno == ENOTDIR || errno == ELOOP)
@@ -263,11 +350,15 @@ static int adopt_folder(const struct store *store, const char *name, struct chun
         return err_sys(e, errno, "cannot lock %s/" STORE_META "/staging/%s (flock)", store->path,
                        name);
     }
-    if (adopt_files(store, fd, h, &b, e) < 0)
-        return -1;
-    *adopted += b.count;
-    remove_folder(store, fd, name);
-    return 0;
+    if (!is_marked_failed(fd))
+        r = adopt_files(&a, e);
+    if (r == 0) {
+        *adopted += a.good.count;
+        remove_folder(store, fd, name);
+    }
+    batch_free(&a.found);
+    batch_free(&a.good);
+    return r;
 }
 
 int store_adopt_staged(const struct store *store, size_t *adopted, struct err *e)
@@ -336,6 +427,8 @@ static void *committer_main(void *arg)
 
         pthread_mutex_unlock(&w->lock);
         r = commit_batch(w->store, w->folder_fd, &w->closed, &e);
+        if (r < 0)
+            mark_failed(w->folder_fd);
         pthread_mutex_lock(&w->lock);
         batch_free(&w->closed);
         if (r < 0) {
@@ -391,35 +484,6 @@ int store_writer_open(struct store *store, struct store_writer **writer, size_t 
     return 0;
 }
 
-static bool all_zero(const uint8_t *data, size_t size)
-{
-    return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
-}
-
-/* Writes data, leaving holes where an aligned run of HOLE_MIN zeros lies. */
-static int write_sparse(int fd, const uint8_t *data, size_t size, uint64_t *written)
-{
-    size_t from = 0;
-
-    for (size_t at = 0; at <= size; at += HOLE_MIN) {
-        size_t left = size - at;
-        bool hole = left >= HOLE_MIN && all_zero(data + at, HOLE_MIN);
-        bool last = left < HOLE_MIN;
-        size_t to = last ? size : at;
-
-        if (!hole && !last)
-            continue;
-        if (to > from) {
-            if (io_pwrite_full(fd, data + from, to - from, from) < 0)
-                return -1;
-            *written += to - from;
-        }
-        from = to + (last ? 0 : HOLE_MIN);
-    }
-    /* A hole at the end has no write that extends the file. */
-    return all_zero(data + size - 1, 1) ? ftruncate(fd, (off_t)size) : 0;
-}
-
 uint64_t store_stored_bytes(const uint8_t *data, size_t size)
 {
     uint64_t bytes = size;
@@ -437,11 +501,11 @@ static int write_staged(struct store_writer *w, const char *name, const uint8_t 
 
     if (fd < 0)
         return -1;
-    if (data ? write_sparse(fd, data, size, written) < 0 : ftruncate(fd, (off_t)size) < 0)
+    if (data ? store_write_sparse(fd, data, size, written) < 0 : ftruncate(fd, (off_t)size) < 0)
         return -1;
     if (w->store->sync_files) {
         /* Here, through the descriptor that wrote: it sees every error. */
-        if (io_fsync(fd) < 0)
+        if (sync_staged(w->folder_fd, fd) < 0)
             return -1;
     } else if (data) {
         sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a head start, no promise */

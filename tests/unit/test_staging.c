@@ -310,6 +310,49 @@ static void adopts_no_short_hashes(void **state)
     image_free(&image);
 }
 
+/* A sync of this folder failed: memory may have what the disk has not, and nothing tells
+ * which. */
+static void adopts_nothing_that_failed(void **state)
+{
+    struct image image = support_image(sizes, COUNT(sizes), 32);
+    struct store *s = store_support_open(*state, STORE_SYNC_FS, false);
+    const char *folder = support_path(*state, "store/.ihop/staging/0123456789abcdef");
+
+    assert_int_equal(mkdir(folder, 0755), 0);
+    stage(folder, &image, 0, false);
+    support_write_file(support_path(folder, "failed"), "", 0);
+    assert_int_equal(open_and_close(s), 0);
+    store_support_assert_presence(s, &image, STORE_CHECK_SIZE, "---", 0);
+    assert_int_equal(store_support_count(support_path(*state, "store/.ihop/staging")), 0);
+    store_close(s);
+    image_free(&image);
+}
+
+/* Where other caches lie below, an adopted chunk is written anew. */
+static void adopts_through_new_inodes(void **state)
+{
+    struct image image = support_image(sizes, COUNT(sizes), 32);
+    struct store *s = store_support_open(*state, STORE_SYNC_FILES, false);
+    const char *folder = support_path(*state, "store/.ihop/staging/0123456789abcdef");
+    struct stat before, after;
+    const char *path;
+    int fd;
+
+    assert_int_equal(mkdir(folder, 0755), 0);
+    stage(folder, &image, 1, false);
+    support_write_file(support_path(folder, "new"), "left by a kill", 14);
+    path = store_support_chunk(s, &image, 1);
+    fd = open(support_path(folder, strrchr(path, '/') + 1), O_RDONLY); /* keeps the number taken */
+    assert_int_equal(fstat(fd, &before), 0);
+    assert_int_equal(open_and_close(s), 1);
+    store_support_assert_chunk(s, &image, 1);
+    assert_int_equal(stat(store_support_chunk(s, &image, 1), &after), 0);
+    assert_int_not_equal(before.st_ino, after.st_ino);
+    close(fd);
+    store_close(s);
+    image_free(&image);
+}
+
 /* Its owner lives: hands off. */
 static void leaves_owned_folders_alone(void **state)
 {
@@ -367,6 +410,8 @@ int main(void)
         IN_FOLDER(holes),
         IN_FOLDER(zero_chunk),
         IN_FOLDER(adopts_what_is_good),
+        IN_FOLDER(adopts_nothing_that_failed),
+        IN_FOLDER(adopts_through_new_inodes),
         IN_FOLDER(leaves_owned_folders_alone),
         IN_FOLDER(failing_commit),
     };

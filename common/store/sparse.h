@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* sparse: writing a chunk's file. For store/ alone. */
+#ifndef IHOP_STORE_SPARSE_H
+#define IHOP_STORE_SPARSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Writes data to an empty file, leaving holes where an aligned run of HOLE_MIN zeros lies.
+ * Adds to *written how many bytes were written. -1 with errno. Thread-safe. */
+int store_write_sparse(int fd, const uint8_t *data, size_t size, uint64_t *written)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* die-after-sync: a library to preload. The program that it is loaded into dies by SIGKILL
+ * after a sync of its has failed: with DIE_AFTER_SYNC=0 at once, otherwise as it makes its
+ * N-th call after that of those which open or unlink something. The call is not made. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static atomic_int left = -1; /* calls until the end; -1: no sync has failed */
+
+static void count(void)
+{
+    if (atomic_load(&left) > 0 && atomic_fetch_sub(&left, 1) == 1)
+        kill(getpid(), SIGKILL);
+}
+
+static int judge(int result)
+{
+    int failure = errno, none = -1, n = atoi(getenv("DIE_AFTER_SYNC"));
+
+    if (result < 0) {
+        if (n == 0)
+            kill(getpid(), SIGKILL);
+        atomic_compare_exchange_strong(&left, &none, n);
+    }
+    errno = failure;
+    return result;
+}
+
+int syncfs(int fd)
+{
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "syncfs");
+
+    return judge(real(fd));
+}
+
+int fsync(int fd)
+{
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+
+    return judge(real(fd));
+}
+
+int unlinkat(int dirfd, const char *path, int flags)
+{
+    int (*real)(int, const char *, int) =
+        (int (*)(int, const char *, int))dlsym(RTLD_NEXT, "unlinkat");
+
+    count();
+    return real(dirfd, path, flags);
+}
+
+int openat64(int dirfd, const char *path, int flags, ...);
+int openat64(int dirfd, const char *path, int flags, ...)
+{
+    int (*real)(int, const char *, int, ...) =
+        (int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat64");
+    va_list ap;
+    mode_t mode;
+
+    va_start(ap, flags);
+    mode = va_arg(ap, mode_t);
+    va_end(ap);
+    count();
+    return real(dirfd, path, flags, mode);
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A sync fails, and the clone is killed before it has cleaned up, at each place in between.
+# Then the disk is good, but memory still has what it never wrote, and calls it written. What
+# a rerun publishes must be there when memory is gone.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
+. "$srcdir/tests/lib/net.sh"
+. "$srcdir/tests/lib/faults.sh"
+requires_disks ext4
+nbdkit --dump-plugin eval >/dev/null 2>&1 || skip "not installed: nbdkit's eval plugin"
+library=$builddir/tests/faults/.libs/die-after-sync.so
+[ -e "$library" ] || skip "not built: $library"
+export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
+memory_folder
+at_exit release_disks "$fast"
+mkdir "$fast/fuse" "$fast/mnt"
+store=$fast/mnt/s
+mark=THE-DISK-TAKES-NO-SUCH-BLOCK
+
+# Two chunks of sixteen have blocks that the disk does not take.
+noise "$tmp/image" $((16 * 65536)) one
+for block in 3 10; do
+    printf %s $mark | dd of="$tmp/image" bs=65536 seek=$block conv=notrunc status=none
+done
+$cba make --fixed 65536 "$tmp/image" "$tmp/one.cba"
+
+# bad_disk: a fresh one, mounted; while $fast/bad exists it takes no block with the mark.
+bad_disk() {
+    rm -f "$fast/bad" "$fast/failed" "$fast/pid" "$fast/disk"
+    truncate -s 32M "$fast/disk"
+    mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0,lazy_journal_init=0 "$fast/disk"
+    nbdfuse -P "$fast/pid" "$fast/fuse/disk" --command nbdkit -s eval \
+        get_size='stat -Lc %s '"$fast/disk" \
+        pread='dd if='"$fast/disk"' iflag=skip_bytes,count_bytes skip=$4 count=$3 bs=64K status=none' \
+        pwrite='cat >'"$fast"'/block.$$
+            if [ -e '"$fast/bad"' ] && grep -q '$mark' '"$fast"'/block.$$; then
+                rm '"$fast"'/block.$$; touch '"$fast/failed"'; echo EIO no >&2; exit 1
+            fi
+            dd if='"$fast"'/block.$$ of='"$fast/disk"' oflag=seek_bytes seek=$4 bs=64K conv=notrunc status=none
+            rm '"$fast"'/block.$$' \
+        can_write='exit 0' can_flush='exit 0' flush='exit 0' 2>"$tmp/nbdfuse" &
+    server=$!
+    wait_for 20 test -s "$fast/pid"
+    device=$(losetup --find --show "$fast/fuse/disk")
+    # As in test-clone-bad-disk.sh: no write may have parts.
+    echo 64 >"/sys/block/${device#/dev/}/queue/max_sectors_kb"
+    mount -t ext4 "$device" "$fast/mnt"
+}
+
+# cold: the same file system without what memory knows of it.
+cold() {
+    umount "$fast/mnt"
+    losetup -d "$device"
+    wait_for 20 umount "$fast/fuse" # the loop device may take a moment to go
+    wait "$server"
+    mount -o loop "$fast/disk" "$fast/mnt"
+}
+
+# point SYNC N: the clone dies there, if it gets so far.
+point() {
+    local code=0 rerun
+
+    bad_disk
+    touch "$fast/bad"
+    env LD_PRELOAD="$library" DIE_AFTER_SYNC="$2" "$program" --quiet --jobs 1 --sync "$1" \
+        "$tmp/one.cba" "$store/r" >"$tmp/out" 2>"$tmp/err" || code=$?
+    [ -e "$fast/failed" ] || fail "no write failed"
+    [ $code = 137 ] || [ $code = 7 ] || fail "exit code $code when the disk takes no write"
+    [ $code = 7 ] || killed=$((killed + 1))
+    rm "$fast/bad"
+    # The first one may be told of the error that the killed one did not live to see.
+    for _ in 1 2 3; do
+        rerun=0
+        "$ihop_clone" --quiet --json "$tmp/one.cba" "$store/r" >"$tmp/json" 2>"$tmp/err" || rerun=$?
+        [ $rerun != 0 ] || break
+        [ $rerun = 7 ] || fail "exit code $rerun of a rerun: $(cat "$tmp/err")"
+    done
+    [ $rerun = 0 ] || fail "no rerun succeeds: $(cat "$tmp/err")"
+    cold
+    expect_exit 0 "$ihop_store" verify "$store"
+    good_chunks "$store" >/dev/null
+    holds "$store/r" "$tmp/image"
+    expect_exit 0 "$ihop_clone" --quiet "$tmp/one.cba" "$store/r"
+    umount "$fast/mnt"
+}
+
+# adopts SYNC SAME: what is staged and on the disk is adopted, as it is or written anew.
+adopts() {
+    local staged=$store/.ihop/staging/0123456789abcdef chunk before same=no
+
+    bad_disk
+    "$ihop_clone" --quiet --sync "$1" "$tmp/one.cba" "$store/r"
+    chunk=$(find "$store/chunks" -name '*.chunk' | head -n 1)
+    exec 3<"$chunk" # so that its number is not taken again
+    before=$(stat -c %i "$chunk")
+    mkdir "$staged"
+    mv "$chunk" "$staged/"
+    expect_exit 0 "$ihop_clone" --json --sync "$1" "$tmp/one.cba" "$store/r"
+    expect_stdout '"chunks_adopted": *1\b'
+    expect_stdout '"chunks_fetched": *0\b'
+    [ "$(stat -c %i "$chunk")" != "$before" ] || same=yes
+    exec 3<&-
+    [ $same = "$2" ] || fail "adopted with --sync $1 as it was: $same"
+    cold
+    holds "$store/r" "$tmp/image"
+    umount "$fast/mnt"
+}
+
+adopts fs yes
+adopts files no
+for sync in fs files; do
+    killed=0 points=0
+    # shellcheck disable=SC2086 # a list
+    for n in $(by_length "0 1 2 9" "$(seq 0 60 | tr '\n' ' ')"); do
+        points=$((points + 1))
+        point $sync "$n"
+    done
+    [ $killed -ge 3 ] || fail "killed at $killed of $points places only"
+    echo "measured: ext4 --sync $sync, a sync fails, killed at $killed of $points places: no damage"
+done
