@@ -39,6 +39,25 @@ static int choose_victims(const struct store_releases *list, size_t keep, struct
     return 0;
 }
 
+/* Which ones are the youngest must be known: a guess could remove the wrong one. */
+static int check_order(const struct session *s, const struct store_releases *list, size_t keep,
+                       struct err *e)
+{
+    const struct store_release *items = list->items;
+    size_t first = list->count > keep ? list->count - keep : 0; /* that stays */
+
+    if (first == 0 || items[first - 1].rank != items[first].rank)
+        return 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (items[i].rank == items[first].rank && !items[i].served && !items[i].is_protected)
+            return err_set(e, ERR_REFUSED,
+                           "nothing was removed, as it is not known which of the releases %s/%s "
+                           "and %s is older: they have the same time and no number; remove one "
+                           "with ihop-store remove, or protect it",
+                           s->path, items[first - 1].name, items[first].name);
+    return 0;
+}
+
 static int remove_victims(struct session *s, const struct victims *v, struct err *e)
 {
     for (size_t i = 0; i < v->count; i++) {
@@ -125,7 +144,7 @@ int command_gc(struct session *s, struct err *e)
         return -1;
     if (s->o.keep > 0 &&
         (session_releases(s, &list, e) < 0 || store_releases_check_served(s->store, &list, e) < 0 ||
-         choose_victims(&list, s->o.keep, &v, e) < 0))
+         check_order(s, &list, s->o.keep, e) < 0 || choose_victims(&list, s->o.keep, &v, e) < 0))
         return -1;
     options.without = v.names;
     options.without_count = v.count;

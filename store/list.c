@@ -18,6 +18,8 @@ static void set_state(json_t *row, const struct store_release *r)
 {
     json_set_text(row, "name", r->name);
     json_set_number(row, "published", (uint64_t)r->published.tv_sec);
+    if (r->number > 0)
+        json_set_number(row, "number", r->number);
     if (r->served != STORE_SERVED_UNKNOWN)
         json_set_bool(row, "served", r->served == STORE_SERVED);
     json_set_bool(row, "protected", r->is_protected);

@@ -24,6 +24,7 @@ enum release_field {
     FIELD_ARCHIVE_SIZE = 103,
     FIELD_CHUNK_COMPRESSION = 104,
     FIELD_METADATA = 105,
+    FIELD_NUMBER = 106,
     FIELD_ARCHIVE_URL_LACKS = 120,
 };
 
@@ -205,4 +206,60 @@ int release_encode(const struct image *image, uint8_t **data, size_t *size, stru
     *data = w.data;
     *size = w.size;
     return 0;
+}
+
+bool release_is_framed(const uint8_t *data, size_t size)
+{
+    return size >= RELEASE_OVERHEAD && memcmp(data, magic, sizeof magic) == 0;
+}
+
+uint64_t release_number(const uint8_t head[RELEASE_HEAD_SIZE])
+{
+    struct err ignored = ERR_INIT;
+    struct dict_field f;
+    struct dict_reader r;
+    uint64_t number;
+
+    dict_reader_init(&r, head + RELEASE_PREFIX_SIZE, RELEASE_HEAD_SIZE - RELEASE_PREFIX_SIZE,
+                     ERR_DAMAGED);
+    if (memcmp(head, magic, sizeof magic) != 0 || dict_next(&r, &f, &ignored) <= 0 ||
+        f.number != FIELD_NUMBER || !f.is_bytes || f.size != RELEASE_NUMBER_SIZE)
+        return 0;
+    number = text_get_le64(f.data);
+    /* One more must fit, for the next release. */
+    return text_get_le64(f.data + 8) == ~number && number < UINT64_MAX ? number : 0;
+}
+
+static int sign_frame(const uint8_t *data, size_t size, struct release_frame *frame, struct err *e)
+{
+    CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = chunk_hasher_new(e);
+
+    if (!h || chunk_hash_begin(h, e) < 0 ||
+        chunk_hash_update(h, frame->head, sizeof frame->head, e) < 0 ||
+        chunk_hash_update(h, data + RELEASE_PREFIX_SIZE, size - RELEASE_OVERHEAD, e) < 0)
+        return -1;
+    return chunk_hash_end(h, frame->sum, e);
+}
+
+int release_set_number(const uint8_t *data, size_t size, uint64_t number,
+                       struct release_frame *frame, struct err *e)
+{
+    struct dict_writer w = {0};
+    uint8_t value[RELEASE_NUMBER_SIZE];
+    int r = -1;
+
+    text_put_le64(value, number);
+    text_put_le64(value + 8, ~number);
+    dict_begin(&w, magic);
+    dict_put_bytes(&w, FIELD_NUMBER, value, sizeof value);
+    if (w.failed) {
+        err_nomem(e, "numbering a release");
+    } else {
+        memcpy(frame->head, w.data, sizeof frame->head);
+        text_put_le64(frame->head + DICT_MAGIC_SIZE,
+                      size - RELEASE_OVERHEAD + RELEASE_HEAD_SIZE - RELEASE_PREFIX_SIZE);
+        r = sign_frame(data, size, frame, e);
+    }
+    free(w.data);
+    return r;
 }

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "format/image.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,30 @@
 
 /* The caller frees *image. */
 int release_parse(const uint8_t *data, size_t size, struct image *image, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* A release in a store has a number, the first field of its dictionary, so that the order
+ * of many can be told from the first bytes of each. It is followed by its complement, as
+ * nobody checks the checksum for that. */
+#define RELEASE_NUMBER_SIZE 16
+#define RELEASE_HEAD_SIZE   (RELEASE_PREFIX_SIZE + 3 + RELEASE_NUMBER_SIZE)
+
+/* The number in the first bytes of a release; 0: it has none. */
+uint64_t release_number(const uint8_t head[RELEASE_HEAD_SIZE]);
+
+/* What to write so that an encoded release has a number: head, all of the release behind
+ * its prefix and before its checksum, sum. */
+struct release_frame {
+    uint8_t head[RELEASE_HEAD_SIZE];
+    uint8_t sum[CHUNK_HASH_SIZE];
+};
+
+/* Whether data have the size and the magic of a release. */
+bool release_is_framed(const uint8_t *data, size_t size);
+
+/* data: framed, as release_encode makes it, without a number. */
+int release_set_number(const uint8_t *data, size_t size, uint64_t number,
+                       struct release_frame *frame, struct err *e)
     __attribute__((warn_unused_result));
 
 /* The caller frees *data. */

@@ -3,6 +3,8 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "format/release.h"
+#include "store/age.h"
 #include "store/internal.h"
 #include "store/lock.h"
 #include "store/name.h"
@@ -13,41 +15,35 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 
-/* A release's age is its file's time, and the clock of a device may be wrong: a new
- * one is always younger than those that are there. */
-static int find_time(const struct store *store, struct timespec *t, struct err *e)
+/* What a file is to hold: three parts, so that a number can be put in without a copy. */
+struct content {
+    struct {
+        const void *data;
+        size_t size;
+    } parts[3];
+};
+
+static struct content whole(const uint8_t *data, size_t size)
 {
-    CLEANUP(store_names_free) struct store_names names = {0};
-    struct stat st;
-
-    if (store_release_names(store, &names, e) < 0)
-        return -1;
-    clock_gettime(CLOCK_REALTIME, t);
-    for (size_t i = 0; i < names.count; i++)
-        if (fstatat(store->root_fd, names.names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            st.st_mtim.tv_sec >= t->tv_sec)
-            *t = (struct timespec){.tv_sec = st.st_mtim.tv_sec + 1};
-    return 0;
+    return (struct content){.parts = {{data, size}}};
 }
 
-/* Writes a new file; leaves nothing behind when it fails. */
-static int write_new(const struct store *store, int dirfd, const char *name, const uint8_t *data,
-                     size_t size, struct err *e)
+/* Writes a new file; leaves nothing behind when it fails. age: of a release, or NULL. */
+static int write_new(const struct store *store, int dirfd, const char *name,
+                     const struct content *content, const struct store_age *age, struct err *e)
 {
-    CLEANUP_FD int fd = -1;
-    struct timespec times[2];
+    CLEANUP_FD int fd = io_openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    size_t n = sizeof content->parts / sizeof *content->parts;
+    int r = 0;
 
-    if (find_time(store, &times[1], e) < 0)
-        return -1;
-    times[0] = times[1];
-    fd = io_openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
     if (fd < 0)
         return err_sys(e, errno, "cannot create a file below %s/" STORE_META, store->path);
-    if (io_write_full(fd, data, size) < 0 || futimens(fd, times) < 0 ||
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = io_write_full(fd, content->parts[i].data, content->parts[i].size);
+    if (r < 0 || (age && store_age_set_time(fd, age) < 0) ||
         (store->sync_files && io_fsync(fd) < 0) || io_close(&fd) < 0) {
-        err_sys(e, errno, "cannot write %zu bytes below %s/" STORE_META, size, store->path);
+        err_sys(e, errno, "cannot write a release below %s/" STORE_META, store->path);
         unlinkat(dirfd, name, 0);
         return -1;
     }
@@ -113,6 +109,26 @@ static int put_in_place(const struct store *store, const char *temporary, const 
     }
 }
 
+/* Writes the release with its number to retired/temporary. */
+static int write_release(const struct store *store, const char *temporary, const uint8_t *data,
+                         size_t size, struct err *e)
+{
+    struct content content = whole(data, size);
+    struct release_frame frame;
+    struct store_age age;
+
+    if (store_age_next(store, &age, e) < 0)
+        return -1;
+    if (release_is_framed(data, size)) {
+        if (release_set_number(data, size, age.number, &frame, e) < 0)
+            return -1;
+        content = (struct content){.parts = {{frame.head, sizeof frame.head},
+                                             {data + RELEASE_PREFIX_SIZE, size - RELEASE_OVERHEAD},
+                                             {frame.sum, sizeof frame.sum}}};
+    }
+    return write_new(store, store->retired_fd, temporary, &content, &age, e);
+}
+
 int store_publish(const struct store *store, const char *name, const uint8_t *data, size_t size,
                   bool replace, struct err *e)
 {
@@ -125,7 +141,7 @@ int store_publish(const struct store *store, const char *name, const uint8_t *da
         return -1;
     if (io_random_name(temporary) < 0)
         return err_sys(e, errno, "cannot get random bytes");
-    if (write_new(store, store->retired_fd, temporary, data, size, e) < 0)
+    if (write_release(store, temporary, data, size, e) < 0)
         return -1;
     /* Always, even with nothing fetched and where syncfs reports no errors: the
      * chunks may have been committed by a clone that was killed before it got
@@ -152,6 +168,7 @@ int store_confirm(const struct store *store, struct err *e)
 int store_partial_write(const struct store *store, const char *name, const uint8_t *data,
                         size_t size, struct err *e)
 {
+    const struct content content = whole(data, size);
     char temporary[IO_RANDOM_NAME_SIZE];
 
     if (store_name_check(name, e) < 0)
@@ -159,7 +176,7 @@ int store_partial_write(const struct store *store, const char *name, const uint8
     if (io_random_name(temporary) < 0)
         return err_sys(e, errno, "cannot get random bytes");
     /* In retired/, like a release to be: what a kill leaves there, a clean-up removes. */
-    if (write_new(store, store->retired_fd, temporary, data, size, e) < 0)
+    if (write_new(store, store->retired_fd, temporary, &content, NULL, e) < 0)
         return -1;
     if (renameat(store->retired_fd, temporary, store->partial_fd, name) < 0) {
         err_sys(e, errno, "cannot write %s/" STORE_META "/partial/%s", store->path, name);

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "store/age.h"
 #include "store/holder.h"
 #include "store/internal.h"
 #include "store/lock.h"
@@ -42,23 +43,14 @@ static int describe(const struct store *store, const char *name, struct store_re
         return 0;
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(e, errno, "cannot examine release %s/%s", store->path, name);
-    *r = (struct store_release){
-        .name = strdup(name), .published = st.st_mtim, .is_protected = is_protected(store, name)};
+    *r = (struct store_release){.name = strdup(name),
+                                .published = st.st_mtim,
+                                .number = store_age_number(fd),
+                                .is_protected = is_protected(store, name)};
     served = store_lock_is_served(store->root_fd, name, fd);
     r->served_errno = served < 0 ? errno : 0;
     r->served = served < 0 ? STORE_SERVED_UNKNOWN : served ? STORE_SERVED : STORE_NOT_SERVED;
     return r->name ? 1 : err_nomem(e, "listing releases");
-}
-
-static int compare_ages(const void *a, const void *b)
-{
-    const struct store_release *x = a, *y = b;
-
-    if (x->published.tv_sec != y->published.tv_sec)
-        return x->published.tv_sec < y->published.tv_sec ? -1 : 1;
-    if (x->published.tv_nsec != y->published.tv_nsec)
-        return x->published.tv_nsec < y->published.tv_nsec ? -1 : 1;
-    return strcmp(x->name, y->name);
 }
 
 int store_releases_list(const struct store *store, struct store_releases *list, struct err *e)
@@ -77,8 +69,7 @@ int store_releases_list(const struct store *store, struct store_releases *list, 
             return -1;
         list->count += (size_t)r;
     }
-    if (list->count > 0) /* items is NULL without any */
-        qsort(list->items, list->count, sizeof *list->items, compare_ages);
+    store_age_sort(list);
     return 0;
 }
 

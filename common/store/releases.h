@@ -3,8 +3,8 @@
  *
  * A release is served while a server holds its lock, and protected when
  * .ihop/protected/NAME exists; the protection belongs to the name, whatever image
- * it has. Its age is its file's modification time, which publish keeps in order
- * even when the device's clock is not.
+ * it has. Their order is that of their publishing, whatever the device's clock says
+ * (age.h).
  */
 #ifndef IHOP_STORE_RELEASES_H
 #define IHOP_STORE_RELEASES_H
@@ -28,7 +28,10 @@ enum store_served {
 
 struct store_release {
     char *name;
-    struct timespec published;
+    struct timespec published;   /* its file's modification time */
+    uint64_t number;             /* in the order of publishing, from 1; 0: it has none */
+    struct timespec counts_from; /* see age.h */
+    size_t rank; /* the older, the smaller; where it is the same, the order is not known */
     enum store_served served;
     int served_errno; /* why it is not known */
     bool is_protected;

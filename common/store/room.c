@@ -9,6 +9,7 @@
 #include "store/release_file.h"
 #include "store/releases.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ struct room {
     struct image *images; /* of each release in list */
     struct census census; /* of all that is kept, the image to come included */
     bool *removed;
+    size_t unsure; /* in list: from here on it is not known which one is the oldest */
 };
 
 /* census: as in store_gc. */
@@ -59,12 +61,32 @@ static int load_releases(struct room *r, struct err *e)
     return 0;
 }
 
-static bool may_go(const struct room *r, size_t i)
+static bool may_go_in_order(const struct room *r, size_t i)
 {
     const struct store_release *release = &r->list.items[i];
 
     return !r->removed[i] && !release->served && !release->is_protected &&
            strcmp(release->name, r->o->name) != 0;
+}
+
+static bool may_go(const struct room *r, size_t i)
+{
+    return i < r->unsure && may_go_in_order(r, i);
+}
+
+/* Of releases whose order is not known one may go, when the others stay in any case. */
+static size_t find_unsure(const struct room *r)
+{
+    size_t last = SIZE_MAX;
+
+    for (size_t i = 0; i < r->list.count; i++) {
+        if (!may_go_in_order(r, i))
+            continue;
+        if (last != SIZE_MAX && r->list.items[last].rank == r->list.items[i].rank)
+            return last;
+        last = i;
+    }
+    return r->list.count;
 }
 
 /* What removing release i frees, about: its own chunks, in blocks. */
@@ -80,7 +102,7 @@ static uint64_t gain(const struct room *r, size_t i, uint64_t *inodes)
 static int check_possible(struct room *r, struct err *e)
 {
     uint64_t bytes, inodes, most = 0, most_inodes = 0;
-    char needed[TEXT_SIZE_BYTES], possible[TEXT_SIZE_BYTES];
+    char needed[TEXT_SIZE_BYTES], possible[TEXT_SIZE_BYTES], unsure[512] = "";
     size_t count = 0;
 
     if (store_free_space(r->store, &bytes, &inodes, e) < 0)
@@ -101,13 +123,19 @@ static int check_possible(struct room *r, struct err *e)
     if (bytes + most >= r->o->bytes &&
         (inodes >= r->o->inodes || inodes + most_inodes >= r->o->inodes))
         return 0;
+    if (r->unsure < r->list.count)
+        snprintf(unsure, sizeof unsure,
+                 "; %s and others are of the same time and have no number, so that it is not known "
+                 "which one is the oldest: remove one with ihop-store remove",
+                 r->list.items[r->unsure].name);
     return err_set(e, ERR_SPACE,
                    "not enough space in store %s: %s (%llu bytes) and %llu inodes are needed, %s "
                    "(%llu bytes) would be free without the %zu releases that may be removed, so "
-                   "none was",
+                   "none was%s",
                    store_path(r->store), text_size(r->o->bytes, needed),
                    (unsigned long long)r->o->bytes, (unsigned long long)r->o->inodes,
-                   text_size(bytes + most, possible), (unsigned long long)(bytes + most), count);
+                   text_size(bytes + most, possible), (unsigned long long)(bytes + most), count,
+                   unsure);
 }
 
 /* Removes the oldest release that frees anything: 1, or 0 when there is none. */
@@ -142,7 +170,10 @@ static int make_room(struct room *r, struct err *e)
         return -1;
     if (enough)
         return 0;
-    if (load_releases(r, e) < 0 || check_possible(r, e) < 0)
+    if (load_releases(r, e) < 0)
+        return -1;
+    r->unsure = find_unsure(r);
+    if (check_possible(r, e) < 0)
         return -1;
     do {
         removed = remove_oldest(r, e);

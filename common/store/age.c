@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/age.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "format/release.h"
+#include "store/internal.h"
+#include "store/pending.h"
+#include "store/release_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Seconds after the youngest that are tried: FAT counts in steps of two. */
+#define STEPS_MAX 4
+/* Far from the end of time_t, so that adding to it is safe. */
+#define TIME_MAX INT64_C(0x3fffffffffffffff)
+
+uint64_t store_age_number(int fd)
+{
+    uint8_t head[RELEASE_HEAD_SIZE];
+
+    return io_pread_full(fd, head, sizeof head, 0) == (ssize_t)sizeof head ? release_number(head)
+                                                                           : 0;
+}
+
+static int compare_times(const struct timespec *a, const struct timespec *b)
+{
+    if (a->tv_sec != b->tv_sec)
+        return a->tv_sec < b->tv_sec ? -1 : 1;
+    return (a->tv_nsec > b->tv_nsec) - (a->tv_nsec < b->tv_nsec);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const struct store_release *x = a, *y = b;
+
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* By what is known; 0: not known. */
+static int compare_ages(const struct store_release *x, const struct store_release *y)
+{
+    int r = compare_times(&x->counts_from, &y->counts_from);
+
+    return r != 0 ? r : compare_numbers(x, y);
+}
+
+static int compare_ages_and_names(const void *a, const void *b)
+{
+    const struct store_release *x = a, *y = b;
+    int r = compare_ages(x, y);
+
+    return r != 0 ? r : strcmp(x->name, y->name);
+}
+
+void store_age_sort(struct store_releases *list)
+{
+    struct store_release *items = list->items;
+
+    if (list->count == 0) /* items is NULL */
+        return;
+    qsort(items, list->count, sizeof *items, compare_numbers);
+    for (size_t i = 0; i < list->count; i++) {
+        items[i].counts_from = items[i].published;
+        if (i > 0 && items[i - 1].number > 0 &&
+            compare_times(&items[i - 1].counts_from, &items[i].counts_from) > 0)
+            items[i].counts_from = items[i - 1].counts_from;
+    }
+    qsort(items, list->count, sizeof *items, compare_ages_and_names);
+    for (size_t i = 1; i < list->count; i++)
+        items[i].rank = items[i - 1].rank + (compare_ages(&items[i - 1], &items[i]) != 0);
+}
+
+int store_age_next(const struct store *store, struct store_age *age, struct err *e)
+{
+    CLEANUP(store_names_free) struct store_names names = {0};
+
+    *age = (struct store_age){.number = 1, .youngest = {.tv_sec = -TIME_MAX}};
+    if (store_release_names(store, &names, e) < 0)
+        return -1;
+    for (size_t i = 0; i < names.count; i++) {
+        CLEANUP_FD int fd = store_pending_open(store, names.names[i]);
+        uint64_t number = fd >= 0 ? store_age_number(fd) : 0;
+        struct stat st;
+
+        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_mtim.tv_sec < TIME_MAX &&
+            compare_times(&st.st_mtim, &age->youngest) > 0)
+            age->youngest = st.st_mtim;
+        if (number >= age->number)
+            age->number = number + 1;
+    }
+    return 0;
+}
+
+int store_age_set_time(int fd, const struct store_age *age)
+{
+    struct timespec times[2];
+    struct stat st;
+
+    clock_gettime(CLOCK_REALTIME, &times[1]);
+    for (int step = 1; step <= STEPS_MAX; step++) {
+        if (compare_times(&times[1], &age->youngest) <= 0)
+            times[1] = (struct timespec){.tv_sec = age->youngest.tv_sec + step};
+        times[0] = times[1];
+        if (futimens(fd, times) < 0 || fstat(fd, &st) < 0)
+            return -1;
+        if (compare_times(&st.st_mtim, &age->youngest) > 0)
+            break;
+        times[1] = age->youngest; /* it was rounded, or is beyond what can be kept */
+    }
+    return 0;
+}
