@@ -51,9 +51,9 @@ static int check_order(const struct session *s, const struct store_releases *lis
     for (size_t i = 0; i < list->count; i++)
         if (items[i].rank == items[first].rank && !items[i].served && !items[i].is_protected)
             return err_set(e, ERR_REFUSED,
-                           "nothing was removed, as it is not known which of the releases %s/%s "
-                           "and %s is older: they have the same time and no number; remove one "
-                           "with ihop-store remove, or protect it",
+                           "nothing was removed from %s, as it is not known which of the releases "
+                           "%s and %s is older: they have the same time and no number; remove one "
+                           "with ihop-store remove, or protect both",
                            s->path, items[first - 1].name, items[first].name);
     return 0;
 }

@@ -66,6 +66,12 @@ tests_faults_die_after_sync_la_CFLAGS = $(WARN_CFLAGS)
 tests_faults_die_after_sync_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 tests_faults_die_after_sync_la_LIBADD =
 
+check_LTLIBRARIES += tests/faults/odd-clock.la
+tests_faults_odd_clock_la_SOURCES = tests/faults/odd-clock.c
+tests_faults_odd_clock_la_CFLAGS = $(WARN_CFLAGS)
+tests_faults_odd_clock_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+tests_faults_odd_clock_la_LIBADD =
+
 .PHONY: check-faults
 check-faults:
 	IHOP_FAULTS=full $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(fault_tests)'

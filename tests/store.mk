@@ -3,6 +3,7 @@
 store_tests = \
 	tests/test-clone-make-room.sh \
 	tests/test-store-bad-inode.sh \
+	tests/test-store-clocks.sh \
 	tests/test-store-concurrent.sh \
 	tests/test-store-gc.sh \
 	tests/test-store-locks.sh \

@@ -55,6 +55,20 @@ static int compare_ages_and_names(const void *a, const void *b)
     return r != 0 ? r : strcmp(x->name, y->name);
 }
 
+/* From which time each counts; the items are in the order of their numbers. */
+static void set_counts(struct store_release *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        items[i].counts_from = items[i].published;
+        if (i > 0 && items[i - 1].number > 0 &&
+            compare_times(&items[i - 1].counts_from, &items[i].counts_from) > 0)
+            items[i].counts_from = items[i - 1].counts_from;
+    }
+    for (size_t i = count - 1; i-- > 0;) /* copies count alike */
+        if (items[i].number > 0 && items[i].number == items[i + 1].number)
+            items[i].counts_from = items[i + 1].counts_from;
+}
+
 void store_age_sort(struct store_releases *list)
 {
     struct store_release *items = list->items;
@@ -62,12 +76,7 @@ void store_age_sort(struct store_releases *list)
     if (list->count == 0) /* items is NULL */
         return;
     qsort(items, list->count, sizeof *items, compare_numbers);
-    for (size_t i = 0; i < list->count; i++) {
-        items[i].counts_from = items[i].published;
-        if (i > 0 && items[i - 1].number > 0 &&
-            compare_times(&items[i - 1].counts_from, &items[i].counts_from) > 0)
-            items[i].counts_from = items[i - 1].counts_from;
-    }
+    set_counts(items, list->count);
     qsort(items, list->count, sizeof *items, compare_ages_and_names);
     for (size_t i = 1; i < list->count; i++)
         items[i].rank = items[i - 1].rank + (compare_ages(&items[i - 1], &items[i]) != 0);

@@ -10,8 +10,8 @@
  * The order of a store with both: a release without a number counts as published at its
  * time, one with a number at its time or that of the latest one with a smaller number,
  * whichever is later; at the same time, those without a number come first. What is left
- * is not known: releases of the same time without a number, or with the same one (a copy).
- * They have the same rank.
+ * is not known: releases of the same time without a number, and those with the same number
+ * (somebody has copied the file). They have the same rank.
  */
 #ifndef IHOP_STORE_AGE_H
 #define IHOP_STORE_AGE_H

@@ -10,6 +10,7 @@
 #include "store/name.h"
 #include "store/presence.h"
 #include "store/release_file.h"
+#include "store/sighting.h"
 #include "store/staging.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define DISK_BLOCK 512 /* what st_blocks counts */
 
@@ -176,16 +176,10 @@ static bool is_published(const struct gc *gc, const char *name, const struct ima
            image_same_source(&image, partial);
 }
 
-/* A device's clock may be years behind: then nothing is, unless no age is too young. */
-static bool is_stale(const struct gc *gc, int dirfd, const char *name)
+static bool is_stale(const struct gc *gc, const char *name)
 {
-    const time_t now = time(NULL);
-    struct stat st;
-
-    if (gc->o->partial_age_s == 0)
-        return true;
-    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && now > st.st_mtime &&
-           (uint64_t)(now - st.st_mtime) > gc->o->partial_age_s;
+    return gc->o->partial_age_s == 0 ||
+           store_sighting(gc->store, name, !gc->o->dry_run) > gc->o->partial_age_s;
 }
 
 /* One that is damaged was never made durable, so no chunk was either. */
@@ -201,11 +195,13 @@ static int visit_partial(struct gc *gc, int dirfd, const char *name, struct err 
         *e = why;
         return -1;
     }
-    if (r == 0 && name[0] != '.' && !is_stale(gc, dirfd, name) && !is_published(gc, name, &image)) {
+    if (r == 0 && name[0] != '.' && !is_stale(gc, name) && !is_published(gc, name, &image)) {
         gc->result->partials_kept++;
         return census_add(&gc->census, &image, e);
     }
     gc->result->partials_removed++;
+    if (!gc->o->dry_run)
+        store_sighting_forget(gc->store, name);
     return delete (gc, dirfd, STORE_META "/partial/", name, e);
 }
 
@@ -215,6 +211,8 @@ static int count_kept(struct gc *gc, struct err *e)
     if (keep_releases(gc, e) < 0 || visit_meta(gc, "retired", visit_retired, e) < 0 ||
         visit_meta(gc, "partial", visit_partial, e) < 0)
         return -1;
+    if (!gc->o->dry_run)
+        store_sighting_clean(gc->store);
     return gc->o->also_keep ? census_add(&gc->census, gc->o->also_keep, e) : 0;
 }
 

@@ -10,6 +10,7 @@
 #include "store/name.h"
 #include "store/pending.h"
 #include "store/release_file.h"
+#include "store/sighting.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -183,6 +184,7 @@ int store_partial_write(const struct store *store, const char *name, const uint8
         unlinkat(store->retired_fd, temporary, 0);
         return -1;
     }
+    (void)store_sighting(store, name, true); /* its age begins here */
     return store->sync_files ? store_sync_folder(store, store->partial_fd, STORE_META "/partial", e)
                              : 0;
 }
@@ -190,4 +192,5 @@ int store_partial_write(const struct store *store, const char *name, const uint8
 void store_partial_remove(const struct store *store, const char *name)
 {
     unlinkat(store->partial_fd, name, 0);
+    store_sighting_forget(store, name);
 }

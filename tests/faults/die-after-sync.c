@@ -2,6 +2,7 @@
 /* die-after-sync: a library to preload. The program that it is loaded into dies by SIGKILL
  * after a sync of its has failed: with DIE_AFTER_SYNC=0 at once, otherwise as it makes its
  * N-th call after that of those which open or unlink something. The call is not made. */
+#undef _FORTIFY_SOURCE /* its openat is a macro */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -56,17 +57,28 @@ int unlinkat(int dirfd, const char *path, int flags)
     return real(dirfd, path, flags);
 }
 
-int openat64(int dirfd, const char *path, int flags, ...);
-int openat64(int dirfd, const char *path, int flags, ...)
+static int open_at(int dirfd, const char *path, int flags, mode_t mode)
 {
     int (*real)(int, const char *, int, ...) =
         (int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat64");
-    va_list ap;
-    mode_t mode;
 
-    va_start(ap, flags);
-    mode = va_arg(ap, mode_t);
-    va_end(ap);
     count();
     return real(dirfd, path, flags, mode);
 }
+
+/* The one name or the other, by how the program was compiled. */
+#define DEFINE_OPENAT(name)                                                                        \
+    int name(int dirfd, const char *path, int flags, ...);                                         \
+    int name(int dirfd, const char *path, int flags, ...)                                          \
+    {                                                                                              \
+        va_list ap;                                                                                \
+        mode_t mode;                                                                               \
+                                                                                                   \
+        va_start(ap, flags);                                                                       \
+        mode = va_arg(ap, mode_t);                                                                 \
+        va_end(ap);                                                                                \
+        return open_at(dirfd, path, flags, mode);                                                  \
+    }
+
+DEFINE_OPENAT(openat)
+DEFINE_OPENAT(openat64)

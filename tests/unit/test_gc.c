@@ -224,28 +224,98 @@ static const char *add_partial(struct fixture *f, const char *name, const struct
     return support_path(support_path(f->folder, ".ihop/partial"), name);
 }
 
-/* What an interrupted clone has fetched. */
+/* Writes down of partial clone "third" that it was last looked at so: with that boot id, or
+ * this boot's. */
+static void set_sighting(struct fixture *f, const char *boot, uint64_t since_boot, int64_t wall,
+                         uint64_t age)
+{
+    const char *path = support_path(f->folder, ".ihop/seen/third");
+    char line[256], id[37], *rest;
+    size_t size;
+    int n;
+    uint8_t *old = support_read_file(path, &size);
+    unsigned long long ctime_s, ctime_ns, bytes;
+
+    assert_int_equal(size, 256);
+    old[255] = '\0';
+    rest = (char *)old;
+    assert_int_equal(sscanf(rest, "ihop-seen 1 %36s %*s %*s %*s %llu %llu %llu", id, &ctime_s,
+                            &ctime_ns, &bytes),
+                     4);
+    n = snprintf(line, sizeof line, "ihop-seen 1 %s %llu %lld %llu %llu %llu %llu",
+                 boot ? boot : id, (unsigned long long)since_boot, (long long)wall,
+                 (unsigned long long)age, ctime_s, ctime_ns, bytes);
+    memset(line + n, ' ', sizeof line - (size_t)n);
+    line[255] = '\n';
+    support_write_file(path, line, 256);
+    free(old);
+}
+
+static uint64_t uptime(void)
+{
+    struct timespec t;
+
+    assert_int_equal(clock_gettime(CLOCK_BOOTTIME, &t), 0);
+    return (uint64_t)t.tv_sec;
+}
+
+#define OTHER_BOOT "00000000-1111-2222-3333-444444444444"
+
+/* What an interrupted clone has fetched stays for 30 days, as this machine has counted them. */
 static void partials(void **state)
 {
     struct fixture f = begin(state);
+    const time_t now = time(NULL);
     struct store_gc_result r;
     const char *path;
 
     store_support_publish(f.s, "second", &f.second);
     store_support_add(f.s, &f.third, 0, 1);
     path = add_partial(&f, "third", &f.third);
-    set_age(path, 29 * DAY);
     r = collects(&f, 0, 4);
     assert_int_equal(r.partials_kept, 1);
     assert_has(&f, &f.third, "+-");
-    set_age(path, -400 * DAY); /* the clock was set back */
+    set_age(path, 400 * DAY); /* that is a clock's word */
     r = collects(&f, 0, 4);
     assert_int_equal(r.partials_kept, 1);
-    set_age(path, 31 * DAY);
+
+    /* In one boot the wall clock does not matter. */
+    set_sighting(&f, NULL, uptime(), now - 50 * 365 * DAY, 29 * DAY);
+    r = collects(&f, 0, 4);
+    set_sighting(&f, NULL, uptime() + 1000, now + 50 * 365 * DAY, 29 * DAY);
+    r = collects(&f, 0, 4);
+    /* Another boot counts for a day at most, and for nothing when the clock was set back. */
+    set_sighting(&f, OTHER_BOOT, 5, now - 50 * 365 * DAY, 28 * DAY);
+    r = collects(&f, 0, 4);
+    set_sighting(&f, OTHER_BOOT, 5, now + 50 * 365 * DAY, 30 * DAY);
+    r = collects(&f, 0, 4);
+    set_sighting(&f, OTHER_BOOT, 5, INT64_MIN, UINT64_C(29) * DAY - 10);
+    r = collects(&f, 0, 4);
+    set_sighting(&f, OTHER_BOOT, 5, INT64_MAX, 30 * DAY);
+    r = collects(&f, 0, 4);
+    assert_int_equal(r.partials_kept, 1);
+    /* A record that a power cut has left. */
+    support_write_file(support_path(f.folder, ".ihop/seen/third"), "", 0);
+    r = collects(&f, 0, 4);
+    assert_int_equal(r.partials_kept, 1);
+    /* Written anew: another file, which the record does not speak of. */
+    set_sighting(&f, NULL, 0, now, 300 * DAY);
+    assert_int_equal(
+        rename(support_path(f.folder, ".ihop/seen/third"), support_path(f.folder, "kept")), 0);
+    path = add_partial(&f, "third", &f.third);
+    assert_int_equal(
+        rename(support_path(f.folder, "kept"), support_path(f.folder, ".ihop/seen/third")), 0);
+    r = collects(&f, 0, 4);
+    assert_int_equal(r.partials_kept, 1);
+
+    set_sighting(&f, OTHER_BOOT, 5, now - 2 * DAY, UINT64_C(29) * DAY + 10);
+    support_write_file(support_path(f.folder, ".ihop/seen/gone"), "ihop-seen 1 ", 12);
+    support_write_file(support_path(f.folder, ".ihop/seen/not-ours"), "mine", 4);
     r = collects(&f, 1, 3);
     assert_int_equal(r.partials_removed, 1);
     assert_int_equal(r.partials_kept, 0);
     assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(store_support_count(support_path(f.folder, ".ihop/seen")), 1);
 
     /* The clone was killed after its publish: nothing is unfinished. */
     path = add_partial(&f, "second", &f.second);

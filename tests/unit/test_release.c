@@ -237,6 +237,66 @@ static void wrong_frames(void **state)
     assert_fails(release_parse(junk, 200, &back, &e), e, ERR_DAMAGED, "checksum does not match");
 }
 
+/* The number is in the first bytes, and all else is as it was. */
+static void numbers(void **state)
+{
+    static const uint64_t good[] = {1, 127, 128, UINT64_MAX - 1};
+    struct image image = full_image(), back = {0};
+    struct release_frame frame;
+    struct err e = ERR_INIT;
+    uint8_t *data, *all;
+    size_t size, body;
+
+    (void)state;
+    assert_ok(release_encode(&image, &data, &size, &e), e);
+    assert_int_equal(release_number(data), 0);
+    assert_true(release_is_framed(data, size));
+    assert_false(release_is_framed(data, RELEASE_OVERHEAD - 1));
+    body = size - RELEASE_OVERHEAD;
+    all = malloc(sizeof frame + body);
+    for (size_t i = 0; i < COUNT(good); i++) {
+        assert_ok(release_set_number(data, size, good[i], &frame, &e), e);
+        assert_true(release_number(frame.head) == good[i]);
+        memcpy(all, frame.head, sizeof frame.head);
+        memcpy(all + sizeof frame.head, data + RELEASE_PREFIX_SIZE, body);
+        memcpy(all + sizeof frame.head + body, frame.sum, sizeof frame.sum);
+        assert_ok(release_parse(all, sizeof frame + body, &back, &e), e);
+        assert_same_image(&image, &back);
+        image_free(&back);
+    }
+    free(all);
+    free(data);
+    image_free(&image);
+}
+
+/* One that is no number is none, and so is rot in any bit of one. */
+static void no_numbers(void **state)
+{
+    static const uint64_t none[] = {0, UINT64_MAX};
+    struct image image = full_image();
+    struct release_frame frame;
+    struct err e = ERR_INIT;
+    uint8_t *data;
+    size_t size;
+
+    (void)state;
+    assert_ok(release_encode(&image, &data, &size, &e), e);
+    for (size_t i = 0; i < COUNT(none); i++) {
+        assert_ok(release_set_number(data, size, none[i], &frame, &e), e);
+        assert_int_equal(release_number(frame.head), 0);
+    }
+    assert_ok(release_set_number(data, size, 1000, &frame, &e), e);
+    for (size_t bit = 0; bit < (size_t)8 * RELEASE_NUMBER_SIZE; bit++) {
+        uint8_t *byte = &frame.head[RELEASE_HEAD_SIZE - RELEASE_NUMBER_SIZE + bit / 8];
+
+        *byte ^= (uint8_t)(1 << bit % 8);
+        assert_int_equal(release_number(frame.head), 0);
+        *byte ^= (uint8_t)(1 << bit % 8);
+    }
+    free(data);
+    image_free(&image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +305,8 @@ int main(void)
         cmocka_unit_test(every_flip_and_truncation),
         cmocka_unit_test(places_must_be_usable),
         cmocka_unit_test(wrong_frames),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(no_numbers),
     };
 
     return cmocka_run_group_tests_name("release", tests, NULL, NULL);

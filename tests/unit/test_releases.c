@@ -82,6 +82,72 @@ static void with_a_clock_set_back(void **state)
     store_close(s);
 }
 
+/* Asserts for neighbours in the order whether it is known ('<') or not ('='). */
+static void assert_ranks(const struct store *s, const char *signs)
+{
+    struct store_releases list = {0};
+    struct err e = ERR_INIT;
+    char found[1000] = "";
+
+    assert_ok(store_releases_list(s, &list, &e), e);
+    for (size_t i = 1; i < list.count; i++)
+        strcat(found, list.items[i - 1].rank < list.items[i].rank ? "<" : "=");
+    assert_string_equal(found, signs);
+    store_releases_free(&list);
+}
+
+static void copy_release(const char *folder, const char *from, const char *to)
+{
+    size_t size;
+    uint8_t *data = support_read_file(support_path(folder, from), &size);
+
+    support_write_file(support_path(folder, to), data, size);
+    free(data);
+}
+
+/* Numbers tell where times do not; what has none is put among them by its time. */
+static void with_and_without_numbers(void **state)
+{
+    static const uint32_t sizes[] = {10, 20};
+    struct image image = support_image(sizes, COUNT(sizes), 32);
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+
+    publish(s, "old-b"); /* what is no release gets no number, as an earlier version's */
+    publish(s, "old-a");
+    store_support_publish(s, "z", &image);
+    store_support_publish(s, "y", &image);
+    store_support_publish(s, "x", &image);
+    assert_order(s, "old-b old-a z y x ");
+    assert_ranks(s, "<<<<");
+    /* The last second that can be kept. */
+    set_time(*state, "store/z", INT32_MAX);
+    set_time(*state, "store/y", INT32_MAX);
+    set_time(*state, "store/x", INT32_MAX);
+    set_time(*state, "store/old-a", INT32_MAX);
+    set_time(*state, "store/old-b", INT32_MAX);
+    assert_order(s, "old-a old-b z y x ");
+    assert_ranks(s, "=<<<");
+    /* Times that contradict the numbers, and those without one among them. */
+    set_time(*state, "store/z", 5000);
+    set_time(*state, "store/y", 3000);
+    set_time(*state, "store/x", 7000);
+    set_time(*state, "store/old-a", 4000);
+    set_time(*state, "store/old-b", 6000);
+    assert_order(s, "old-a z y old-b x ");
+    assert_ranks(s, "<<<<");
+    /* A copy is as old as what it was made from. */
+    copy_release(*state, "store/y", "store/copy");
+    set_time(*state, "store/copy", 5000);
+    assert_order(s, "old-a z copy y old-b x ");
+    assert_ranks(s, "<<=<<");
+    store_support_publish(s, "z", &image); /* anew */
+    set_time(*state, "store/z", 0);
+    assert_order(s, "old-a copy y old-b x z ");
+    assert_ranks(s, "<=<<<");
+    store_close(s);
+    image_free(&image);
+}
+
 static int lock_file(const char *path)
 {
     int fd = open(path, O_RDONLY);
@@ -214,9 +280,13 @@ static void protects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(the_oldest_first), IN_FOLDER(with_a_clock_set_back),
-        IN_FOLDER(states),           IN_FOLDER(removes),
-        IN_FOLDER(odd_names),        IN_FOLDER(protects),
+        IN_FOLDER(the_oldest_first),
+        IN_FOLDER(with_a_clock_set_back),
+        IN_FOLDER(with_and_without_numbers),
+        IN_FOLDER(states),
+        IN_FOLDER(removes),
+        IN_FOLDER(odd_names),
+        IN_FOLDER(protects),
     };
 
     return cmocka_run_group_tests_name("releases", tests, NULL, NULL);
