@@ -224,8 +224,8 @@ void chunk_fds_put(struct chunk_fds *c, struct chunk_lease *lease)
     sem_post(&c->budget->momentary);
 }
 
-void chunk_fds_replace(const struct chunk_lease *kept, const struct chunk_lease *fresh)
+bool chunk_fds_replace(const struct chunk_lease *kept, const struct chunk_lease *fresh)
 {
-    /* A failure leaves the old file in place: the next read tries again. */
-    (void)dup3(fresh->fd, kept->fd, O_CLOEXEC);
+    /* After a failure the next read tries again. */
+    return dup3(fresh->fd, kept->fd, O_CLOEXEC) >= 0;
 }

@@ -71,7 +71,8 @@ int chunk_fds_open(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease,
 void chunk_fds_put(struct chunk_fds *c, struct chunk_lease *lease);
 
 /* Lets the kept descriptor refer to the file of fresh, in one step and without
- * closing its number: a read on it gets the old file or the new one. */
-void chunk_fds_replace(const struct chunk_lease *kept, const struct chunk_lease *fresh);
+ * closing its number: a read on it gets the old file or the new one. False: the old file
+ * stays in place. */
+bool chunk_fds_replace(const struct chunk_lease *kept, const struct chunk_lease *fresh);
 
 #endif

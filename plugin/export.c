@@ -215,11 +215,13 @@ static const char *chunk_path(const struct export *x, size_t chunk, struct chunk
     return path->text;
 }
 
-static int verify_chunk(struct export *x, size_t chunk, int fd, bool again, struct err *e)
+int export_verify(const struct export *x, size_t chunk, int fd, struct err *e)
 {
     struct chunk_path path;
 
-    return verifier_check(x->verifier, chunk, fd, again, chunk_path(x, chunk, &path), e);
+    if (!x->verifier || verifier_is_good(x->verifier, chunk))
+        return 0;
+    return verifier_check(x->verifier, chunk, fd, chunk_path(x, chunk, &path), e);
 }
 
 /* As nbdkit's file plugin does with cache=none. The kernel drops whole pages
@@ -236,16 +238,11 @@ static void drop_pages(const struct export *x, int fd, const struct part *p)
     posix_fadvise(fd, (off_t)start, (off_t)(end - start), POSIX_FADV_DONTNEED);
 }
 
-/* again: fd is a file that no one has verified. */
-static int read_from(struct export *x, const struct part *p, int fd, bool again, struct err *e)
+static int read_from(const struct export *x, const struct part *p, int fd, struct err *e)
 {
+    ssize_t n = io_pread_full(fd, p->buf, p->size, p->offset);
     struct chunk_path path;
-    ssize_t n;
 
-    if (x->verifier && (again || !verifier_is_good(x->verifier, p->chunk)) &&
-        verify_chunk(x, p->chunk, fd, again, e) < 0)
-        return -1;
-    n = io_pread_full(fd, p->buf, p->size, p->offset);
     if (n < 0)
         return err_sys(e, errno, "cannot read chunk %s", chunk_path(x, p->chunk, &path));
     if ((size_t)n < p->size)
@@ -262,13 +259,18 @@ static int read_reopened(struct export *x, const struct part *p, const struct ch
                          struct err *e)
 {
     struct chunk_lease fresh;
-    int r;
+    struct chunk_path path;
+    int r = 0;
 
     if (chunk_fds_open(&x->fds, p->chunk, &fresh, e) < 0)
         return -1;
-    r = read_from(x, p, fresh.fd, true, e);
+    if (x->verifier)
+        r = verifier_replace(x->verifier, p->chunk, kept, &fresh, chunk_path(x, p->chunk, &path),
+                             e);
     if (r == 0)
-        chunk_fds_replace(kept, &fresh);
+        r = read_from(x, p, fresh.fd, e);
+    if (r == 0 && !x->verifier)
+        (void)chunk_fds_replace(kept, &fresh);
     chunk_fds_put(&x->fds, &fresh);
     return r;
 }
@@ -294,7 +296,9 @@ static int read_part(struct export *x, const struct part *p, struct err *e)
 
     if (chunk_fds_get(&x->fds, p->chunk, &lease, e) < 0)
         return explain(x, p->chunk, e);
-    r = read_from(x, p, lease.fd, false, e);
+    r = export_verify(x, p->chunk, lease.fd, e);
+    if (r == 0)
+        r = read_from(x, p, lease.fd, e);
     if (__builtin_expect(r < 0, 0) && lease.kept && !is_bad(x, p->chunk))
         r = read_reopened(x, p, &lease, e);
     chunk_fds_put(&x->fds, &lease);

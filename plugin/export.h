@@ -75,6 +75,11 @@ void export_make_room(const struct export *x);
 int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, struct err *e)
     __attribute__((warn_unused_result));
 
+/* With verify: hashes the chunk, open as fd, unless it is known to be good. Kinds as of
+ * verifier_check. */
+int export_verify(const struct export *x, size_t chunk, int fd, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Asks the kernel to read the range in the background: whether any of it was not in
  * memory; true also when that cannot be told. Advice, never fails. */
 bool export_prefetch(struct export *x, uint64_t count, uint64_t offset);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* extents: which parts of an export are known to read as zeros: zero chunks, and
- * holes in chunk files. Thread-safe. */
+ * holes in chunk files; with verify, in those that are good. Thread-safe. */
 #ifndef IHOP_PLUGIN_EXTENTS_H
 #define IHOP_PLUGIN_EXTENTS_H
 

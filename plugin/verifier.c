@@ -77,6 +77,11 @@ static unsigned char state_of(const struct verifier *v, size_t chunk)
     return atomic_load_explicit(&v->states[chunk], memory_order_acquire);
 }
 
+static void set_state(const struct verifier *v, size_t chunk, unsigned char state)
+{
+    atomic_store_explicit(&v->states[chunk], state, memory_order_release);
+}
+
 bool verifier_is_good(const struct verifier *v, size_t chunk)
 {
     return state_of(v, chunk) == GOOD;
@@ -116,22 +121,48 @@ static int say_bad(const char *what, struct err *e)
     return err_set(e, ERR_DAMAGED, "the content of chunk %s does not match its hash", what);
 }
 
-int verifier_check(struct verifier *v, size_t chunk, int fd, bool again, const char *what,
-                   struct err *e)
+/* Hashes the chunk: 0 when it is good. That it is bad is remembered. Needs the lane's lock. */
+static int judge(const struct verifier *v, const struct lane *lane, size_t chunk, int fd,
+                 const char *what, struct err *e)
+{
+    uint8_t hash[CHUNK_HASH_SIZE];
+
+    if (hash_file(lane, fd, v->image->chunks[chunk].source_size, what, hash, e) < 0)
+        return -1;
+    stats_count(STATS_VERIFIED, 1);
+    if (memcmp(hash, image_hash(v->image, chunk), v->image->hash_length) == 0)
+        return 0;
+    set_state(v, chunk, BAD);
+    return say_bad(what, e);
+}
+
+int verifier_check(struct verifier *v, size_t chunk, int fd, const char *what, struct err *e)
 {
     struct lane *lane = &v->lanes[chunk % LANES];
-    uint8_t hash[CHUNK_HASH_SIZE];
-    bool good;
 
     LOCK_SCOPE(&lane->lock);
     if (state_of(v, chunk) == BAD)
         return say_bad(what, e);
-    if (state_of(v, chunk) == GOOD && !again)
+    if (state_of(v, chunk) == GOOD)
         return 0;
-    if (hash_file(lane, fd, v->image->chunks[chunk].source_size, what, hash, e) < 0)
+    if (judge(v, lane, chunk, fd, what, e) < 0)
         return -1;
-    stats_count(STATS_VERIFIED, 1);
-    good = memcmp(hash, image_hash(v->image, chunk), v->image->hash_length) == 0;
-    atomic_store_explicit(&v->states[chunk], good ? GOOD : BAD, memory_order_release);
-    return good ? 0 : say_bad(what, e);
+    set_state(v, chunk, GOOD);
+    return 0;
+}
+
+int verifier_replace(struct verifier *v, size_t chunk, const struct chunk_lease *kept,
+                     const struct chunk_lease *fresh, const char *what, struct err *e)
+{
+    struct lane *lane = &v->lanes[chunk % LANES];
+
+    /* The lock also keeps a file from changing while it is hashed. */
+    LOCK_SCOPE(&lane->lock);
+    if (state_of(v, chunk) == BAD)
+        return say_bad(what, e);
+    if (judge(v, lane, chunk, fresh->fd, what, e) < 0)
+        return -1;
+    if (chunk_fds_replace(kept, fresh))
+        set_state(v, chunk, GOOD);
+    return 0;
 }

@@ -10,6 +10,8 @@
 #ifndef IHOP_PLUGIN_VERIFIER_H
 #define IHOP_PLUGIN_VERIFIER_H
 
+#include "chunk_fds.h"
+
 #include "base/err.h"
 #include "format/image.h"
 
@@ -24,11 +26,17 @@ struct verifier *verifier_new(const struct image *image, struct err *e)
 void verifier_free(struct verifier *v);
 
 /* Whether the chunk, open as fd, is good: hashes it unless its state is known.
- * again: fd is another file than the one that was hashed, so hash a good one
- * again. ERR_DAMAGED: wrong content (verifier_is_bad then holds) or cut short;
- * ERR_IO, ERR_MEMORY. what names the chunk in messages. */
-int verifier_check(struct verifier *v, size_t chunk, int fd, bool again, const char *what,
-                   struct err *e) __attribute__((warn_unused_result));
+ * ERR_DAMAGED: wrong content (verifier_is_bad then holds) or cut short; ERR_IO,
+ * ERR_MEMORY. what names the chunk in messages. */
+int verifier_check(struct verifier *v, size_t chunk, int fd, const char *what, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* The same for another file, fresh, that is to be used in place of the kept one: hashes it
+ * in any case. When it is good it is put in place, and only then the chunk is good for
+ * those who do not hash: none of them reads the old file, which nobody has verified. */
+int verifier_replace(struct verifier *v, size_t chunk, const struct chunk_lease *kept,
+                     const struct chunk_lease *fresh, const char *what, struct err *e)
+    __attribute__((warn_unused_result));
 
 bool verifier_is_good(const struct verifier *v, size_t chunk);
 bool verifier_is_bad(const struct verifier *v, size_t chunk);

@@ -33,6 +33,12 @@ tests_unit_test_prefetcher_SOURCES = tests/unit/test_prefetcher.c plugin/prefetc
 tests_unit_test_prefetcher_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
 tests_unit_test_prefetcher_CFLAGS = $(UNIT_CFLAGS) $(LIBURING_CFLAGS)
 tests_unit_test_prefetcher_LDADD = $(LDADD) $(LIBURING_LIBS)
+
+check_PROGRAMS += tests/unit/test_verifier
+TESTS += tests/unit/test_verifier
+tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c plugin/verifier.c
+tests_unit_test_verifier_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
+tests_unit_test_verifier_CFLAGS = $(UNIT_CFLAGS)
 endif
 
 # By hand: it needs a kernel for a virtual machine.

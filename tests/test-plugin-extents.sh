@@ -35,8 +35,40 @@ holes_in_files() {
 }
 
 # Any request: covers its start, stays inside, agrees with the image.
+# verified_holes: the same map when each chunk with holes is hashed first, more than one
+# request hashes included. A chunk that was replaced by a hole of its size is none.
+verified_holes() {
+    local bad
+
+    expect_exit 0 ihop_run 'nbdinfo --map "$uri"' -- "$tmp/sparse/v1" verify=first
+    awk '{ print $1, $2, $3 }' "$tmp/out" >"$tmp/map-verified"
+    diff "$tmp/map" "$tmp/map-verified"
+    cp -a "$tmp/sparse" "$tmp/bad"
+    bad=$tmp/bad/$(chunk 2 3)
+    truncate -s 0 "$bad"
+    truncate -s $((2048 * KiB)) "$bad"
+    for fds in 4096 0; do
+        expect_exit 0 ihop_run 'nbdinfo --map "$uri"' -- "$tmp/bad/v1" verify=first maxfds=$fds
+        awk '$1 >= 2048 * 1024 && $3 != 0' "$tmp/out" >"$tmp/zeros"
+        [ ! -s "$tmp/zeros" ] || fail "holes that nobody has verified: $(cat "$tmp/zeros")"
+        expect_exit 1 ihop_run "nbdcopy \"\$uri\" '$tmp/copy'" -- "$tmp/bad/v1" verify=first maxfds=$fds
+        expect_stderr "content of chunk $bad does not match its hash"
+        rm -f "$tmp/copy"
+    done
+    # Twenty chunks of 2 MiB, half of each a hole.
+    make_image "$tmp/large" $((40 * 1024 * KiB)) 3 $(for ((i = 0; i < 20; i++)); do echo $((i * 2048 * KiB)) $((1024 * KiB)); done)
+    make_store --layout 2 --sparse --min $((2048 * KiB)) --max $((2048 * KiB)) "$tmp/large" "$tmp/larger/v1"
+    for verify in off first; do
+        expect_exit 0 ihop_run 'nbdinfo --map "$uri"' -- "$tmp/larger/v1" verify=$verify
+        mv "$tmp/out" "$tmp/map-$verify"
+    done
+    diff "$tmp/map-off" "$tmp/map-first"
+    [ "$(wc -l <"$tmp/map-first")" = 40 ] || fail "not forty extents"
+}
+
+# every_request STORE [PARAMETER...]
 every_request() {
-    serve "$tmp/$1/v1"
+    serve "$tmp/$1/v1" "${@:2}"
     nbd "
 import random
 image = open('$tmp/image', 'rb').read()
@@ -81,4 +113,6 @@ zero_chunks 4 # the original does not record them: they are found by their hash
 every_request store2
 holes_in_files
 every_request sparse
+every_request sparse verify=first
+verified_holes
 sparse_copy
