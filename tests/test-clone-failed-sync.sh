@@ -7,7 +7,7 @@ set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"
 . "$srcdir/tests/lib/faults.sh"
-requires_disks ext4
+requires_disks ext4 xfs
 nbdkit --dump-plugin eval >/dev/null 2>&1 || skip "not installed: nbdkit's eval plugin"
 library=$builddir/tests/faults/.libs/die-after-sync.so
 [ -e "$library" ] || skip "not built: $library"
@@ -28,8 +28,11 @@ $cba make --fixed 65536 "$tmp/image" "$tmp/one.cba"
 # bad_disk: a fresh one, mounted; while $fast/bad exists it takes no block with the mark.
 bad_disk() {
     rm -f "$fast/bad" "$fast/failed" "$fast/pid" "$fast/disk"
-    truncate -s 32M "$fast/disk"
-    mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0,lazy_journal_init=0 "$fast/disk"
+    truncate -s 320M "$fast/disk"
+    case $fs in
+    ext4) mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0,lazy_journal_init=0 "$fast/disk" 32M ;;
+    xfs) mkfs.xfs -q -s size=4096 "$fast/disk" ;;
+    esac
     nbdfuse -P "$fast/pid" "$fast/fuse/disk" --command nbdkit -s eval \
         get_size='stat -Lc %s '"$fast/disk" \
         pread='dd if='"$fast/disk"' iflag=skip_bytes,count_bytes skip=$4 count=$3 bs=64K status=none' \
@@ -45,7 +48,7 @@ bad_disk() {
     device=$(losetup --find --show "$fast/fuse/disk")
     # As in test-clone-bad-disk.sh: no write may have parts.
     echo 64 >"/sys/block/${device#/dev/}/queue/max_sectors_kb"
-    mount -t ext4 "$device" "$fast/mnt"
+    mount -t "$fs" "$device" "$fast/mnt"
 }
 
 # cold: the same file system without what memory knows of it.
@@ -107,9 +110,11 @@ adopts() {
     umount "$fast/mnt"
 }
 
+fs=ext4
 adopts fs yes
 adopts files no
-for sync in fs files; do
+for way in "ext4 fs" "ext4 files" "xfs fs"; do
+    read -r fs sync <<<"$way"
     killed=0 points=0
     # shellcheck disable=SC2086 # a list
     for n in $(by_length "0 1 2 9" "$(seq 0 60 | tr '\n' ' ')"); do
@@ -117,5 +122,5 @@ for sync in fs files; do
         point $sync "$n"
     done
     [ $killed -ge 3 ] || fail "killed at $killed of $points places only"
-    echo "measured: ext4 --sync $sync, a sync fails, killed at $killed of $points places: no damage"
+    echo "measured: $fs --sync $sync, a sync fails, killed at $killed of $points places: no damage"
 done

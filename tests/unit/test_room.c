@@ -3,6 +3,7 @@
  * many bytes and inodes, of which each chunk takes its size and half a block. */
 #include "store_support.h"
 
+#include "format/release.h"
 #include "store/releases.h"
 #include "store/room.h"
 
@@ -264,6 +265,50 @@ static void in_use(void **state)
     end(&f);
 }
 
+/* A release as an earlier version has published it: without a number. */
+static void publish_old(struct fixture *f, const char *folder, const char *name, uint32_t own,
+                        time_t t)
+{
+    const struct timespec times[2] = {{.tv_sec = t}, {.tv_sec = t}};
+    struct image image = make(own);
+    const char *path = support_path(support_path(folder, "store"), name);
+    uint8_t *data = NULL;
+    struct err e = ERR_INIT;
+    size_t size;
+
+    store_support_add(f->s, &image, 0, image.chunk_count);
+    assert_ok(release_encode(&image, &data, &size, &e), e);
+    support_write_file(path, data, size);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    free(data);
+    image_free(&image);
+}
+
+/* Of r2 and r3 nobody knows which one is older. */
+static void not_by_a_guess(void **state)
+{
+    struct fixture f;
+    struct err e = ERR_INIT;
+
+    begin(&f, state);
+    publish_old(&f, *state, "r1", OWN + 1, 1000);
+    publish_old(&f, *state, "r2", OWN + 2, 2000);
+    publish_old(&f, *state, "r3", OWN + 3, 2000);
+    assert_fails(make_room(&f, "new", COST + 5000, 1, &e), e, ERR_SPACE,
+                 "not known which one is the oldest: remove one with ihop-store remove");
+    assert_string_equal(f.removed, "");
+    assert_releases(&f, "r1 r2 r3 r4 ");
+    /* The oldest is known, and enough. */
+    assert_ok(make_room(&f, "new", COST - 10, 1, &e), e);
+    assert_string_equal(f.removed, "r1 ");
+    /* One of the two stays in any case. */
+    assert_ok(store_release_protect(f.s, "r2", true, &e), e);
+    assert_ok(make_room(&f, "new", 2 * COST - 10, 1, &e), e);
+    assert_string_equal(f.removed, "r3 ");
+    assert_releases(&f, "r2 r4 ");
+    end(&f);
+}
+
 #define IN_FOLDER(test)                                                                            \
     cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
 
@@ -277,6 +322,7 @@ int main(void)
         IN_FOLDER(garbage_first),
         IN_FOLDER(twins),
         IN_FOLDER(in_use),
+        IN_FOLDER(not_by_a_guess),
     };
 
     return cmocka_run_group_tests_name("room", tests, NULL, NULL);
