@@ -27,7 +27,7 @@ $cba make --fixed 65536 "$tmp/image" "$tmp/one.cba"
 
 # bad_disk: a fresh one, mounted; while $fast/bad exists it takes no block with the mark.
 bad_disk() {
-    rm -f "$fast/bad" "$fast/failed" "$fast/pid" "$fast/disk"
+    rm -f "$fast/bad" "$fast/none" "$fast/failed" "$fast/pid" "$fast/disk"
     truncate -s 320M "$fast/disk"
     case $fs in
     ext4) mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0,lazy_journal_init=0 "$fast/disk" 32M ;;
@@ -37,7 +37,7 @@ bad_disk() {
         get_size='stat -Lc %s '"$fast/disk" \
         pread='dd if='"$fast/disk"' iflag=skip_bytes,count_bytes skip=$4 count=$3 bs=64K status=none' \
         pwrite='cat >'"$fast"'/block.$$
-            if [ -e '"$fast/bad"' ] && grep -q '$mark' '"$fast"'/block.$$; then
+            if [ -e '"$fast/none"' ] || { [ -e '"$fast/bad"' ] && grep -q '$mark' '"$fast"'/block.$$; }; then
                 rm '"$fast"'/block.$$; touch '"$fast/failed"'; echo EIO no >&2; exit 1
             fi
             dd if='"$fast"'/block.$$ of='"$fast/disk"' oflag=seek_bytes seek=$4 bs=64K conv=notrunc status=none
@@ -88,6 +88,28 @@ point() {
     umount "$fast/mnt"
 }
 
+# name_point N: the disk takes nothing any more as soon as the release has its name, and the
+# clone dies at place N of what follows, or ends by itself. A rerun that says that all is there
+# is right; or the file system has had enough, until it is mounted again.
+name_point() {
+    local code=0 rerun=0
+
+    bad_disk
+    env LD_PRELOAD="$library" DIE_AFTER_SYNC="$1" DIE_TOUCH="$fast/none" "$program" --quiet \
+        "$tmp/one.cba" "$store/r" >"$tmp/out" 2>"$tmp/err" || code=$?
+    [ -e "$fast/failed" ] || fail "no write failed"
+    [ $code = 137 ] || [ $code = 7 ] || fail "exit code $code when the name cannot be made durable"
+    rm "$fast/none"
+    "$ihop_clone" --quiet "$tmp/one.cba" "$store/r" 2>"$tmp/err" || rerun=$?
+    [ $rerun = 0 ] || [ $rerun = 7 ] || fail "exit code $rerun of a rerun: $(cat "$tmp/err")"
+    cold
+    [ $rerun != 0 ] || holds "$store/r" "$tmp/image"
+    expect_exit 0 "$ihop_clone" --quiet "$tmp/one.cba" "$store/r"
+    holds "$store/r" "$tmp/image"
+    umount "$fast/mnt"
+    reruns+=($rerun)
+}
+
 # adopts SYNC SAME: what is staged and on the disk is adopted, as it is or written anew.
 adopts() {
     local staged=$store/.ihop/staging/0123456789abcdef chunk before same=no
@@ -123,4 +145,10 @@ for way in "ext4 fs" "ext4 files" "xfs fs"; do
     done
     [ $killed -ge 3 ] || fail "killed at $killed of $points places only"
     echo "measured: $fs --sync $sync, a sync fails, killed at $killed of $points places: no damage"
+done
+
+for fs in ext4 xfs; do
+    reruns=()
+    for n in 0 1000; do name_point $n; done
+    echo "measured: $fs, the name of a release is not written: a rerun on the same mount ends with ${reruns[*]}"
 done

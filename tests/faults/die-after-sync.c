@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* die-after-sync: a library to preload. The program that it is loaded into dies by SIGKILL
  * after a sync of its has failed: with DIE_AFTER_SYNC=0 at once, otherwise as it makes its
- * N-th call after that of those which open or unlink something. The call is not made. */
+ * N-th call after that of those which open or unlink something. The call is not made.
+ * DIE_TOUCH=FILE: that file is made when a release has got its name. */
 #undef _FORTIFY_SOURCE /* its openat is a macro */
 #include <dlfcn.h>
 #include <errno.h>
@@ -46,6 +47,20 @@ int fsync(int fd)
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
 
     return judge(real(fd));
+}
+
+int renameat2(int from, const char *old, int to, const char *new, unsigned flags);
+int renameat2(int from, const char *old, int to, const char *new, unsigned flags)
+{
+    int (*real)(int, const char *, int, const char *, unsigned) =
+        (int (*)(int, const char *, int, const char *, unsigned))dlsym(RTLD_NEXT, "renameat2");
+    int r = real(from, old, to, new, flags), failure = errno;
+    const char *file = getenv("DIE_TOUCH");
+
+    if (r == 0 && file)
+        close(creat(file, 0644));
+    errno = failure;
+    return r;
 }
 
 int unlinkat(int dirfd, const char *path, int flags)
