@@ -283,7 +283,7 @@ static bool read_staged(const struct adoption *a, const char *name, uint8_t **da
         return false;
     /* With sync_files there are others' caches below this one, which we cannot empty. */
     *on_disk = !a->store->sync_files && io_drop_pages(fd);
-    return io_read_file(fd, LIMIT_CHUNK, name, data, size, &ignored) == 0 &&
+    return io_read_file(fd, LIMIT_CHUNK, name, data, size, &ignored) == 0 && *size > 0 &&
            chunk_hash(a->hasher, *data, *size, hash, &ignored) == 0 && memcmp(hash, wanted, n) == 0;
 }
 
