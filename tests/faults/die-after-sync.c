@@ -26,7 +26,7 @@ static int judge(int result)
 {
     int failure = errno, none = -1, n = atoi(getenv("DIE_AFTER_SYNC"));
 
-    if (result < 0) {
+    if (result < 0 && failure != EBADF) { /* that one asks whether there is such a call */
         if (n == 0)
             kill(getpid(), SIGKILL);
         atomic_compare_exchange_strong(&left, &none, n);
