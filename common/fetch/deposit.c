@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "store/sparse.h"
 
 /* Others write to the file system, too. */
 #define LOOK_AGAIN (4 * MIB)

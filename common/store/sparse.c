@@ -35,3 +35,13 @@ int store_write_sparse(int fd, const uint8_t *data, size_t size, uint64_t *writt
     /* A hole at the end has no write that extends the file. */
     return all_zero(data + size - 1, 1) ? ftruncate(fd, (off_t)size) : 0;
 }
+
+uint64_t store_stored_bytes(const uint8_t *data, size_t size)
+{
+    uint64_t bytes = size;
+
+    for (size_t at = 0; size - at >= HOLE_MIN; at += HOLE_MIN)
+        if (all_zero(data + at, HOLE_MIN))
+            bytes -= HOLE_MIN;
+    return bytes;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sparse: writing a chunk's file. For store/ alone. */
+/* sparse: which parts of a chunk are holes in its file. */
 #ifndef IHOP_STORE_SPARSE_H
 #define IHOP_STORE_SPARSE_H
 
@@ -10,5 +10,8 @@
  * Adds to *written how many bytes were written. -1 with errno. Thread-safe. */
 int store_write_sparse(int fd, const uint8_t *data, size_t size, uint64_t *written)
     __attribute__((warn_unused_result));
+
+/* How many bytes writing these takes, without doing it. */
+uint64_t store_stored_bytes(const uint8_t *data, size_t size);
 
 #endif

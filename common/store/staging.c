@@ -484,16 +484,6 @@ int store_writer_open(struct store *store, struct store_writer **writer, size_t 
     return 0;
 }
 
-uint64_t store_stored_bytes(const uint8_t *data, size_t size)
-{
-    uint64_t bytes = size;
-
-    for (size_t at = 0; size - at >= HOLE_MIN; at += HOLE_MIN)
-        if (all_zero(data + at, HOLE_MIN))
-            bytes -= HOLE_MIN;
-    return bytes;
-}
-
 static int write_staged(struct store_writer *w, const char *name, const uint8_t *data, size_t size,
                         uint64_t *written)
 {

@@ -43,9 +43,6 @@ int store_writer_add(struct store_writer *w, const uint8_t *hash, size_t hash_le
                      const uint8_t *data, size_t size, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Bytes that storing these takes: what store_writer_bytes then grows by. */
-uint64_t store_stored_bytes(const uint8_t *data, size_t size);
-
 /* Commits what is staged and ends the committer. To be called once, from one
  * thread, when no add is under way; also after a failure elsewhere, so that what
  * was fetched is kept. */
