@@ -5,7 +5,8 @@
     house.py SRCDIR     prints each violation as FILE:LINE: RULE; exit 1 if any
 
 Who may include whom, where third-party headers may be, what common/ may call, which
-prototypes must not be ignored, how long a file may be, and its licence line.
+prototypes must not be ignored, how long a file may be, that a test waits for conditions,
+and its licence line.
 """
 
 import pathlib
@@ -38,6 +39,8 @@ FORBIDDEN_CALLS = re.compile(
 # Functions that fill an error and return -1 to be passed on: nothing to check.
 ERROR_MAKERS = ("common/base/err.h", "common/fetch/http_error.h")
 MAX_LINES = 600
+# A test waits for what it needs; it may sleep between two looks, not instead of them.
+LONGEST_SLEEP_S = 0.1
 SOURCES = ("*.c", "*.h", "*.sh", "*.py", "*.mk", "*.proto")
 
 problems = []
@@ -119,6 +122,13 @@ def check_prototypes(path, code):
             complain(path, line, f"not warn_unused_result: {text.split('(')[0].strip()}")
 
 
+def check_sleeps(path, lines):
+    for i, row in enumerate(lines, 1):
+        for seconds in re.findall(r"\bsleep\(?\s*([0-9.]+)", row):
+            if float(seconds) > LONGEST_SLEEP_S:
+                complain(path, i, f"waits {seconds} s, not for a condition")
+
+
 def check_file(root, file):
     path = file.relative_to(root).as_posix()
     text = file.read_text(encoding="utf-8")
@@ -127,6 +137,8 @@ def check_file(root, file):
         complain(path, MAX_LINES + 1, f"{len(lines)} lines, at most {MAX_LINES}")
     if not any("SPDX-License-Identifier: MIT" in row for row in lines[:2]):
         complain(path, 1, "no SPDX line on top")
+    if re.fullmatch(r"tests/test-[\w-]+\.sh", path):
+        check_sleeps(path, lines)
     if file.suffix not in (".c", ".h"):
         return
     code = without_comments(text)
