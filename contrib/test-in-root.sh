@@ -21,7 +21,7 @@ usage: $(basename "$0") [OPTION...] SUITE [COMMAND [ARGUMENT...]]
 Needs root and mmdebstrap (contrib/install-deps.sh --root). The root directory is made
 in TMPDIR (default: /var/tmp) and takes 3 GB; an hour is usual. All runs in mount and
 process namespaces of its own: nothing of this machine is mounted, unmounted or left
-running, also after kill -9. /sys is read-only in there.
+running, also after kill -9 (which leaves the directory). /sys is read-only in there.
 END
 }
 
@@ -29,6 +29,8 @@ die() {
     echo "$(basename "$0"): $*" >&2
     exit 1
 }
+
+mark=.made-by-ihop # a root directory that is ours: the only kind that we write into
 
 # ---- inside the namespaces ----
 
@@ -46,6 +48,7 @@ make_root() {
     echo "making a root directory of $suite in $root"
     mmdebstrap --quiet --variant=minbase --aptopt="$settings" "$suite" "$root" "$mirror"
     rm -f "$settings"
+    : >"$root/$mark"
 }
 
 # The tree as it is committed; a build of another run must not be counted.
@@ -149,6 +152,7 @@ while [ $# -gt 0 ]; do
             ;;
         --root)
             root=$(cd "${2:?}" && pwd)
+            [ -e "$root/$mark" ] || die "$root has not been made by this script"
             keep=yes
             shift
             ;;

@@ -3,6 +3,7 @@
 # newcomer and CI run.
 
 real_tests = \
+	tests/test-bench-limit.sh \
 	tests/test-real-archives.sh \
 	tests/test-real-bita.sh \
 	tests/test-real-chunker.sh \
