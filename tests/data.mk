@@ -4,6 +4,7 @@
 
 real_tests = \
 	tests/test-bench-limit.sh \
+	tests/test-scripts.sh \
 	tests/test-real-archives.sh \
 	tests/test-real-bita.sh \
 	tests/test-real-chunker.sh \
