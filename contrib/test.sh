@@ -75,7 +75,7 @@ build=$(cd "$build" && pwd)
 # Old results must not be counted.
 find "$build/tests" -name '*.trs' -delete
 all=$(make -s -C "$build" list-tests | wc -l)
-echo "running $all tests, $(nproc) at a time: about 15 minutes on two idle cores, up to an hour on busy ones"
+echo "running $all tests, $(nproc) at a time: from ten minutes on two idle cores to an hour on busy ones"
 echo "  first the test programs are built; make's log: $build/check.log"
 echo "  each test's own log: $build/tests/NAME.log"
 made=0
