@@ -30,7 +30,8 @@ from writelog import Cutter, Log
 
 SYNCS = "fsync,fdatasync,syncfs,sync,sync_file_range"
 # strace -ttt -T: "PID TIME syncfs(3) = 0 <SECONDS>" or "PID TIME <... syncfs resumed>) ..."
-RETURNED = re.compile(r"\d+ +([\d.]+) (?:syncfs\(.* <([\d.]+)>$|<\.\.\. syncfs resumed)")
+# One of no file (-1) only asks whether the kernel has it.
+RETURNED = re.compile(r"\d+ +([\d.]+) (?:syncfs\(.*= 0 <([\d.]+)>$|<\.\.\. syncfs resumed>.*= 0)")
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN
 WITHOUT_LOG = 2  # what the journal holds in memory is lost
 LONG = {"ext4": ["commit=300"], "btrfs": ["commit=300"], "ext4-writeback": ["commit=300"], "xfs": []}  # xfs: 30 s
