@@ -166,4 +166,7 @@ static struct nbdkit_plugin plugin = {
     .flush = log_flush,
 };
 
+/* nbdkit's header defines this one without declaring it. */
+struct nbdkit_plugin *plugin_init(void);
+
 NBDKIT_REGISTER_PLUGIN(plugin)
