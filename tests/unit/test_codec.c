@@ -296,6 +296,26 @@ static void incompressible(void **state)
     free(plain);
 }
 
+/* A stream exactly as long as the chunk would be taken for the chunk itself. With one byte
+ * more to save each time, each codec comes by that length. */
+static void a_stream_as_long_as_the_chunk(void **state)
+{
+    enum { NOISE = 4000, MOST = NOISE + 200 };
+    uint8_t *plain = calloc(1, MOST);
+    struct encoded_sample s;
+
+    (void)state;
+    support_fill(plain, NOISE, 7);
+    for (size_t c = 0; c < COUNT(compressed); c++) {
+        encoder_init(&s.encoder, compressed[c], 6);
+        for (size_t size = NOISE; size <= MOST; size++)
+            there_and_back(&s, compressed[c], plain, size);
+        assert_true(s.stored_size < MOST); /* in the end it is worth it */
+        encoder_release(&s.encoder);
+    }
+    free(plain);
+}
+
 /* The same chunk gives the same bytes, whatever the encoder did before: other sizes,
  * one that did not fit, or nothing. */
 static void no_memory_of_earlier_chunks(void **state)
@@ -340,6 +360,7 @@ int main(void)
         cmocka_unit_test(xz_memory_limit),
         cmocka_unit_test(every_level),
         cmocka_unit_test(incompressible),
+        cmocka_unit_test(a_stream_as_long_as_the_chunk),
         cmocka_unit_test(no_memory_of_earlier_chunks),
     };
 
