@@ -55,3 +55,15 @@ equal "$(new_chunks)" $((missing + 1)) "new chunks with a rotten one"
 equal "$(wrong_chunks "$tmp/rotten-store")" "" "wrong chunks after the clone"
 equal "$(served_sum "$tmp/rotten-store/update-v1")" "$(cat "$data/update-v1.b2")" "first release"
 equal "$(served_sum "$tmp/rotten-store/update-v2")" "$(cat "$data/update-v2.b2")" "second release"
+
+# A release of the original's is not taken for whole, nor for durable: cloned again it is
+# published anew, after all its chunks were hashed; then nothing is left to do.
+expect_exit 0 "$ihop_clone" --quiet --json "$data/update-v1.cba" "$store/update-v1"
+cp "$tmp/out" "$tmp/summary"
+expect_stdout '"outcome":"published"'
+equal "$(new_chunks)" 0 "new chunks"
+equal "$(served_sum "$store/update-v1")" "$(cat "$data/update-v1.b2")" "the same release, published anew"
+expect_exit 0 "$ihop_store" info "$store/update-v1"
+expect_stdout "^header checksum: +[0-9a-f]{128}"
+expect_exit 0 "$ihop_clone" --quiet --json "$data/update-v1.cba" "$store/update-v1"
+expect_stdout '"outcome":"complete"'
