@@ -81,3 +81,10 @@ took=$((($(date +%s%N) - begun) / 1000000))
 nominal=$(($(json bytes_downloaded) * 1000 / 102400))
 at_least "$nominal" 5000 "milliseconds that make a fair measurement"
 at_least $took $((nominal * 9 / 10)) "milliseconds at 100 KiB/s"
+
+# A name that holds another image is refused before a chunk is requested.
+rules
+expect_exit 12 "$ihop_clone" --quiet "$url/good/second.cba" "$tmp/s/v1"
+one_line_on_stderr
+at_most "$(body_sent)" $(($(header_size "$tmp/www/second.cba") + 14 + 64)) "bytes that the server sent"
+holds "$tmp/s/v1" "$tmp/image"

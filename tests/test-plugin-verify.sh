@@ -49,6 +49,23 @@ for fds in 4096 0; do
     mv "$tmp/rotten-copy" "$tmp/store/$rotten"
 done
 
+# A file that fails while it is open is opened anew: what lies in its place must be verified,
+# whatever was known of the one before.
+cp "$tmp/good" "$tmp/store/$rotten"
+python3 -c 'import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[0] ^= 1
+open(sys.argv[2], "wb").write(data)' "$tmp/good" "$tmp/rotten-copy"
+serve "$tmp/store/v1" verify=first
+nbd "assert h.pread($size, $start) == open('$tmp/good', 'rb').read()"
+truncate -s 10 "$tmp/store/$rotten"
+mv "$tmp/rotten-copy" "$tmp/store/$rotten"
+nbd "$python_eio
+eio(h, $start + $size - 1, 1)
+eio(h, $start, 1)"
+expect_log "the content of chunk $tmp/store/$rotten does not match its hash"
+stop_server
+
 # Many readers of unverified chunks at once.
 cp "$tmp/good" "$tmp/store/$rotten"
 serve -D ihop.stats=1 -v -- "$tmp/store/v1" verify=first
