@@ -118,6 +118,19 @@ for sync in fs files; do
     done
 done
 
+# Where the kernel has no syncfs, each file and folder is synced by itself.
+rm -rf "$store"
+for archive in v1 v1 v2; do
+    order --settled --inject syncfs:error=ENOSYS clone "$program" --quiet --force "$archive.cba" "$store/v1"
+done
+order --settled --inject syncfs:error=ENOSYS store "$ihop_store" gc "$store"
+rm -rf "$store"
+got=0
+strace -qq -f -o /dev/null -e trace=syncfs,renameat2 -e inject=syncfs:error=ENOSYS \
+    -e inject=renameat2:error=EIO "$program" -q v1.cba "$store/v1" 2>"$tmp/err" || got=$?
+[ "$got" = 7 ] || fail "it was published"
+order --inject syncfs:error=ENOSYS clone "$program" --quiet v1.cba "$store/v1"
+
 # The original's layout.
 rm -rf "$store"
 order clone "$program" --quiet --compat-store v1.cba "$store/v1"

@@ -30,6 +30,7 @@ static void *load(void *user)
 {
     struct loader *l = user;
 
+    l->e = (struct err)ERR_INIT;
     l->result = store_release_load(l->s, "r", &l->image, &l->lock_fd, &l->e);
     return NULL;
 }
@@ -63,35 +64,53 @@ static void wait_until_opened(const char *path)
         nanosleep(&pause, NULL);
 }
 
+/* All locks of a clean-up on the file. */
+static int lock(const char *path)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &whole), 0);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    return fd;
+}
+
 /* The file is locked, then opened by the server, then gone; after that another one, or
  * none, has its name. */
-static struct loader race(void **state, bool with_new)
+static void race(struct loader *l, const char *folder, bool with_new)
 {
-    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
     struct image old = support_image(old_sizes, COUNT(old_sizes), 64);
     struct image new = support_image(new_sizes, COUNT(new_sizes), 64);
-    struct loader l = {.s = s, .lock_fd = -1, .e = ERR_INIT};
     char *path;
     pthread_t thread;
     int fd;
 
-    store_support_publish(s, "new", &new);
-    store_support_publish(s, "r", &old);
-    path = realpath(support_path(*state, "store/r"), NULL);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    assert_int_equal(flock(fd, LOCK_EX), 0);
-    assert_int_equal(pthread_create(&thread, NULL, load, &l), 0);
+    store_support_publish(l->s, "new", &new);
+    store_support_publish(l->s, "r", &old);
+    path = realpath(support_path(folder, "store/r"), NULL);
+    fd = lock(path);
+    assert_int_equal(pthread_create(&thread, NULL, load, l), 0);
     wait_until_opened(path);
     assert_int_equal(unlink(path), 0);
     if (with_new)
-        assert_int_equal(rename(support_path(*state, "store/new"), path), 0);
-    close(fd); /* and the lock */
+        assert_int_equal(rename(support_path(folder, "store/new"), path), 0);
+    close(fd); /* and the locks */
     pthread_join(thread, NULL);
     free(path);
-    if (l.result == 0)
-        assert_true(image_same_source(&l.image, with_new ? &new : &old));
+    if (l->result == 0)
+        assert_true(image_same_source(&l->image, with_new ? &new : &old));
     image_free(&old);
     image_free(&new);
+}
+
+/* On a machine so busy that the server does not wait long enough: once more. */
+static struct loader run(void **state, bool with_new)
+{
+    struct loader l = {.s = store_support_open(*state, STORE_SYNC_AUTO, false), .lock_fd = -1};
+
+    do
+        race(&l, *state, with_new);
+    while (l.result < 0 && l.e.kind == ERR_BUSY);
     return l;
 }
 
@@ -105,7 +124,7 @@ static void finish(struct loader *l)
 
 static void takes_what_replaced_it(void **state)
 {
-    struct loader l = race(state, true);
+    struct loader l = run(state, true);
     int fd = open(support_path(*state, "store/r"), O_RDONLY | O_CLOEXEC);
 
     assert_ok(l.result, l.e);
@@ -117,7 +136,7 @@ static void takes_what_replaced_it(void **state)
 
 static void nothing_replaced_it(void **state)
 {
-    struct loader l = race(state, false);
+    struct loader l = run(state, false);
 
     assert_fails(l.result, l.e, ERR_NOT_FOUND, "no release r");
     finish(&l);
