@@ -11,7 +11,8 @@ mkdir "$tmp/www"
 
 # many.cba: 3,000 small chunks. wide.cba: a
 # dictionary of 7 MB. large.cba: chunks of 16 MiB, compressed so that the decoder
-# needs what xz -9 asks for (64 MiB, of which it touches what a chunk fills).
+# needs what xz -9 asks for (64 MiB, of which it touches what a chunk fills). text.cba:
+# many large chunks of few bytes, for more threads than their memory would be allowed.
 "$net_python" - "$srcdir/tests/lib" "$tmp/www" <<'EOF_PYTHON'
 import hashlib, lzma, sys
 sys.path.insert(0, sys.argv[1])
@@ -32,6 +33,7 @@ write("wide", noise(80000 * 16, b"wide"), 16, cbaformat.NONE)
 nine = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 64 * MIB}]
 cbaformat.xz_compress = lambda data: lzma.compress(data, filters=nine)
 text = b"".join(b"%d bottles of beer on the wall\n" % i for i in range(100000))[:2 * MIB]
+write("text", b"".join((b"%d, %d, " % (i, 7 * i)) * (MIB // 4) for i in range(100, 124)), 4 * MIB, cbaformat.LZMA)
 write("large", b"".join(noise(14 * MIB, b"%d" % i) + text for i in range(3)), 16 * MIB, cbaformat.LZMA)
 EOF_PYTHON
 start_server "$tmp/www"
@@ -67,6 +69,7 @@ stays_small wide "$tmp/www" --dry-run
 stays_small large "$tmp/www"
 stays_small large "$url" --connections 16
 equal "$(good_chunks "$tmp/s")" 3 "chunks"
+stays_small text "$tmp/www" --jobs 24
 
 # ---- under a limit ----
 

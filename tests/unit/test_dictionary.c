@@ -155,6 +155,30 @@ static int get_text(const void *data, size_t size, size_t max, char **text, stru
     return dict_get_text(&r, &f, max, text, e);
 }
 
+/* As many as the limit allows, packed or not, and one more. */
+static void too_many_numbers(void **state)
+{
+    uint8_t *packed = calloc(1, LIMIT_ORDER + 16);
+    struct dict_numbers list = {0};
+    struct err e = ERR_INIT;
+    struct dict_field f = {.number = 6, .is_bytes = true, .data = packed, .size = LIMIT_ORDER};
+    struct dict_reader r;
+
+    (void)state;
+    assert_non_null(packed);
+    dict_reader_init(&r, NULL, 0, ERR_ARCHIVE);
+    assert_ok(dict_numbers_add(&r, &f, &list, &e), e);
+    assert_int_equal(list.count, LIMIT_ORDER);
+    f = (struct dict_field){.number = 6, .value = 0};
+    assert_fails(dict_numbers_add(&r, &f, &list, &e), e, ERR_ARCHIVE, "too many entries");
+    free(list.items);
+    list = (struct dict_numbers){0};
+    f = (struct dict_field){.number = 6, .is_bytes = true, .data = packed, .size = LIMIT_ORDER + 1};
+    assert_fails(dict_numbers_add(&r, &f, &list, &e), e, ERR_ARCHIVE, "too many entries");
+    free(list.items);
+    free(packed);
+}
+
 static void texts(void **state)
 {
     struct err e = ERR_INIT;
@@ -283,15 +307,11 @@ static void messages_round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fields),
-        cmocka_unit_test(varint_edges),
-        cmocka_unit_test(broken),
-        cmocka_unit_test(numbers),
-        cmocka_unit_test(texts),
-        cmocka_unit_test(nested_messages),
-        cmocka_unit_test(written_bytes),
-        cmocka_unit_test(round_trip),
-        cmocka_unit_test(messages_round_trip),
+        cmocka_unit_test(fields),           cmocka_unit_test(varint_edges),
+        cmocka_unit_test(broken),           cmocka_unit_test(numbers),
+        cmocka_unit_test(too_many_numbers), cmocka_unit_test(texts),
+        cmocka_unit_test(nested_messages),  cmocka_unit_test(written_bytes),
+        cmocka_unit_test(round_trip),       cmocka_unit_test(messages_round_trip),
     };
 
     return cmocka_run_group_tests_name("dictionary", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "compress/pack.h"
 
 #include <fcntl.h>
@@ -224,6 +225,19 @@ static void failure_ends_all(void **state)
     end_scene(&s);
 }
 
+/* What no reader would take is refused as soon as it is seen. */
+static void more_chunks_than_an_archive_has(void **state)
+{
+    struct scene s = {.path = support_path(*state, "data"), .threads = 1, .flags = O_RDWR};
+    struct err e = ERR_INIT;
+
+    run_scene(&s, IMAGE_NONE); /* of no chunks */
+    assert_ok(pack_chunk(s.pack, 0, 0, (const uint8_t *)"data", 4, &e), e);
+    assert_fails(pack_chunk(s.pack, 0, LIMIT_ORDER, (const uint8_t *)"data", 4, &e), e, ERR_USAGE,
+                 "too many chunks");
+    end_scene(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +245,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(waiting_is_bounded, support_make_folder,
                                         support_remove_folder),
         cmocka_unit_test_setup_teardown(failure_ends_all, support_make_folder,
+                                        support_remove_folder),
+        cmocka_unit_test_setup_teardown(more_chunks_than_an_archive_has, support_make_folder,
                                         support_remove_folder),
     };
 
