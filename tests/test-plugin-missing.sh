@@ -55,11 +55,14 @@ zero=$(awk '$4 == "zero" { print $3; exit }' "$tmp/chunks")
 awk '$4 == "zero" { print $3 }' "$tmp/chunks" | (cd "$tmp/store" && xargs rm -f)
 compare "$tmp/image" "$tmp/store/v1"
 
-# A recorded URL that a shell would not take as one word is not put into a command.
-make_store --layout 2 --url "http://example.com/\$(id)" "$tmp/image" "$tmp/store/v1"
-rm "$tmp/store/$one"
-refused "$tmp/store/v1" 1 "$(chunk 1 2)"
-expect_stderr "run ihop-clone again for $tmp/store/v1\$"
+# A recorded URL that a shell would not take as one word, or ihop-clone for an option, is
+# not put into a command.
+for odd in "http://example.com/\$(id)" --force; do
+    make_store --layout 2 --url="$odd" "$tmp/image" "$tmp/store/v1"
+    rm "$tmp/store/$one"
+    refused "$tmp/store/v1" 1 "$(chunk 1 2)"
+    expect_stderr "run ihop-clone again for $tmp/store/v1\$"
+done
 
 # The whole chunk folder, in a store of the original.
 make_store "$tmp/image" "$tmp/original/v1"

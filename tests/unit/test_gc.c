@@ -388,12 +388,15 @@ static void foreign_files_stay(void **state)
     support_write_file(support_path(f.folder, "chunks/00112233.chunk"), "x", 1);
     assert_int_equal(mkdir(support_path(f.folder, "chunks/0011"), 0755), 0);
     support_write_file(support_path(f.folder, "chunks/0011/00112233.chunk"), "x", 1);
+    assert_int_equal(mkdir(support_path(f.folder, "chunks/00.old"), 0755), 0);
+    support_write_file(support_path(f.folder, "chunks/00.old/00112233.chunk"), "x", 1);
     r = collects(&f, 0, 3);
-    assert_int_equal(r.foreign, COUNT(odd) + 3);
+    assert_int_equal(r.foreign, COUNT(odd) + 4);
     for (size_t i = 0; i < COUNT(odd); i++)
         assert_int_equal(access(beside(&f, &f.first, odd[i]), F_OK), 0);
     assert_int_equal(access(folder, F_OK), 0);
     assert_int_equal(access(support_path(f.folder, "chunks/0011/00112233.chunk"), F_OK), 0);
+    assert_int_equal(access(support_path(f.folder, "chunks/00.old/00112233.chunk"), F_OK), 0);
     end(&f);
 }
 
