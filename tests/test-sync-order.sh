@@ -121,9 +121,9 @@ done
 # Where the kernel has no syncfs, each file and folder is synced by itself.
 rm -rf "$store"
 for archive in v1 v1 v2; do
-    order --settled --inject syncfs:error=ENOSYS clone "$program" --quiet --force "$archive.cba" "$store/v1"
+    order --inject syncfs:error=ENOSYS clone "$program" --quiet --force "$archive.cba" "$store/v1"
 done
-order --settled --inject syncfs:error=ENOSYS store "$ihop_store" gc "$store"
+order --inject syncfs:error=ENOSYS store "$ihop_store" gc "$store"
 rm -rf "$store"
 got=0
 strace -qq -f -o /dev/null -e trace=syncfs,renameat2 -e inject=syncfs:error=ENOSYS \

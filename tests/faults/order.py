@@ -3,21 +3,23 @@
 """order.py: runs a program of ours once and judges the order of its calls: whether a
 power cut between any two of them would leave what docs/store.md promises.
 
-    order.py [--fake CALL]... [--inject WHAT]... [--settled] [--exit CODE] KIND FOLDER COMMAND...
+    order.py [--fake CALL]... [--inject WHAT]... [--exit CODE] KIND FOLDER COMMAND...
 
 KIND: clone, store or compress; FOLDER: what is watched; for the first two, the store or
 the folder in which it will be made (its name is "store"). Prints what does not hold, and
-exits with 1 if anything does. --fake makes calls do nothing; --inject is strace's;
---settled: all that is there is on the disk, as no run before this one was killed.
+exits with 1 if anything does. --fake makes calls do nothing; --inject is strace's.
 
 The rules speak of what is durable at an event, not of the calls that made it so.
 """
 import argparse
+import os
 import re
 import sys
 
-from calllog import events, record
-from diskmodel import Disk, Node, is_entry_durable
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from calllog import events, record  # noqa: E402
+from cbaformat import read_release  # noqa: E402
+from diskmodel import Disk, Node, is_entry_durable  # noqa: E402
 
 WRITES = {"write": 0, "writev": 0, "pwrite64": 0, "pwritev": 0, "pwritev2": 0, "ftruncate": 0,
           "fallocate": 0, "sendfile": 0, "copy_file_range": 2, "splice": 2}
@@ -231,23 +233,32 @@ class ArchiveRules(Rules):
 
 
 class StoreRules(Rules):
-    """docs/store.md. A store that is there has its format, its chunks' data and its
-    folders on the disk; of names nobody knows until they are synced."""
+    """docs/store.md. A store that is there has on the disk its format, what chunks and
+    releases hold, and the chunks' names that a release needs; whether the names of the
+    releases and of other chunks are there nobody knows until they are synced."""
 
     def __init__(self, disk, is_clone):
         super().__init__(disk)
         self.is_clone = is_clone
         self.is_new = self.node() is None
         if not self.is_new:
-            disk.top.moved.pop("store", None)
-            for name in (".ihop", "chunks"):
-                self.node().moved.pop(name, None)
-            if self.node(".ihop"):
-                self.node(".ihop").moved.pop("format", None)
-            for part in ("staging", "retired", "partial"):
-                self.forget(self.node(".ihop", part))
+            self.take_for_durable()
+
+    def take_for_durable(self):
+        """What a store of ours has on the disk, whatever was killed."""
+        self.disk.top.moved.pop("store", None)
+        for name in (".ihop", "chunks"):
+            self.node().moved.pop(name, None)
+        if self.node(".ihop"):
+            self.node(".ihop").moved.pop("format", None)
+        for part in ("staging", "retired", "partial"):
+            self.forget(self.node(".ihop", part))
+        if self.node(".ihop", "format"):
             for name in self.releases():
-                self.node(name).synced = -1
+                for path, _ in read_release(f"{self.disk.root}/store/{name}")[1]:
+                    folder, chunk = path.split("/")[-2:]
+                    self.node("chunks").moved.pop(folder, None)
+                    self.node("chunks", folder).moved.pop(chunk, None)
 
     def forget(self, folder):
         """Of what lies here, the data may not be on the disk."""
@@ -339,15 +350,12 @@ def main():
     p.add_argument("--fake", action="append", default=[], metavar="CALL")
     p.add_argument("--inject", action="append", default=[], metavar="WHAT")
     p.add_argument("--exit", type=int, default=0, metavar="CODE", help="that is expected")
-    p.add_argument("--settled", action="store_true", help="what is there is durable")
     p.add_argument("kind", choices=("clone", "store", "compress"))
     p.add_argument("folder")
     p.add_argument("command", nargs=argparse.REMAINDER)
     o = p.parse_args()
     disk = Disk(o.folder)
     rules = ArchiveRules(disk) if o.kind == "compress" else StoreRules(disk, o.kind == "clone")
-    if o.settled:
-        disk.sync(list(disk.all_nodes()), 0, True)
     run = Run(disk, rules)
     code, stderr, log = record(o.command, [*o.inject, *(f"{f}:retval=0" for f in o.fake)])
     run.follow(log)
