@@ -4,7 +4,7 @@
 
 Run as root, after bench/make-images.sh has made the images (docs/peers.md tells more):
     contrib/build.sh
-    bench/peers.py [-n ROUNDS] [--job NAME] [BUILD-DIRECTORY]
+    bench/peers.py [-n ROUNDS] [--job NAME]... [BUILD-DIRECTORY]
 
 One nginx on loopback serves everything. Every tool reads and writes on one fresh ext4 on a
 loop device, and ends durable: ihop-clone does by itself, the others are followed by a sync
@@ -234,7 +234,7 @@ def run(command):
 def run_all(peers, disk, server, rounds, wanted):
     by_job, values = {}, {}
     for job, who, prepare, command in peers.jobs():
-        if wanted in job:
+        if not wanted or any(w in job for w in wanted):
             by_job.setdefault(job, []).append((who, prepare, command))
     for i in range(rounds):
         for job, commands in by_job.items():
@@ -244,7 +244,9 @@ def run_all(peers, disk, server, rounds, wanted):
                 sh(prepare)
                 disk.sync()
                 time.sleep(1)
-                values.setdefault(job, {}).setdefault(who, []).append(measure(disk, server, command))
+                row = measure(disk, server, command)
+                print(job, who, *(f"{value:.1f}" for value in row), file=sys.stderr, flush=True)
+                values.setdefault(job, {}).setdefault(who, []).append(row)
     return {job: {c[0]: values[job][c[0]] for c in commands} for job, commands in by_job.items()}
 
 
@@ -263,7 +265,8 @@ def print_table(values):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-n", type=int, default=3, metavar="ROUNDS")
-    parser.add_argument("--job", default="", help="only jobs whose name contains this: first, v1, v2, v3")
+    parser.add_argument("--job", action="append", metavar="NAME",
+                        help="only jobs whose name contains this (first, v1, v2, v3); may be repeated")
     parser.add_argument("build", nargs="?", default=f"{SOURCE}/build")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=IMAGES) as work:
