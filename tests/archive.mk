@@ -5,13 +5,14 @@
 EXTRA_DIST += \
 	tests/lib/cba.py tests/lib/cbacorpus.py tests/lib/cbaformat.py tests/lib/cbahostile.py \
 	tests/lib/cbawrong.py \
-	tests/lib/cutcases.py tests/lib/functions.sh tests/lib/growing.py tests/lib/house.py \
+	tests/lib/cutcases.py tests/lib/doclinks.py tests/lib/functions.sh tests/lib/growing.py tests/lib/house.py \
 	tests/data/chunk-sizes.txt
 
 archive_tests = \
 	tests/test-archive-formats.sh \
 	tests/test-archive-hostile.sh \
 	tests/test-chunker-vectors.sh \
+	tests/test-docs-links.sh \
 	tests/test-growth.sh \
 	tests/test-house.sh
 TESTS += $(archive_tests)
