@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "fetch/header.h"
 #include "format/release.h"
+#include "store/foreign.h"
 #include "store/publish.h"
 #include "store/release_file.h"
 #include "store/room.h"
@@ -35,19 +36,22 @@ static int open_reader(struct clone *c, struct err *e)
 static struct store_options store_options(const struct clone *c, enum store_access access)
 {
     return (struct store_options){.access = access,
-                                  .create = access == STORE_WRITE,
+                                  .create = true,
                                   .four_digits = c->o->compat_store,
                                   .sync = (enum store_sync)c->o->sync,
                                   .wait_seconds = c->o->wait_seconds};
 }
 
-/* Looks at the store as it is. A release that is damaged counts as absent: the
+/* Looks at the store as it is, before anything is fetched: a folder that is no store, or a
+ * name that is the user's, stays as it is. A release that is damaged counts as absent: the
  * original leaves empty ones, and a clone is how to mend it. */
 static int look_at_store(struct clone *c, struct err *e)
 {
     struct store_options options = store_options(c, STORE_READ);
     struct err why = ERR_INIT;
 
+    if (store_foreign_check(c->o->store, c->o->release, STORE_FOREIGN_REPLACE, e) < 0)
+        return -1;
     if (store_open(c->o->store, &options, &c->store, &why) < 0) {
         if (why.kind == ERR_NOT_FOUND)
             return 0;

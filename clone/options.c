@@ -4,10 +4,12 @@
 #include "base/array.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "store/foreign.h"
 #include "store/name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DAY 86400
 
@@ -86,6 +88,13 @@ static int take_operands(struct clone_options *o, int argc, char **argv, struct 
                        "%s: use ihop-clone [options] ARCHIVE STORE/RELEASE (--help "
                        "tells more)",
                        argc < 2 ? "an argument is missing" : "too many arguments");
+    if (store_path_is(argv[0], STORE_FILE_RELEASE))
+        return err_set(e, ERR_USAGE,
+                       "%s is a release in a store, not an archive: are the operands swapped? Use "
+                       "ihop-clone ARCHIVE STORE/RELEASE",
+                       argv[0]);
+    if (!strchr(argv[1], '/') && store_path_is(argv[1], STORE_FILE_FOREIGN))
+        return store_foreign_check(".", argv[1], STORE_FOREIGN_REPLACE, e);
     o->archive = argv[0];
     return store_name_split(argv[1], &o->store, &o->release, e);
 }

@@ -159,7 +159,7 @@ struct export *export_load(struct export_shared *shared, const char *name, struc
     x->lock_fd = -1;
     x->user = geteuid();
     x->group = getegid();
-    if (store_release_load(shared->store, name, &x->image, &x->lock_fd, e) < 0)
+    if (store_release_find(shared->store, name, &x->image, &x->lock_fd, e) < 0)
         return NULL;
     snprintf(x->name, sizeof x->name, "%s", name);
     if (prepare_image(x, e) < 0 || prepare_tables(x, e) < 0)

@@ -16,6 +16,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "store/foreign.h"
 #include "store/release_file.h"
 
 #include <malloc.h>
@@ -77,12 +78,20 @@ static void ihop_dump_plugin(void)
     printf("ihop_max_fds=%u\n", FD_BUDGET_MAX);
 }
 
+/* Also tells, once, which files in the store are no exports. */
 static int require_releases(struct err *e)
 {
     CLEANUP(store_names_free) struct store_names names = {0};
+    CLEANUP(store_names_free) struct store_names others = {0};
+    char text[STORE_OTHERS_TEXT];
 
-    if (store_release_names(shared.store, &names, e) < 0)
+    if (store_scan(shared.store, &names, &others, e) < 0)
         return -1;
+    if (others.count > 0) {
+        store_others_tell(shared.store, &others, text);
+        text_make_printable(text);
+        fprintf(stderr, "nbdkit: ihop: %s\n", text);
+    }
     if (names.count == 0)
         return err_set(e, ERR_NOT_FOUND,
                        "store %s has no release: run ihop-clone ARCHIVE %s/RELEASE first",
@@ -108,6 +117,9 @@ static int ihop_get_ready(void)
 
     starter = getpid();
     tune_malloc();
+    if (options.release &&
+        store_foreign_check(options.store, options.release, STORE_FOREIGN_READ, &e) < 0)
+        return report(&e);
     if (store_open(options.store, &access, &shared.store, &e) < 0 ||
         fd_budget_init(&shared.budget, options.max_fds, &e) < 0)
         return report(&e);

@@ -84,6 +84,11 @@ static int set_id(struct options *o, const char *value)
 
 int options_set(struct options *o, const char *key, const char *value)
 {
+    if (strcmp(key, "path") == 0 && o->path) {
+        nbdkit_error("'%s' and '%s': use one word, STORE/RELEASE, or store=STORE release=NAME",
+                     o->path, value);
+        return -1;
+    }
     if (strcmp(key, "path") == 0)
         return set_text(&o->path, key, value);
     if (strcmp(key, "store") == 0)
@@ -137,6 +142,11 @@ static int split_path(struct options *o)
     if (o->release) {
         nbdkit_error("'%s' is not a folder, so release=%s has no store: use store=STORE release=%s",
                      o->path, o->release, o->release);
+        return -1;
+    }
+    if (strstr(o->path, "://")) {
+        nbdkit_error("'%s' is an address: clone it first (ihop-clone %s STORE/RELEASE)", o->path,
+                     o->path);
         return -1;
     }
     if (store_name_split(o->path, &o->store, &name, &e) < 0)

@@ -100,7 +100,7 @@ static void print_json(const struct session *s, const struct victims *v,
         json_set_text(result, "retired_served_by", r->holder);
     json_set_number(result, "partial_removed", r->partials_removed);
     json_set_number(result, "partial_kept", r->partials_kept);
-    json_set_number(result, "foreign_files", r->foreign);
+    json_set_number(result, "foreign_files", r->foreign + r->foreign_meta);
     json_set_decimal(result, "seconds", output_seconds(&s->out));
     json_print(result);
 }
@@ -128,6 +128,10 @@ static void print_result(const struct session *s, const struct store_gc_result *
         printf("%llu %s\n", (unsigned long long)r->foreign,
                r->foreign == 1 ? "file in chunks/ is none of ihop's: it stays"
                                : "files in chunks/ are none of ihop's: they stay");
+    if (r->foreign_meta)
+        printf("%llu %s\n", (unsigned long long)r->foreign_meta,
+               r->foreign_meta == 1 ? "file in .ihop/ is none of ihop's: it stays"
+                                    : "files in .ihop/ are none of ihop's: they stay");
 }
 
 int command_gc(struct session *s, struct err *e)

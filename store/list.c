@@ -131,7 +131,7 @@ static int print_metadata(struct session *s, struct err *e)
         return err_set(e, ERR_USAGE,
                        "--metadata-key needs a release: use ihop-store info STORE/RELEASE");
     if (session_open(s, STORE_READ, e) < 0 ||
-        store_release_load(s->store, s->names[0], &image, NULL, e) < 0)
+        store_release_find(s->store, s->names[0], &image, NULL, e) < 0)
         return -1;
     m = image_find_metadata(&image, s->o.metadata_key);
     if (!m)

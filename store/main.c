@@ -131,9 +131,27 @@ static int run_command(const struct command *command, struct session *s, int arg
     return command->run(s, e);
 }
 
+/* Options may come first: moves the command before them. */
+static void move_command(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        char *command = argv[i];
+
+        if (!find_command(command))
+            continue;
+        memmove(argv + 2, argv + 1, (size_t)(i - 1) * sizeof *argv);
+        argv[1] = command;
+        return;
+    }
+}
+
 static int run(struct session *s, int argc, char **argv, struct err *e)
 {
-    const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+    const struct command *command;
+
+    if (argc > 1 && argv[1][0] == '-')
+        move_command(argc, argv);
+    command = argc > 1 ? find_command(argv[1]) : NULL;
 
     if (command)
         return run_command(command, s, argc - 1, argv + 1, e);
@@ -142,7 +160,8 @@ static int run(struct session *s, int argc, char **argv, struct err *e)
     else if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
         puts("ihop-store " PACKAGE_VERSION);
     else if (argc > 1)
-        return err_set(e, ERR_USAGE, "unknown command '%s' (--help lists all)", argv[1]);
+        return err_set(e, ERR_USAGE, "%s '%s' (--help lists all)",
+                       argv[1][0] == '-' ? "no command after" : "unknown command", argv[1]);
     else
         return err_set(e, ERR_USAGE, "a command is missing (--help lists all)");
     return 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "session.h"
 
+#include "base/cleanup.h"
+#include "store/foreign.h"
 #include "store/name.h"
 #include "store/release_file.h"
 
@@ -21,6 +23,19 @@ static int set_path(struct session *s, const char *path, struct err *e)
 {
     s->path = strdup(path);
     return s->path ? 0 : err_nomem(e, "reading the command line");
+}
+
+/* STORE alone. */
+static int take_store(struct session *s, const char *path, const char *usage, struct err *e)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (store_path_is(path, STORE_FILE_RELEASE))
+        return err_set(e, ERR_USAGE,
+                       "%s is a release, but %.*s takes a store: use ihop-store %.*s %.*s", path,
+                       (int)strcspn(usage, " "), usage, (int)strcspn(usage, " "), usage,
+                       slash ? (int)(slash - path) : 1, slash ? path : ".");
+    return set_path(s, path, e);
 }
 
 /* STORE/A [STORE/B]: all names with their store, which must be one. */
@@ -54,7 +69,7 @@ int session_take_operands(struct session *s, int argc, char **argv, size_t least
         return err_set(e, ERR_USAGE, "%s: use ihop-store %s (--help tells more)",
                        count <= least ? "an argument is missing" : "too many arguments", usage);
     if (least == 0 && most == 0)
-        return set_path(s, argv[0], e);
+        return take_store(s, argv[0], usage, e);
     if (paths && strchr(argv[0], '/'))
         return take_paths(s, argc, argv, e);
     if (count == least)
@@ -68,11 +83,30 @@ int session_take_operands(struct session *s, int argc, char **argv, size_t least
     return set_path(s, argv[0], e);
 }
 
+/* What the whole store is looked at for, and what is none of it. */
+static int tell_others(struct session *s, struct err *e)
+{
+    CLEANUP(store_names_free) struct store_names releases = {0};
+    CLEANUP(store_names_free) struct store_names others = {0};
+    char text[STORE_OTHERS_TEXT];
+
+    if (store_scan(s->store, &releases, &others, e) < 0)
+        return -1;
+    if (others.count > 0)
+        output_note(&s->out, "%s", store_others_tell(s->store, &others, text));
+    return 0;
+}
+
 int session_open(struct session *s, enum store_access access, struct err *e)
 {
     const struct store_options options = {.access = access, .wait_seconds = s->o.wait_seconds};
 
-    return store_open(s->path, &options, &s->store, e);
+    for (size_t i = 0; i < SESSION_NAMES && s->names[i]; i++)
+        if (store_foreign_check(s->path, s->names[i], STORE_FOREIGN_READ, e) < 0)
+            return -1;
+    if (store_open(s->path, &options, &s->store, e) < 0)
+        return -1;
+    return s->names[0] ? 0 : tell_others(s, e);
 }
 
 int session_releases(const struct session *s, struct store_releases *list, struct err *e)
@@ -90,7 +124,7 @@ int session_releases(const struct session *s, struct store_releases *list, struc
             free(list->items[i].name);
     list->count = kept;
     if (kept == 0)
-        return err_set(e, ERR_NOT_FOUND, "store %s has no release %s", s->path, s->names[0]);
+        return store_release_missing(s->store, s->names[0], e);
     return 0;
 }
 

@@ -44,6 +44,7 @@ struct session {
 int session_take_operands(struct session *s, int argc, char **argv, size_t least, size_t most,
                           const char *usage, struct err *e) __attribute__((warn_unused_result));
 
+/* A command about the whole store tells, in one note, which files in it are no releases. */
 int session_open(struct session *s, enum store_access access, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -39,8 +39,8 @@ static int diff(struct session *s, struct table *t, json_t *result, struct err *
     struct census_sum sums[3];
 
     if (session_open(s, STORE_READ, e) < 0 ||
-        store_release_load(s->store, s->names[0], &a, NULL, e) < 0 ||
-        store_release_load(s->store, s->names[1], &b, NULL, e) < 0 ||
+        store_release_find(s->store, s->names[0], &a, NULL, e) < 0 ||
+        store_release_find(s->store, s->names[1], &b, NULL, e) < 0 ||
         census_add(&census, &a, e) < 0 || census_add(&census, &b, e) < 0 ||
         table_add_row(t, head, e) < 0)
         return -1;

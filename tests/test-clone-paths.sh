@@ -47,7 +47,7 @@ refused() {
 
 expect_exit 2 "$ihop_clone" "$archive" bare
 one_line_on_stderr
-expect_stderr "use STORE/RELEASE, for example ./bare"
+expect_stderr "use STORE/RELEASE, for example images/bare"
 refused "" "is empty"
 refused . "begins with a dot"
 refused .. "begins with a dot"

@@ -144,18 +144,28 @@ gc --keep 2
 equal "$(names)" "r2 r3" "releases"
 all_whole 2 3
 
-# So does one whose name only the original takes.
-new_store 1 2
-mv "$store/r1" "$store/.r1"
-everything >before
-expect_exit 7 "$ihop_store" gc "$store"
-one_line_on_stderr
-expect_stderr "^ihop-store: nothing was deleted: $store/.r1 is a release with a name"
-everything >after
-diff before after || fail "something was deleted beside a release with an odd name"
-echo note >"$store/.r1"
-gc
-all_whole 2
+# One whose name only the original takes, or that NFS has hidden, keeps its chunks, too; when
+# it is damaged, nothing goes.
+for name in .r1 .nfs000000000000006800000001 .fuse_hidden0000000300000001; do
+    new_store 1 2
+    mv "$store/r1" "$store/$name"
+    everything >before
+    expect_exit 0 "$ihop_store" gc "$store"
+    expect_stderr "^ihop-store: $store: 1 file is no release and was left alone: $name"
+    everything >after
+    diff before after || fail "something was deleted beside $name"
+    truncate -s 30 "$store/$name"
+    everything >before
+    expect_exit 7 "$ihop_store" gc "$store"
+    expect_stderr "^ihop-store: nothing was deleted.*$store/$name"
+    everything >after
+    diff before after || fail "something was deleted beside a damaged $name"
+    echo note >"$store/$name"
+    gc
+    equal "$(json chunks_removed)" 4 "chunks of the lost release"
+    all_whole 2
+    equal "$(cat "$store/$name")" note "the note"
+done
 
 # ---- a store that is in use ----
 

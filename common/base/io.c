@@ -325,6 +325,12 @@ uint64_t io_now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+bool io_is_random_name(const char *name)
+{
+    return strlen(name) == IO_RANDOM_NAME_SIZE - 1 &&
+           strspn(name, "0123456789abcdef") == IO_RANDOM_NAME_SIZE - 1;
+}
+
 /* Where getrandom is refused. */
 static bool read_urandom(uint8_t *buf, size_t size)
 {

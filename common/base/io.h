@@ -88,6 +88,7 @@ uint64_t io_now_ms(void);
 
 /* Fills buf with the hex digits of 8 random bytes and a NUL (17 bytes). */
 #define IO_RANDOM_NAME_SIZE 17
+bool io_is_random_name(const char *name);
 int io_random_name(char buf[IO_RANDOM_NAME_SIZE]) __attribute__((warn_unused_result));
 
 #endif

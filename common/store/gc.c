@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "format/release.h"
+#include "store/foreign.h"
 #include "store/holder.h"
 #include "store/internal.h"
 #include "store/lock.h"
@@ -83,10 +83,28 @@ static int keep(struct gc *gc, int dirfd, const char *where, const char *name, s
         *e = why;
         if (e->kind == ERR_DAMAGED)
             err_context(e, "nothing was deleted, as the chunks of a damaged release are not known "
-                           "(clone it again, or remove it)");
+                           "(clone it again, or remove it with ihop-store remove)");
         return -1;
     }
     return census_add(&gc->census, &image, e);
+}
+
+/* Pieces of a release that fsck found are nobody's. */
+static int keep_stray(struct gc *gc, const char *name, int fd, struct err *e)
+{
+    CLEANUP(image_free) struct image image = {0};
+    struct err why = ERR_INIT;
+
+    if (store_image_read(gc->store, "", name, fd, &image, &why) == 0)
+        return census_add(&gc->census, &image, e);
+    if (why.kind == ERR_DAMAGED && store_name_is_fsck(name))
+        return 0;
+    *e = why;
+    return e->kind == ERR_DAMAGED
+               ? err_context(e,
+                             "nothing was deleted, as a file with a name that ihop does not take "
+                             "is a damaged release, whose chunks are not known (move it away)")
+               : -1;
 }
 
 static bool is_left_out(const struct store_gc_options *o, const char *name)
@@ -97,40 +115,57 @@ static bool is_left_out(const struct store_gc_options *o, const char *name)
     return false;
 }
 
-/* The original takes names that ours do not have, such as .v1. */
-static int check_odd_name(struct gc *gc, int dirfd, const char *name, struct err *e)
+/* A file that is none of the releases. One with their magic and a name that no release
+ * may have is a release all the same: the original's .v1, or what NFS and FUSE make of one
+ * that is open (.nfs..., .fuse_hidden...). Its chunks stay. */
+static int keep_other(struct gc *gc, const char *name, struct err *e)
 {
-    char magic[sizeof RELEASE_MAGIC];
-    struct err ignored = ERR_INIT;
+    enum store_file file;
+    const char *what;
     CLEANUP_FD int fd = -1;
     struct stat st;
 
-    if (store_name_check(name, &ignored) == 0 ||
-        fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+    if (fstatat(gc->store->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
         return 0;
-    fd = io_openat(dirfd, name, O_RDONLY, 0);
-    if (fd < 0 || io_pread_full(fd, magic, sizeof magic, 0) != (ssize_t)sizeof magic ||
-        memcmp(magic, RELEASE_MAGIC, sizeof magic) != 0)
+    fd = io_openat(gc->store->root_fd, name, O_RDONLY, 0);
+    if (fd < 0 && (errno == ENOENT || errno == ELOOP))
         return 0;
-    return err_set(e, ERR_DAMAGED,
-                   "nothing was deleted: %s/%s is a release with a name that ihop does not take; "
-                   "rename or remove it",
-                   gc->store->path, name);
+    if (fd < 0 || store_file_judge(fd, &file, &what) < 0)
+        return err_sys(e, errno, "nothing was deleted: cannot examine %s/%s", gc->store->path,
+                       name);
+    if (file != STORE_FILE_RELEASE)
+        return 0;
+    return keep_stray(gc, name, fd, e);
 }
 
 static int keep_releases(struct gc *gc, struct err *e)
 {
     CLEANUP(store_names_free) struct store_names names = {0};
+    CLEANUP(store_names_free) struct store_names others = {0};
 
-    if (visit_folder(gc, gc->store->root_fd, "", check_odd_name, e) < 0 ||
-        store_release_names(gc->store, &names, e) < 0)
+    if (store_scan(gc->store, &names, &others, e) < 0)
         return -1;
+    for (size_t i = 0; i < others.count; i++)
+        if (keep_other(gc, others.names[i], e) < 0)
+            return -1;
     for (size_t i = 0; i < names.count; i++)
         if (is_left_out(gc->o, names.names[i]))
             gc->result->retired_removed++; /* what it will be by then */
         else if (keep(gc, gc->store->root_fd, "", names.names[i], e) < 0)
             return -1;
     return 0;
+}
+
+/* In .ihop any name will do, as we give them all. */
+static bool is_foreign(struct gc *gc, int dirfd, const char *name)
+{
+    enum store_file file;
+    const char *what;
+
+    if (store_file_examine(dirfd, name, &file, &what) < 0 || store_file_is_ours(file))
+        return false;
+    gc->result->foreign_meta++;
+    return true;
 }
 
 static int keep_served(struct gc *gc, int dirfd, const char *name, int fd, struct err *e)
@@ -147,6 +182,8 @@ static int visit_retired(struct gc *gc, int dirfd, const char *name, struct err 
     CLEANUP_FD int fd = -1;
     int served;
 
+    if (is_foreign(gc, dirfd, name))
+        return 0;
     if (gc->o->dry_run) {
         fd = io_openat(dirfd, name, O_RDONLY, 0);
         served = fd < 0 ? -1 : store_lock_is_served(dirfd, name, fd);
@@ -155,9 +192,9 @@ static int visit_retired(struct gc *gc, int dirfd, const char *name, struct err 
     }
     if (fd < 0 && errno == ENOENT)
         return 0;
-    if (fd < 0 && errno != ELOOP) /* it may be served */
+    if (fd < 0) /* it may be served */
         return err_sys(e, errno, "cannot open %s/" STORE_META "/retired/%s", gc->store->path, name);
-    if (fd >= 0 && served < 0)
+    if (served < 0)
         return store_lock_cannot_tell(gc->store, STORE_META "/retired/", name, errno, e);
     if (served > 0)
         return keep_served(gc, dirfd, name, fd, e);
@@ -187,8 +224,11 @@ static int visit_partial(struct gc *gc, int dirfd, const char *name, struct err 
 {
     CLEANUP(image_free) struct image image = {0};
     struct err why = ERR_INIT;
-    int r = store_image_load(gc->store, dirfd, STORE_META "/partial/", name, &image, NULL, &why);
+    int r;
 
+    if (is_foreign(gc, dirfd, name))
+        return 0;
+    r = store_image_load(gc->store, dirfd, STORE_META "/partial/", name, &image, NULL, &why);
     if (r < 0 && why.kind == ERR_NOT_FOUND) /* published since it was listed */
         return 0;
     if (r < 0 && why.kind != ERR_DAMAGED) {
@@ -234,7 +274,7 @@ static int visit_chunk(struct gc *gc, int dirfd, const char *name, struct err *e
     }
     if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine chunk %s", name);
-    if (S_ISDIR(st.st_mode)) {
+    if (!S_ISREG(st.st_mode)) {
         gc->result->foreign++;
         return 0;
     }

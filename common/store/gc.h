@@ -45,7 +45,7 @@ struct store_gc_result {
     uint64_t retired_removed, retired_kept; /* replaced or removed releases; kept: served */
     char holder[STORE_HOLDER_SIZE];         /* who has one of the kept ones open */
     uint64_t partials_removed, partials_kept;
-    uint64_t foreign; /* files in chunks/ that are none of ours: left alone */
+    uint64_t foreign, foreign_meta; /* in chunks/ and .ihop/, none of ours: left alone */
 };
 
 /* Whether all that is to be kept can be read, so that store_gc will delete

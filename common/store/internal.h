@@ -9,6 +9,10 @@
 #define STORE_CHUNKS "chunks"
 #define STORE_META   ".ihop"
 
+/* .ihop/format until it is whole, and what it has at most. */
+#define STORE_FORMAT_TEMPORARY "format.new"
+#define STORE_FORMAT_MAX       256
+
 struct store {
     char *path;
     int root_fd;
@@ -24,10 +28,14 @@ struct store {
 
 /* Reads the release in file name of dirfd; where is that folder below STORE, "" or
  * ending in a slash, for messages. With fd, hands over its descriptor, without a
- * lock. Kinds as of store_release_load; a link is ERR_DAMAGED. */
+ * lock. Kinds as of store_release_load. */
 int store_image_load(const struct store *store, int dirfd, const char *where, const char *name,
                      struct image *image, int *fd, struct err *e)
     __attribute__((warn_unused_result));
+
+/* The same for a file that is open. */
+int store_image_read(const struct store *store, const char *where, const char *name, int fd,
+                     struct image *image, struct err *e) __attribute__((warn_unused_result));
 
 /* Decides how files are made durable, once root_fd is there. */
 void store_sync_choose(struct store *store, enum store_sync wanted);

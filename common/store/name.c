@@ -6,6 +6,13 @@
 
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+
+bool store_name_is_fsck(const char *name)
+{
+    return strlen(name) == strlen("FSCK0000.REC") && strncasecmp(name, "FSCK", 4) == 0 &&
+           strspn(name + 4, "0123456789") == 4 && strcasecmp(name + 8, ".REC") == 0;
+}
 
 static const char *broken_rule(const char *name)
 {
@@ -21,6 +28,8 @@ static const char *broken_rule(const char *name)
         return "contains a slash";
     if (strcasecmp(name, "chunks") == 0)
         return "is the name of the chunk folder";
+    if (strcasecmp(name, "lost+found") == 0 || store_name_is_fsck(name))
+        return "is a name that fsck gives to what it finds";
     if (!text_is_utf8(name, size))
         return "is not valid UTF-8";
     for (; *name; name++)
@@ -39,14 +48,27 @@ int store_name_check(const char *name, struct err *e)
     return 0;
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int store_name_split(const char *path, char **store, const char **name, struct err *e)
 {
     const char *slash = strrchr(path, '/');
 
-    if (!slash)
+    if (!slash && is_folder(path))
         return err_set(e, ERR_USAGE,
-                       "'%.200s' names no store: use STORE/RELEASE, for example ./%.200s", path,
+                       "'%.200s' names no release: use STORE/RELEASE, for example %.200s/v1", path,
                        path);
+    if (!slash)
+        return err_set(
+            e, ERR_USAGE,
+            "'%.200s' names no store: use STORE/RELEASE, for example images/%.200s, with "
+            "a folder of its own for the store",
+            path, path);
     if (store_name_check(slash + 1, e) < 0)
         return -1;
     *store = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));

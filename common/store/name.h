@@ -6,9 +6,14 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 /* 1 to 200 bytes of UTF-8 without slash, control character or leading dot, and
- * not "chunks" in any case. ERR_USAGE says which rule is broken. */
+ * not "chunks" in any case nor a name of fsck's. ERR_USAGE says which rule is broken. */
 int store_name_check(const char *name, struct err *e) __attribute__((warn_unused_result));
+
+/* Whether fsck of a FAT file system gives such names to what it finds (FSCK0000.REC). */
+bool store_name_is_fsck(const char *name);
 
 /* Splits STORE/RELEASE. *store is allocated, *name points into path. "x/y/" and
  * "y" alone are ERR_USAGE. */

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "store/foreign.h"
 #include "store/internal.h"
 #include "store/lock.h"
 #include "store/name.h"
@@ -56,6 +57,10 @@ static int replace(const struct store *store, int pending, const char *name, con
 {
     if (renameat(store->root_fd, name, store->retired_fd, kept) < 0 && errno != ENOENT)
         return err_sys(e, errno, "cannot keep the old release %s/%s", store->path, name);
+    /* One that appeared since it was looked at may be the user's: the caller moves it back. */
+    if (store_foreign_check_at(store->retired_fd, store->path, STORE_META "/retired/", kept,
+                               STORE_FOREIGN_REPLACE, e) < 0)
+        return -1;
     if (store_sync_folder(store, store->root_fd, "", e) < 0)
         return -1;
     if (renameat(pending, name, store->root_fd, name) < 0)

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "format/release.h"
 #include "store/age.h"
+#include "store/foreign.h"
 #include "store/internal.h"
 #include "store/lock.h"
 #include "store/name.h"
@@ -51,18 +52,16 @@ static int write_new(const struct store *store, int dirfd, const char *name,
     return 0;
 }
 
-/* The name, if there, must be a file: an exchange would carry anything away. */
+/* What has the name, if anything, must be ours: an exchange would carry anything away. */
 static int check_target(const struct store *store, const char *name, bool replace, struct err *e)
 {
-    struct stat st;
+    enum store_file file;
+    const char *what;
 
-    if (fstatat(store->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (store_foreign_check_at(store->root_fd, store->path, "", name, STORE_FOREIGN_REPLACE, e) < 0)
+        return -1;
+    if (store_file_judge_at(store->root_fd, name, &file, &what) < 0)
         return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine %s/%s", store->path, name);
-    if (!S_ISREG(st.st_mode))
-        return err_set(e, ERR_IO,
-                       "%s/%s is not a regular file: choose another name or move it "
-                       "away",
-                       store->path, name);
     if (!replace)
         return err_set(e, ERR_OTHER_IMAGE, "%s/%s exists: pass --force to replace it", store->path,
                        name);
@@ -84,13 +83,38 @@ static int rename_over(const struct store *store, const char *temporary, const c
         return io_is_refused(errno) || errno == EMLINK
                    ? store_pending_replace(store, temporary, name, e)
                    : err_sys(e, errno, "cannot keep the old release %s/%s", store->path, name);
+    /* Again: a file that appeared since then would be renamed over. */
+    if (check_target(store, name, replace, e) < 0)
+        return -1;
     if (renameat(store->retired_fd, temporary, store->root_fd, name) < 0)
         return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
     return 0;
 }
 
-static int put_in_place(const struct store *store, const char *temporary, const char *name,
-                        bool replace, struct err *e)
+/* Looks at what an exchange brought out: a file that appeared since the check may be the
+ * user's, and goes back. If even that fails it stays in retired/, which the message names:
+ * gc leaves it alone there. */
+static int check_exchanged(const struct store *store, char *temporary, const char *name,
+                           struct err *e)
+{
+    if (store_foreign_check_at(store->retired_fd, store->path, STORE_META "/retired/", temporary,
+                               STORE_FOREIGN_REPLACE, e) == 0)
+        return 0;
+    if (renameat2(store->retired_fd, temporary, store->root_fd, name, RENAME_EXCHANGE) == 0)
+        return err_set(e, ERR_OTHER_IMAGE,
+                       "%s/%s was replaced by a file that is no release meanwhile: choose another "
+                       "name or move it away",
+                       store->path, name);
+    err_sys(e, errno,
+            "%s/%s was replaced by a file that is no release meanwhile, which is %s/" STORE_META
+            "/retired/%s now: move it back",
+            store->path, name, store->path, temporary);
+    temporary[0] = '\0'; /* not ours to remove */
+    return -1;
+}
+
+static int put_in_place(const struct store *store, char *temporary, const char *name, bool replace,
+                        struct err *e)
 {
     for (;;) {
         if (renameat2(store->retired_fd, temporary, store->root_fd, name, RENAME_NOREPLACE) == 0)
@@ -102,7 +126,7 @@ static int put_in_place(const struct store *store, const char *temporary, const 
         if (check_target(store, name, replace, e) < 0)
             return -1;
         if (renameat2(store->retired_fd, temporary, store->root_fd, name, RENAME_EXCHANGE) == 0)
-            return 0;
+            return check_exchanged(store, temporary, name, e);
         if (io_is_refused(errno))
             return rename_over(store, temporary, name, replace, e);
         if (errno != ENOENT) /* removed meanwhile: once more */
@@ -151,7 +175,8 @@ int store_publish(const struct store *store, const char *name, const uint8_t *da
     if (r == 0)
         r = put_in_place(store, temporary, name, replace, e);
     if (r < 0) {
-        unlinkat(store->retired_fd, temporary, 0);
+        if (temporary[0])
+            unlinkat(store->retired_fd, temporary, 0);
         return -1;
     }
     if (store_sync_folder(store, store->root_fd, "", e) < 0)
@@ -172,7 +197,9 @@ int store_partial_write(const struct store *store, const char *name, const uint8
     const struct content content = whole(data, size);
     char temporary[IO_RANDOM_NAME_SIZE];
 
-    if (store_name_check(name, e) < 0)
+    if (store_name_check(name, e) < 0 ||
+        store_foreign_check_at(store->partial_fd, store->path, STORE_META "/partial/", name,
+                               STORE_FOREIGN_REPLACE, e) < 0)
         return -1;
     if (io_random_name(temporary) < 0)
         return err_sys(e, errno, "cannot get random bytes");
@@ -191,6 +218,10 @@ int store_partial_write(const struct store *store, const char *name, const uint8
 
 void store_partial_remove(const struct store *store, const char *name)
 {
-    unlinkat(store->partial_fd, name, 0);
+    struct err ignored = ERR_INIT;
+
+    if (store_foreign_check_at(store->partial_fd, store->path, STORE_META "/partial/", name,
+                               STORE_FOREIGN_REPLACE, &ignored) == 0)
+        unlinkat(store->partial_fd, name, 0);
     store_sighting_forget(store, name);
 }

@@ -18,7 +18,8 @@
 
 /* data is an encoded release. All chunks of it must be committed before. On
  * return 0 the release survives a power cut. Kinds: ERR_OTHER_IMAGE when the
- * name exists and replace is false, ERR_SPACE, ERR_IO. */
+ * name exists and replace is false, or is a file that is no release (foreign.h): such a
+ * one is never replaced; ERR_SPACE, ERR_IO. */
 int store_publish(const struct store *store, const char *name, const uint8_t *data, size_t size,
                   bool replace, struct err *e) __attribute__((warn_unused_result));
 

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/age.h"
+#include "store/foreign.h"
 #include "store/holder.h"
 #include "store/internal.h"
 #include "store/lock.h"
@@ -103,17 +104,15 @@ int store_releases_check_served(const struct store *store, const struct store_re
 static int open_named(const struct store *store, const char *name, struct err *e)
 {
     CLEANUP_FD int fd = -1;
-    struct stat st;
 
-    if (store_name_check(name, e) < 0)
+    if (store_name_check(name, e) < 0 ||
+        store_foreign_check_at(store->root_fd, store->path, "", name, STORE_FOREIGN_READ, e) < 0)
         return -1;
     fd = io_openat(store->root_fd, name, O_RDONLY, 0);
     if (fd < 0 && errno == ENOENT)
-        return err_set(e, ERR_NOT_FOUND, "store %s has no release %s", store->path, name);
-    if (fd < 0 || fstat(fd, &st) < 0)
+        return store_release_missing(store, name, e);
+    if (fd < 0)
         return err_sys(e, errno, "cannot open release %s/%s", store->path, name);
-    if (!S_ISREG(st.st_mode))
-        return err_set(e, ERR_IO, "%s/%s is not a release", store->path, name);
     return steal_fd(&fd);
 }
 
@@ -133,6 +132,28 @@ static int check_unserved(const struct store *store, const char *name, int fd, s
                    store->path, name, holder);
 }
 
+/* Looks at what was moved to retired/: a file that took the name since the release was
+ * opened as fd may be the user's, and goes back. */
+static int check_moved(const struct store *store, const char *name, const char *retired, int fd,
+                       struct err *e)
+{
+    struct stat opened, moved;
+
+    if (fstat(fd, &opened) < 0 ||
+        fstatat(store->retired_fd, retired, &moved, AT_SYMLINK_NOFOLLOW) < 0 ||
+        (opened.st_ino == moved.st_ino && opened.st_dev == moved.st_dev) ||
+        store_foreign_check_at(store->retired_fd, store->path, STORE_META "/retired/", retired,
+                               STORE_FOREIGN_READ, e) == 0)
+        return 0;
+    if (renameat2(store->retired_fd, retired, store->root_fd, name, RENAME_NOREPLACE) < 0)
+        return err_sys(e, errno,
+                       "%s/%s was replaced by a file that is no release meanwhile, which is "
+                       "%s/" STORE_META "/retired/%s now: move it back",
+                       store->path, name, store->path, retired);
+    return err_set(e, ERR_NOT_FOUND, "%s/%s was replaced by a file that is no release meanwhile",
+                   store->path, name);
+}
+
 int store_release_remove(const struct store *store, const char *name, bool force, struct err *e)
 {
     CLEANUP_FD int fd = open_named(store, name, e);
@@ -150,9 +171,27 @@ int store_release_remove(const struct store *store, const char *name, bool force
         return err_sys(e, errno, "cannot get random bytes");
     if (renameat(store->root_fd, name, store->retired_fd, retired) < 0)
         return err_sys(e, errno, "cannot remove release %s/%s", store->path, name);
+    if (check_moved(store, name, retired, fd, e) < 0)
+        return -1;
     if (store_sync_folder(store, store->root_fd, "", e) < 0)
         return -1;
     return store_sync_folder(store, store->retired_fd, STORE_META "/retired", e);
+}
+
+/* Ours are empty. */
+static int unprotect(const struct store *store, int dir, const char *name, struct err *e)
+{
+    struct stat st;
+
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+        return 0;
+    if (!S_ISREG(st.st_mode) || st.st_size > 0)
+        return err_set(e, ERR_IO,
+                       "%s/" STORE_META "/" PROTECTED "/%s is none of ihop's files: move it away",
+                       store->path, name);
+    if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+        return err_sys(e, errno, "cannot unprotect release %s/%s", store->path, name);
+    return 0;
 }
 
 static int set_protection(const struct store *store, int dir, const char *name, bool on,
@@ -160,9 +199,9 @@ static int set_protection(const struct store *store, int dir, const char *name, 
 {
     CLEANUP_FD int fd = -1;
 
-    if (!on && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-        return err_sys(e, errno, "cannot unprotect release %s/%s", store->path, name);
-    if (on && (fd = io_openat(dir, name, O_WRONLY | O_CREAT, 0644)) < 0)
+    if (!on && unprotect(store, dir, name, e) < 0)
+        return -1;
+    if (on && (fd = io_openat(dir, name, O_RDONLY | O_CREAT, 0644)) < 0)
         return err_sys(e, errno, "cannot protect release %s/%s", store->path, name);
     return store_sync_folder(store, dir, STORE_META "/" PROTECTED, e);
 }

@@ -42,7 +42,7 @@ struct store_releases {
     size_t count, room;
 };
 
-/* All files that could be releases. The caller frees *list. */
+/* All releases, whole or damaged. The caller frees *list. */
 int store_releases_list(const struct store *store, struct store_releases *list, struct err *e)
     __attribute__((warn_unused_result));
 void store_releases_free(struct store_releases *list);
@@ -56,7 +56,8 @@ int store_releases_check_served(const struct store *store, const struct store_re
                                 struct err *e) __attribute__((warn_unused_result));
 
 /* Takes the name away, at once and durably; gc frees the chunks later. A server
- * goes on with it. Needs a store open for writing. Kinds: ERR_NOT_FOUND;
+ * goes on with it. Needs a store open for writing. Kinds: ERR_NOT_FOUND, also for a
+ * file that is no release (foreign.h), which stays;
  * ERR_REFUSED when it is protected; ERR_BUSY when it is served, ERR_IO when that
  * cannot be told, and force is false. */
 int store_release_remove(const struct store *store, const char *name, bool force, struct err *e)

@@ -159,15 +159,27 @@ static int batch_append(struct batch *b, const char *name, uint64_t bytes, struc
 
 /* ---- staging folders ---- */
 
-/* Removes a staging folder and all files in it; the mark last, as long as it counts. */
+/* Whether it is one that a writer makes: a file with the name of a chunk. */
+static bool is_staged(int dirfd, const char *name)
+{
+    uint8_t hash[CHUNK_HASH_SIZE];
+    struct stat st;
+
+    return store_chunk_hash(name, hash) > 0 &&
+           fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Removes a staging folder and all staged files in it; the mark last, as long as it counts.
+ * With anything else in it, the folder stays. */
 static void remove_folder(const struct store *store, int fd, const char *name)
 {
     CLEANUP_DIR DIR *dir = io_opendirat(fd);
     struct dirent *entry;
 
     while (dir && (entry = io_readdir(dir)))
-        if (entry->d_name[0] != '.' && strcmp(entry->d_name, FAILED_MARK) != 0)
+        if (is_staged(fd, entry->d_name))
             unlinkat(fd, entry->d_name, 0);
+    unlinkat(fd, REWRITTEN, 0);
     unlinkat(fd, FAILED_MARK, 0);
     unlinkat(store->staging_fd, name, AT_REMOVEDIR);
 }
@@ -260,7 +272,8 @@ static int list_staged(struct adoption *a, struct err *e)
     if (!dir)
         return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", a->store->path);
     while ((entry = io_readdir(dir)))
-        if (store_chunk_hash(entry->d_name, hash) >= LIMIT_HASH_TRUSTED &&
+        if (is_staged(a->folder_fd, entry->d_name) &&
+            store_chunk_hash(entry->d_name, hash) >= LIMIT_HASH_TRUSTED &&
             batch_append(&a->found, entry->d_name, 0, e) < 0)
             return -1;
     if (errno) /* what was not seen must not be removed */
@@ -339,11 +352,8 @@ static int adopt_folder(const struct store *store, const char *name, struct chun
     struct adoption a = {.store = store, .folder_fd = fd, .hasher = h};
     int r = 0;
 
-    if (fd < 0) {
-        if (errno == ENOTDIR || errno == ELOOP)
-            unlinkat(store->staging_fd, name, 0); /* not ours: nothing to lose */
+    if (fd < 0 || !io_is_random_name(name)) /* gone, or none of ours */
         return 0;
-    }
     if (io_flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno == EWOULDBLOCK)
             return 0; /* its owner lives */

@@ -1,19 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #include "store_support.h"
 
+#include "format/release.h"
 #include "store/publish.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const enum store_sync modes[] = {STORE_SYNC_FS, STORE_SYNC_FILES};
 
 static int publish(struct store *s, const char *name, const char *text, bool replace, struct err *e)
 {
-    return store_publish(s, name, (const uint8_t *)text, strlen(text), replace, e);
+    char data[100];
+
+    memcpy(data, RELEASE_MAGIC, sizeof RELEASE_MAGIC);
+    strcpy(data + sizeof RELEASE_MAGIC, text);
+    return store_publish(s, name, (const uint8_t *)data, sizeof RELEASE_MAGIC + strlen(text),
+                         replace, e);
+}
+
+/* A release that says text. */
+static void assert_release(const char *path, const char *text)
+{
+    size_t size;
+    uint8_t *data = support_read_file(path, &size);
+
+    assert_int_equal(size, sizeof RELEASE_MAGIC + strlen(text));
+    assert_memory_equal(data, RELEASE_MAGIC, sizeof RELEASE_MAGIC);
+    assert_memory_equal(data + sizeof RELEASE_MAGIC, text, strlen(text));
+    free(data);
 }
 
 static void assert_content(const char *path, const char *text)
@@ -38,11 +60,11 @@ static void first_and_second(void **state)
         s = store_support_open(folder, modes[m], false);
         assert_ok(publish(s, "v1", "one", false, &e), e);
         path = support_path(folder, "store/v1");
-        assert_content(path, "one");
+        assert_release(path, "one");
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0644);
         assert_fails(publish(s, "v1", "two", false, &e), e, ERR_OTHER_IMAGE, "pass --force");
-        assert_content(path, "one");
+        assert_release(path, "one");
         assert_ok(publish(s, "v2", "two", false, &e), e);
         /* Neither success nor failure leaves anything behind. */
         assert_int_equal(store_support_count(support_path(folder, "store/.ihop/retired")), 0);
@@ -83,9 +105,9 @@ static void replacing_keeps_the_old_inode(void **state)
     assert_ok(publish(s, "v1", "one", false, &e), e);
     inode = inode_of(path);
     assert_ok(publish(s, "v1", "two", true, &e), e);
-    assert_content(path, "two");
+    assert_release(path, "two");
     retired(support_path(*state, "store/.ihop/retired"), old);
-    assert_content(old, "one");
+    assert_release(old, "one");
     assert_true(inode_of(old) == inode);
     assert_true(inode_of(path) != inode);
     store_close(s);
@@ -121,9 +143,9 @@ static void partials(void **state)
         struct store *s = store_support_open(*state, modes[m], false);
 
         folder = support_path(*state, "store/.ihop/partial");
-        assert_ok(store_partial_write(s, "v1", (const uint8_t *)"one", 3, &e), e);
-        assert_ok(store_partial_write(s, "v1", (const uint8_t *)"three", 5, &e), e);
-        assert_content(support_path(folder, "v1"), "three");
+        assert_ok(store_partial_write(s, "v1", (const uint8_t *)"IHOP1\0one", 9, &e), e);
+        assert_ok(store_partial_write(s, "v1", (const uint8_t *)"IHOP1\0three", 11, &e), e);
+        assert_release(support_path(folder, "v1"), "three");
         assert_int_equal(store_support_count(folder), 1);
         assert_fails(store_partial_write(s, "../v1", (const uint8_t *)"", 0, &e), e, ERR_USAGE,
                      "dot");
@@ -134,16 +156,94 @@ static void partials(void **state)
     }
 }
 
+/* What the user has under a name of ours is never replaced, nor carried away. */
+static void foreign_files_stay(void **state)
+{
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+    const char *path = support_path(*state, "store/v1");
+    const char *partial = support_path(*state, "store/.ihop/partial/v1");
+    struct err e = ERR_INIT;
+
+    support_write_file(path, "a note", 6);
+    for (int replace = 0; replace < 2; replace++)
+        assert_fails(publish(s, "v1", "new", replace, &e), e, ERR_OTHER_IMAGE,
+                     "store/v1 is a text file, which is never replaced");
+    assert_content(path, "a note");
+    support_write_file(partial, "a note", 6);
+    assert_fails(store_partial_write(s, "v1", (const uint8_t *)"IHOP1\0one", 9, &e), e,
+                 ERR_OTHER_IMAGE, "partial/v1 is a text file");
+    store_partial_remove(s, "v1");
+    assert_content(partial, "a note");
+    /* What a power cut leaves of the original's is free. */
+    support_write_file(path, "", 0);
+    assert_ok(publish(s, "v1", "one", true, &e), e);
+    support_write_file(path, "\0\0\0\0", 4);
+    assert_ok(publish(s, "v1", "two", true, &e), e);
+    assert_release(path, "two");
+    store_close(s);
+}
+
+/* Called by the store in place of the C library's: with a path armed, a user's file takes
+ * its place at the worst moment. flags_missing: a file system without the flags. */
+static const char *intruded;
+static bool flags_missing;
+
+static void intrude(void)
+{
+    if (!intruded)
+        return;
+    assert_int_equal(unlink(intruded), 0);
+    support_write_file(intruded, "a note", 6);
+    intruded = NULL;
+}
+
+int renameat2(int from, const char *old, int to, const char *new, unsigned flags)
+{
+    if (flags_missing && flags) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (flags == RENAME_EXCHANGE)
+        intrude();
+    return (int)syscall(SYS_renameat2, from, old, to, new, flags);
+}
+
+int linkat(int from, const char *old, int to, const char *new, int flags)
+{
+    long r = syscall(SYS_linkat, from, old, to, new, flags);
+
+    intrude();
+    return (int)r;
+}
+
+static void a_file_that_appears_meanwhile(void **state)
+{
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+    const char *path = support_path(*state, "store/v1");
+    struct err e = ERR_INIT;
+
+    for (int i = 0; i < 2; i++) {
+        flags_missing = i == 1;
+        unlink(path);
+        assert_ok(publish(s, "v1", "one", true, &e), e);
+        intruded = path;
+        assert_fails(publish(s, "v1", "two", true, &e), e, ERR_OTHER_IMAGE, "store/v1");
+        assert_null(intruded);
+        assert_content(path, "a note");
+    }
+    flags_missing = false;
+    store_close(s);
+}
+
 #define IN_FOLDER(test)                                                                            \
     cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(first_and_second),
-        IN_FOLDER(replacing_keeps_the_old_inode),
-        IN_FOLDER(odd_targets),
-        IN_FOLDER(partials),
+        IN_FOLDER(first_and_second),   IN_FOLDER(replacing_keeps_the_old_inode),
+        IN_FOLDER(odd_targets),        IN_FOLDER(partials),
+        IN_FOLDER(foreign_files_stay), IN_FOLDER(a_file_that_appears_meanwhile),
     };
 
     return cmocka_run_group_tests_name("publish", tests, NULL, NULL);

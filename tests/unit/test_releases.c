@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "store_support.h"
 
+#include "format/release.h"
 #include "store/publish.h"
 #include "store/releases.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 static void publish(struct store *s, const char *name)
 {
     struct err e = ERR_INIT;
+    uint8_t data[sizeof RELEASE_MAGIC + 1] = RELEASE_MAGIC;
 
-    assert_ok(store_publish(s, name, (const uint8_t *)name, strlen(name), true, &e), e);
+    data[sizeof RELEASE_MAGIC] = (uint8_t)name[0];
+    assert_ok(store_publish(s, name, data, sizeof data, true, &e), e);
 }
 
 /* Asserts the names of all releases, the oldest first, each before a blank. */
@@ -274,6 +279,57 @@ static void protects(void **state)
     store_close(s);
 }
 
+/* Called in place of the C library's: with a path armed, a user's file takes its place at
+ * the worst moment. */
+static const char *intruded;
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+    if (intruded) {
+        assert_int_equal(unlink(intruded), 0);
+        support_write_file(intruded, "a note", 6);
+        intruded = NULL;
+    }
+    return (int)syscall(SYS_renameat2, from, old, to, new, 0);
+}
+
+/* What the user has is neither listed nor removed nor protected. */
+static void foreign_files_stay(void **state)
+{
+    static const char *const names[] = {"note", "note~", "#note#", "FSCK0000.REC"};
+    struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
+    const char *path = support_path(*state, "store/a"), *guarded;
+    struct err e = ERR_INIT;
+
+    publish(s, "a");
+    for (size_t i = 0; i < COUNT(names); i++)
+        support_write_file(support_path(*state, support_path("store", names[i])), i == 0 ? "x" : "",
+                           i == 0);
+    assert_order(s, "a ");
+    for (int force = 0; force < 2; force++)
+        assert_fails(store_release_remove(s, "note", force, &e), e, ERR_NOT_FOUND,
+                     "store/note is a text file, not a release");
+    assert_fails(store_release_protect(s, "note~", true, &e), e, ERR_NOT_FOUND,
+                 "is an empty file, not a release");
+    assert_fails(store_release_remove(s, "b", false, &e), e, ERR_NOT_FOUND,
+                 "has no release b; it has a");
+    intruded = path;
+    assert_fails(store_release_remove(s, "a", false, &e), e, ERR_NOT_FOUND, "meanwhile");
+    assert_int_equal(access(path, F_OK), 0);
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_int_equal(access(support_path(*state, support_path("store", names[i])), F_OK), 0);
+
+    /* A protection is an empty file. */
+    assert_int_equal(unlink(path), 0);
+    publish(s, "a");
+    guarded = support_path(*state, "store/.ihop/protected/a");
+    assert_ok(store_release_protect(s, "a", true, &e), e);
+    support_write_file(guarded, "a note", 6);
+    assert_fails(store_release_protect(s, "a", false, &e), e, ERR_IO, "none of ihop's");
+    assert_int_equal(access(guarded, F_OK), 0);
+    store_close(s);
+}
+
 #define IN_FOLDER(test)                                                                            \
     cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
 
@@ -287,6 +343,7 @@ int main(void)
         IN_FOLDER(removes),
         IN_FOLDER(odd_names),
         IN_FOLDER(protects),
+        IN_FOLDER(foreign_files_stay),
     };
 
     return cmocka_run_group_tests_name("releases", tests, NULL, NULL);
