@@ -5,6 +5,7 @@ store_tests = \
 	tests/test-store-bad-inode.sh \
 	tests/test-store-clocks.sh \
 	tests/test-store-concurrent.sh \
+	tests/test-store-foreign.sh \
 	tests/test-store-gc.sh \
 	tests/test-store-locks.sh \
 	tests/test-store-pending.sh \

@@ -65,7 +65,7 @@ bad_parameters() {
     fi
     bad "store image is not a folder" store=image release=v1
     bad "'v9' names no store: use STORE/RELEASE" v9
-    bad "has no release v9" store/v9
+    bad "has no release v9; it has v1" store/v9
     bad "check=perhaps: the value must be yes or no" store/v1 check=perhaps
     bad "verify=always: the value must be off or first" store/v1 verify=always
     bad "cache=all: the value must be default or none" store/v1 cache=all
@@ -78,7 +78,11 @@ bad_parameters() {
     bad "id= is about one release" store id="$sum"
     bad "is the image ${sum:0:16}.*id=0123.*another image" store/v1 id=0123
     mkdir -p empty
-    bad "store .*/empty has no release: run ihop-clone" empty
+    bad "empty is no store" empty
+    cp "$srcdir/tests/data/demo-v1.cba" image.cba
+    expect_exit 0 "$ihop_clone" --quiet image.cba fresh/v1
+    rm fresh/v1
+    bad "store .*/fresh has no release: run ihop-clone" fresh
     bad "begins with a dot" store=store release=..
     bad "contains a slash" store=store release=a/../v1
     bad "name of the chunk folder" store=store release=Chunks
@@ -87,9 +91,14 @@ bad_parameters() {
     ln -s v1 store/alias
     bad "is a link, not a release" store/alias
     mkdir store/folder
-    bad "not a regular file" store=store release=folder
+    bad "is a folder, not a release" store=store release=folder
     mkfifo store/fifo
-    bad "not a regular file" store/fifo
+    bad "is a FIFO, not a release" store/fifo
+    cp image.cba store
+    bad "store/image.cba is a bita archive, not a release: clone it first" store/image.cba
+    bad "image.cba is a bita archive, not a release: clone it first" ./image.cba
+    bad "is an address: clone it first" http://localhost/image.cba
+    bad "'store' and 'v1': use one word" store v1
     : >store/nothing
     bad "release .*/nothing: .*empty or cut short" store/nothing
 }

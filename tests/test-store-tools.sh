@@ -274,16 +274,24 @@ cmp out version
 expect_exit 7 bash -c '"$0" list "$1" >/dev/full' "$ihop_store" "$store"
 expect_stderr 'cannot write to standard output'
 
-# ---- an empty store, and one that only reading has seen ----
+# ---- a store without releases, and an empty folder, which is none ----
 
-mkdir empty
+mkdir nothing
+for command in list info verify du gc 'gc --dry-run'; do
+    # shellcheck disable=SC2086 # two words
+    wrong 10 "$tmp/nothing is no store" $command "$tmp/nothing"
+done
+[ -z "$(ls -A nothing)" ] || fail "a command has created $(ls -A nothing)"
+cp -r "$store" empty
+rm empty/{a,b,meta}
+find empty | sort >before
 expect_exit 0 "$ihop_store" list --json "$tmp/empty"
 json_is "r['releases'] == []" "$tmp/empty"
 for command in info verify du 'gc --dry-run'; do
     # shellcheck disable=SC2086 # two words
     expect_exit 0 "$ihop_store" $command "$tmp/empty"
 done
-[ -z "$(ls -A empty)" ] || fail "a command that reads has created $(ls -A empty)"
+find empty | sort | diff before - || fail "a command that reads has changed a store"
 
 # ---- a damaged release ----
 

@@ -9,9 +9,8 @@
 #define STORE_CHUNKS "chunks"
 #define STORE_META   ".ihop"
 
-/* .ihop/format until it is whole, and what it has at most. */
+/* .ihop/format until it is whole. */
 #define STORE_FORMAT_TEMPORARY "format.new"
-#define STORE_FORMAT_MAX       256
 
 struct store {
     char *path;

@@ -11,8 +11,8 @@
  * was read and hands over its descriptor: while it is open, gc keeps the
  * release's chunks, even when the name is replaced or removed meanwhile. That takes
  * a few seconds at most, when somebody else has locked it.
- * Kinds: ERR_NOT_FOUND (also for a file that is foreign), ERR_DAMAGED, ERR_IO, ERR_MEMORY; ERR_BUSY with lock_fd. The
- * caller frees *image. */
+ * Kinds: ERR_NOT_FOUND (also for a file that is foreign), ERR_DAMAGED, ERR_IO, ERR_MEMORY; ERR_BUSY
+ * with lock_fd. The caller frees *image. */
 int store_release_load(const struct store *store, const char *name, struct image *image,
                        int *lock_fd, struct err *e) __attribute__((warn_unused_result));
 

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "store/format_text.h"
 #include "store/holder.h"
+#include "store/layout.h"
 #include "store/lock.h"
 #include "store/pending.h"
 
@@ -16,8 +17,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define FORMAT_NAME      "format"
-#define FORMAT_TEMPORARY "format.new"
+#define FORMAT_NAME "format"
 
 /* Messages need the path below STORE, the calls its last part below dirfd. */
 static const char *last_part(const char *name)
@@ -112,9 +112,9 @@ static int write_format(struct store *s, unsigned digits, struct err *e)
     char text[STORE_FORMAT_SIZE];
     size_t size = store_format_text(digits, text);
 
-    fd = io_openat(s->meta_fd, FORMAT_TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    fd = io_openat(s->meta_fd, STORE_FORMAT_TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (fd < 0 || io_write_full(fd, text, size) < 0 || io_fsync(fd) < 0 || io_close(&fd) < 0 ||
-        renameat(s->meta_fd, FORMAT_TEMPORARY, s->meta_fd, FORMAT_NAME) < 0 ||
+        renameat(s->meta_fd, STORE_FORMAT_TEMPORARY, s->meta_fd, FORMAT_NAME) < 0 ||
         io_fsync(s->meta_fd) < 0 || io_fsync(s->root_fd) < 0)
         return err_sys(e, errno, "cannot write %s/" STORE_META "/" FORMAT_NAME, s->path);
     s->folder_digits = digits;
@@ -128,14 +128,70 @@ static bool has_chunks_folder(const struct store *s)
     return fstatat(s->root_fd, STORE_CHUNKS, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* .ihop, unless it is not there. */
+static int open_meta(struct store *s, struct err *e)
+{
+    if (s->meta_fd >= 0)
+        close(s->meta_fd);
+    s->meta_fd = io_openat(s->root_fd, STORE_META, O_RDONLY | O_DIRECTORY, 0);
+    if (s->meta_fd < 0 && errno != ENOENT)
+        return open_folder(s->path, s->root_fd, STORE_META, &s->meta_fd, e);
+    return 0;
+}
+
 static int find_layout(struct store *s, struct err *e)
 {
+    int original;
+
     s->folder_digits = 0;
     if (read_format(s, &s->folder_digits, e) < 0)
         return -1;
-    if (s->folder_digits == 0 && has_chunks_folder(s))
-        s->folder_digits = 4; /* the original's */
+    if (s->folder_digits != 0)
+        return 0;
+    original = store_layout_is_original(s->root_fd);
+    if (original < 0)
+        return err_sys(e, errno, "cannot examine store %s", s->path);
+    if (!original)
+        return 0;
+    /* A first clone may have been at work since: then its format came before chunks/. */
+    if (s->meta_fd < 0 && open_meta(s, e) < 0)
+        return -1;
+    if (read_format(s, &s->folder_digits, e) < 0)
+        return -1;
+    if (s->folder_digits == 0)
+        s->folder_digits = 4;
     return 0;
+}
+
+/* For a folder that is there and has no layout. A clone may make one in an empty folder;
+ * nobody else makes any, and nowhere else. */
+static int check_vacant(struct store *s, bool create, struct err *e)
+{
+    int vacant = create ? store_layout_is_vacant(s->root_fd) : 0;
+
+    if (vacant > 0)
+        return 0;
+    if (vacant < 0)
+        return err_sys(e, errno, "cannot examine folder %s", s->path);
+    if (!create)
+        return err_set(e, ERR_NOT_FOUND, "%s is no store (ihop-clone makes one)", s->path);
+    /* What is there may come from another first clone: then its format came before. */
+    if (open_meta(s, e) < 0 || find_layout(s, e) < 0)
+        return -1;
+    if (s->folder_digits != 0)
+        return 0;
+    return err_set(e, ERR_IO,
+                   "%s is no store, and not empty: name a folder that is missing or empty, for "
+                   "example %s%sihop",
+                   s->path, s->path, s->path[strlen(s->path) - 1] == '/' ? "" : "/");
+}
+
+/* Finds the layout, or that there is none and that one may be made. */
+static int check_place(struct store *s, const struct store_options *o, struct err *e)
+{
+    if (open_meta(s, e) < 0 || find_layout(s, e) < 0)
+        return -1;
+    return s->folder_digits == 0 ? check_vacant(s, o->create, e) : 0;
 }
 
 /* Takes lock_fd as flock's operation says, until the time is over. */
@@ -230,7 +286,9 @@ static int open_for_writing(struct store *s, const struct store_options *o, stru
 {
     int lock = o->access == STORE_CLEAN ? LOCK_EX : LOCK_SH;
 
-    if (make_folder(s->path, s->root_fd, STORE_META, &s->meta_fd, e) < 0)
+    if (check_place(s, o, e) < 0)
+        return -1;
+    if (s->meta_fd < 0 && make_folder(s->path, s->root_fd, STORE_META, &s->meta_fd, e) < 0)
         return -1;
     s->lock_fd = store_lock_open(s, "lock", e);
     if (s->lock_fd < 0)
@@ -246,15 +304,12 @@ static int open_for_writing(struct store *s, const struct store_options *o, stru
     return check_same_device(s, e) < 0 ? -1 : store_pending_finish(s, e);
 }
 
-static int open_for_reading(struct store *s, struct err *e)
+static int open_for_reading(struct store *s, const struct store_options *o, struct err *e)
 {
-    s->meta_fd = io_openat(s->root_fd, STORE_META, O_RDONLY | O_DIRECTORY, 0);
-    if (s->meta_fd < 0 && errno != ENOENT)
-        return err_sys(e, errno, "cannot open folder %s/" STORE_META, s->path);
-    if (find_layout(s, e) < 0)
+    if (check_place(s, o, e) < 0)
         return -1;
     if (s->folder_digits == 0)
-        s->folder_digits = 2; /* an empty folder: no release will be found */
+        return err_set(e, ERR_NOT_FOUND, "%s is an empty folder, not a store yet", s->path);
     if (!has_chunks_folder(s))
         return 0;
     return open_folder(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e);
@@ -280,7 +335,8 @@ int store_open(const char *path, const struct store_options *options, struct sto
         return err_nomem(e, "opening a store");
     if (open_root(s, options, e) < 0)
         return -1;
-    r = options->access == STORE_READ ? open_for_reading(s, e) : open_for_writing(s, options, e);
+    r = options->access == STORE_READ ? open_for_reading(s, options, e)
+                                      : open_for_writing(s, options, e);
     if (r < 0)
         return -1;
     s->trusted = s->folder_digits == 2;

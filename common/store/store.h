@@ -45,13 +45,15 @@ enum store_sync {
 
 struct store_options {
     enum store_access access;
-    bool create;      /* STORE itself may be made (its parent must exist) */
+    /* STORE itself may be made (its parent must exist), or its layout in an empty folder. With
+     * STORE_READ nothing is made: a folder that is neither a store nor empty is ERR_IO then. */
+    bool create;
     bool four_digits; /* make a new store that the original can use */
     enum store_sync sync;
     unsigned wait_seconds; /* for the lock; then ERR_BUSY */
 };
 
-/* Kinds: ERR_NOT_FOUND when STORE is not there (and not to be created), ERR_IO,
+/* Kinds: ERR_NOT_FOUND when STORE is not there, or no store (and not to be created), ERR_IO,
  * ERR_DAMAGED (a format that this version does not know), ERR_BUSY, ERR_MEMORY. */
 int store_open(const char *path, const struct store_options *options, struct store **store,
                struct err *e) __attribute__((warn_unused_result));

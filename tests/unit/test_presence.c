@@ -51,7 +51,8 @@ static void no_store_has_nothing(void **state)
     struct store *s = NULL;
 
     store_support_assert_presence(NULL, &image, STORE_CHECK_TRUST, "---", 0);
-    assert_ok(store_open(*state, &reading, &s, &e), e); /* an empty folder */
+    store_close(store_support_open(*state, STORE_SYNC_AUTO, false));
+    assert_ok(store_open(support_path(*state, "store"), &reading, &s, &e), e);
     store_support_assert_presence(s, &image, STORE_CHECK_CONTENT, "---", 0);
     assert_fails(open_chunk(s, &image, 0, &e), e, ERR_NOT_FOUND, "is missing");
     store_close(s);
