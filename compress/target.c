@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "format/archive.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +106,33 @@ static int open_folder(struct target *t, struct err *e)
     return -1;
 }
 
+/* Whether what has the name begins as an archive does, or is empty. */
+static bool is_archive(int dirfd, const char *name)
+{
+    uint8_t prefix[ARCHIVE_PREFIX_SIZE];
+    CLEANUP_FD int fd = io_openat(dirfd, name, O_RDONLY, 0);
+    struct err ignored = ERR_INIT;
+    uint64_t size;
+    ssize_t n = fd < 0 ? -1 : io_pread_full(fd, prefix, sizeof prefix, 0);
+
+    return n == 0 ||
+           (n == (ssize_t)sizeof prefix && archive_parse_prefix(prefix, &size, &ignored) == 0);
+}
+
+/* Even --force-create is about archives: the image itself is as easily named. */
+static int check_replaced(const struct target *t, struct err *e)
+{
+    struct stat st;
+
+    if (fstatat(t->folder_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+        is_archive(t->folder_fd, t->name))
+        return 0;
+    return err_set(e, ERR_OTHER_IMAGE,
+                   "%s is no archive and is never replaced: choose another name or remove it; or "
+                   "are the operands swapped? Use ihop-compress IMAGE ARCHIVE",
+                   t->path);
+}
+
 static int check_name(const struct target *t, int source_fd, struct err *e)
 {
     struct stat st, source;
@@ -118,7 +146,7 @@ static int check_name(const struct target *t, int source_fd, struct err *e)
         return err_set(e, ERR_OTHER_IMAGE, "%s exists: pass --force-create to replace it", t->path);
     if (fstat(source_fd, &source) == 0 && source.st_dev == st.st_dev && source.st_ino == st.st_ino)
         return err_set(e, ERR_USAGE, "%s is the image itself: choose another name", t->path);
-    return 0;
+    return check_replaced(t, e);
 }
 
 static int open_nameless(const struct target *t)
@@ -324,6 +352,8 @@ static int give_name(struct target *t, struct err *e)
         if (link_file(t, t->fd, t->temporary) < 0)
             return cannot_name(t, e);
     }
+    if (t->replace && check_replaced(t, e) < 0) /* it may have appeared since */
+        return -1;
     if ((t->replace ? renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) : rename_new(t)) <
         0)
         return cannot_name(t, e);
