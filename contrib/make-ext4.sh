@@ -25,6 +25,17 @@ folder=$1 image=$2 size=$3 uuid=$4
 time=${SOURCE_DATE_EPOCH:-1700000000}
 PATH=$PATH:/sbin:/usr/sbin
 
+# The image of the last build is made anew; anything else of that name is not ours.
+is_ext4() {
+    [ -f "$1" ] && { [ ! -s "$1" ] || [ "$(od -An -tx1 -j 1080 -N 2 "$1" | tr -d ' ')" = 53ef ]; }
+}
+
+if { [ -e "$image" ] || [ -L "$image" ]; } && ! is_ext4 "$image"; then
+    echo "$(basename "$0"): $image is there and is no ext4 image: choose another name or remove it" >&2
+    exit 1
+fi
+times=$(mktemp)
+trap 'rm -f "$times"' EXIT
 rm -f "$image"
 # No journal: a read-only image has no use for one. Nothing is left to be
 # initialised later, so the image is complete as it is.
@@ -64,9 +75,8 @@ used_inodes | awk -v t="$time" '
         print "set_inode_field <" $1 "> atime @" t
         print "set_inode_field <" $1 "> atime_extra 0"
         print "set_inode_field <" $1 "> crtime @" t
-    }' >"$image.times"
-errors=$(E2FSPROGS_FAKE_TIME=$time debugfs -w -f "$image.times" "$image" 2>&1 >/dev/null | grep -v '^debugfs ' || true)
-rm -f "$image.times"
+    }' >"$times"
+errors=$(E2FSPROGS_FAKE_TIME=$time debugfs -w -f "$times" "$image" 2>&1 >/dev/null | grep -v '^debugfs ' || true)
 if [ -n "$errors" ]; then
     echo "$(basename "$0"): debugfs could not set the times in $image: ${errors%%$'\n'*}" >&2
     exit 1
