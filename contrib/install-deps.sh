@@ -29,7 +29,7 @@ packages=(
 test_packages=(
     strace xfsprogs btrfs-progs squashfs-tools erofs-utils fdisk
     clang clang-format libclang-rt-dev valgrind brotli zstd jq curl openssl ca-certificates
-    iproute2 procps util-linux-extra faketime git
+    iproute2 procps util-linux-extra faketime git man-db
 )
 bench_packages=(mmdebstrap squashfs-tools erofs-utils casync xdelta3 zstd curl)
 root_packages=(mmdebstrap git)

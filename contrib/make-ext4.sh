@@ -27,7 +27,7 @@ PATH=$PATH:/sbin:/usr/sbin
 
 # The image of the last build is made anew; anything else of that name is not ours.
 is_ext4() {
-    [ -f "$1" ] && { [ ! -s "$1" ] || [ "$(od -An -tx1 -j 1080 -N 2 "$1" | tr -d ' ')" = 53ef ]; }
+    [ -f "$1" ] && { [ ! -s "$1" ] || [ "$(od -An -tx1 -j 1080 -N 2 "$1" 2>/dev/null | tr -d ' ')" = 53ef ]; }
 }
 
 if { [ -e "$image" ] || [ -L "$image" ]; } && ! is_ext4 "$image"; then

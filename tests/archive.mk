@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	tests/lib/cba.py tests/lib/cbacorpus.py tests/lib/cbaformat.py tests/lib/cbahostile.py \
 	tests/lib/cbawrong.py \
 	tests/lib/cutcases.py tests/lib/doclinks.py tests/lib/functions.sh tests/lib/growing.py tests/lib/house.py \
+	tests/lib/paste.py \
 	tests/data/chunk-sizes.txt
 
 archive_tests = \
@@ -13,6 +14,7 @@ archive_tests = \
 	tests/test-archive-hostile.sh \
 	tests/test-chunker-vectors.sh \
 	tests/test-docs-links.sh \
+	tests/test-docs-paste.sh \
 	tests/test-growth.sh \
 	tests/test-house.sh
 TESTS += $(archive_tests)
