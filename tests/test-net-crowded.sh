@@ -25,7 +25,7 @@ for how in 503 429; do
     crowded "alone=$how rate=300000"
     grep -q "fewer than [24] connections: going on with [12]" "$tmp/err" || fail "no word of fewer connections"
 done
-crowded "alone=rst rate=300000" --retry 1
+crowded "alone=rst rate=300000" --retry-delay 1
 # It is told from one that has no time for anybody.
 rules "past=$apart_header : status=503"
 expect_fault 3 "gave up after 2 retries: .*status 503" --retry 2 "$url/x/apart.cba" "$tmp/s2/r"

@@ -155,8 +155,9 @@ static bool wait_and_see(struct http_reader *h, const struct transfer *t, struct
                          struct err *e)
 {
     unsigned s = t->response.status;
+    bool cut = s == 0 && e->kind == ERR_NETWORK && t->error.kind == ERR_NONE;
 
-    if (q->crowded || (s != 429 && s != 503) || !is_beside_others(h, t))
+    if (q->crowded || (s != 429 && s != 503 && !cut) || !is_beside_others(h, t))
         return false;
     q->crowded = true;
     h->base.stats.retries++;
