@@ -29,7 +29,6 @@ given_up "drip=body"
 given_up "body=20000 end=stall"
 given_up "body=0 end=stall"
 given_up "trickle=600"
-given_up "interim=100000000"
 
 # After a fast beginning, too: the time counts from the last byte.
 rules "path=/bad/ offset=$solid_header : rate=150000 body=400000 end=stall"
