@@ -132,12 +132,13 @@ at_least "$(json chunks_adopted)" 1 "chunks that the next run adopted"
 # input, $tmp/fed, its one thread that reads stops until CHANGE is done.
 is_stopped() {
     pid=$(cat "/proc/$tracer/task/$tracer/children")
-    grep -q '^State:.*stop' "/proc/${pid% }/status"
+    grep -q SIGSTOP "$tmp/trace"
 }
 after_first_read() {
     local change=$1 code=$2 got=0
 
     shift 2
+    rm -f "$tmp/trace"
     strace -qq -f -o "$tmp/trace" -e trace=read -P "$tmp/fed" -e inject=read:signal=SIGSTOP:when=1 \
         "$@" -j 1 </dev/null >"$tmp/out" 2>"$tmp/err" &
     tracer=$!
