@@ -83,8 +83,10 @@ at_least "$nominal" 5000 "milliseconds that make a fair measurement"
 at_least $took $((nominal * 9 / 10)) "milliseconds at 100 KiB/s"
 
 # A name that holds another image is refused before a chunk is requested.
+noise "$tmp/third" 200000 third
+$cba make --fixed 32768 "$tmp/third" "$tmp/www/third.cba"
 rules
-expect_exit 12 "$ihop_clone" --quiet "$url/good/second.cba" "$tmp/s/v1"
+expect_exit 12 "$ihop_clone" --quiet "$url/good/third.cba" "$tmp/s/v1"
 one_line_on_stderr
-at_most "$(body_sent)" $(($(header_size "$tmp/www/second.cba") + 14 + 64)) "bytes that the server sent"
+at_most "$(body_sent)" $(($(header_size "$tmp/www/third.cba") + 14 + 64)) "bytes that the server sent"
 holds "$tmp/s/v1" "$tmp/image"
