@@ -102,7 +102,7 @@ while IFS= read -r trs; do
             ;;
         *)
             failed=$((failed + 1))
-            echo "---- $name: ${result:-no result}, $(how_long "${name%.trs}")"
+            echo "---- $name: ${result:-no result}, $(how_long "${name%.log}")"
             tail -n 200 "$log"
             ;;
     esac
