@@ -289,7 +289,7 @@ def report(mutations, results):
     print("| mistake | in | noticed by |\n|---|---|---|")
     for m in mutations:
         r = results.of(m) or {"status": "not run", "test": ""}
-        what = r["test"].split()[-1] if r["test"] else f"**{r['status']}**"
+        what = r["test"].split()[-1] if r["status"] == "noticed" else f"**{r['status']}**"
         print(f"| {m.name} | {m.files} | {what} |")
 
 
