@@ -52,9 +52,11 @@ static int check_order(const struct session *s, const struct store_releases *lis
         if (items[i].rank == items[first].rank && !items[i].served && !items[i].is_protected)
             return err_set(e, ERR_REFUSED,
                            "nothing was removed from %s, as it is not known which of the releases "
-                           "%s and %s is older: they have the same time and no number; remove one "
-                           "with ihop-store remove, or protect both",
-                           s->path, items[first - 1].name, items[first].name);
+                           "%s and %s is older: they have %s; remove one with ihop-store remove, "
+                           "or protect both",
+                           s->path, items[first - 1].name, items[first].name,
+                           items[first].number > 0 ? "the same number, as copies of one file do"
+                                                   : "the same time and no number");
     return 0;
 }
 

@@ -41,8 +41,13 @@ fails() {
 
 fails 7 "Input/output error" pwrite64:error=EIO:when=1
 fails 7 "Input/output error" pwrite64:error=EIO:when=5
+# Each thread's calls are counted apart. The main thread's first one only asks whether there
+# is such a call (its descriptor is -1), its second one makes the new store durable; the
+# committer's first one is for a batch. After one that failed there is no other.
+fails 7 "durable.*Input/output error" syncfs:error=EIO:when=2
+equal "$(grep -c 'syncfs([0-9]' "$tmp/trace")" 1 "calls of syncfs when the first one failed"
 fails 7 "durable.*Input/output error" syncfs:error=EIO:when=1
-equal "$(grep -c 'syncfs' "$tmp/trace")" 1 "calls of syncfs after one failed"
+equal "$(grep -c 'syncfs([0-9]' "$tmp/trace")" 2 "calls of syncfs when the second one failed"
 fails 7 "Input/output error" fsync:error=EIO:when=3 --sync files
 fails 7 "Input/output error" renameat:error=EIO:when=4
 fails 7 "cannot publish.*Input/output error" renameat2:error=EIO:when=1
@@ -67,7 +72,7 @@ holds "$tmp/s/r" "$tmp/image"
 # The old release stays when its replacement fails.
 noise "$tmp/image2" 300032 two
 $cba make --fixed 16384 "$tmp/image2" "$tmp/two.cba"
-for injection in renameat2:error=ENOSPC:when=1+ renameat2:error=EIO:when=2 syncfs:error=EIO:when=1; do
+for injection in renameat2:error=ENOSPC:when=1+ renameat2:error=EIO:when=2 syncfs:error=EIO:when=2+; do
     got=0
     traced "${injection%%:*}" "$injection" --quiet --force "$tmp/two.cba" "$tmp/s/r" >"$tmp/out" 2>"$tmp/err" || got=$?
     [[ $got == [67] ]] || fail "exit code $got when publishing fails by $injection"

@@ -62,9 +62,10 @@ bad "an argument is missing" "$url/good/solid.cba"
 bad "too many arguments" a b/c d
 bad "use STORE/RELEASE" "$url/good/solid.cba" r
 for archive in ftp://127.0.0.1/a.cba file:///a.cba gopher://127.0.0.1/a sftp://127.0.0.1/a ://x http:// \
-    "http://a b/c" "http://127.0.0.1:99999/a"; do
+    "http://127.0.0.1:99999/a"; do
     bad "use http:// or https://, or the path of a local file" "$archive" "$tmp/s/r"
 done
+bad "a space \(write a space as %20\)" "http://a b/c" "$tmp/s/r"
 equal "$(requests)" 0 "requests"
 [ ! -e "$tmp/s" ] || fail "a store was created"
 expect_exit 7 "$ihop_clone" -H "@$tmp/nothing" "$url/good/solid.cba" "$tmp/s/r"

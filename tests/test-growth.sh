@@ -78,7 +78,7 @@ for count in 100 1000; do
         cp "$tmp/s$count/one" "$tmp/s$count/one$i"
     done
 done
-for command in list du verify gc "gc --keep 5 --dry-run"; do
+for command in list du verify gc; do
     # shellcheck disable=SC2086
     grows "releases, $command" 100 0 "$ihop_store" $command "$tmp/s{n}"
 done
