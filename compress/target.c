@@ -106,31 +106,24 @@ static int open_folder(struct target *t, struct err *e)
     return -1;
 }
 
-/* Whether what has the name begins as an archive does, or is empty. */
-static bool is_archive(int dirfd, const char *name)
+/* Whether the file begins as an archive does. */
+static bool is_archive(int fd)
 {
     uint8_t prefix[ARCHIVE_PREFIX_SIZE];
-    CLEANUP_FD int fd = io_openat(dirfd, name, O_RDONLY, 0);
     struct err ignored = ERR_INIT;
     uint64_t size;
-    ssize_t n = fd < 0 ? -1 : io_pread_full(fd, prefix, sizeof prefix, 0);
 
-    return n == 0 ||
-           (n == (ssize_t)sizeof prefix && archive_parse_prefix(prefix, &size, &ignored) == 0);
+    return io_pread_full(fd, prefix, sizeof prefix, 0) == (ssize_t)sizeof prefix &&
+           archive_parse_prefix(prefix, &size, &ignored) == 0;
 }
 
-/* Even --force-create is about archives: the image itself is as easily named. */
-static int check_replaced(const struct target *t, struct err *e)
+/* Whether the operands look swapped: the image is an archive, and what is to be replaced
+ * is none. --force-create would then cost the user the image. */
+static bool is_swapped(const struct target *t, int source_fd)
 {
-    struct stat st;
+    CLEANUP_FD int fd = io_openat(t->folder_fd, t->name, O_RDONLY, 0);
 
-    if (fstatat(t->folder_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
-        is_archive(t->folder_fd, t->name))
-        return 0;
-    return err_set(e, ERR_OTHER_IMAGE,
-                   "%s is no archive and is never replaced: choose another name or remove it; or "
-                   "are the operands swapped? Use ihop-compress IMAGE ARCHIVE",
-                   t->path);
+    return fd >= 0 && is_archive(source_fd) && !is_archive(fd);
 }
 
 static int check_name(const struct target *t, int source_fd, struct err *e)
@@ -146,7 +139,12 @@ static int check_name(const struct target *t, int source_fd, struct err *e)
         return err_set(e, ERR_OTHER_IMAGE, "%s exists: pass --force-create to replace it", t->path);
     if (fstat(source_fd, &source) == 0 && source.st_dev == st.st_dev && source.st_ino == st.st_ino)
         return err_set(e, ERR_USAGE, "%s is the image itself: choose another name", t->path);
-    return check_replaced(t, e);
+    if (S_ISREG(st.st_mode) && st.st_size > 0 && is_swapped(t, source_fd))
+        return err_set(e, ERR_OTHER_IMAGE,
+                       "%s is no archive, and the image is one: are the operands swapped? Use "
+                       "ihop-compress IMAGE ARCHIVE",
+                       t->path);
+    return 0;
 }
 
 static int open_nameless(const struct target *t)
@@ -352,8 +350,6 @@ static int give_name(struct target *t, struct err *e)
         if (link_file(t, t->fd, t->temporary) < 0)
             return cannot_name(t, e);
     }
-    if (t->replace && check_replaced(t, e) < 0) /* it may have appeared since */
-        return -1;
     if ((t->replace ? renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) : rename_new(t)) <
         0)
         return cannot_name(t, e);
