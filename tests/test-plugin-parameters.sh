@@ -95,8 +95,8 @@ bad_parameters() {
     mkfifo store/fifo
     bad "is a FIFO, not a release" store/fifo
     cp image.cba store
-    bad "store/image.cba is a bita archive, not a release: clone it first" store/image.cba
-    bad "image.cba is a bita archive, not a release: clone it first" ./image.cba
+    bad "store/image.cba: this is a bita archive, not a release: clone it first" store/image.cba
+    bad "image.cba: this is a bita archive, not a release: clone it first" ./image.cba
     bad "is an address: clone it first" http://localhost/image.cba
     bad "'store' and 'v1': use one word" store v1
     : >store/nothing

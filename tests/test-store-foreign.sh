@@ -64,15 +64,15 @@ for command in info verify remove 'remove --force' protect unprotect; do
     # shellcheck disable=SC2086
     untouched place 10 "place is no store" "$ihop_store" $command place/empty
     # shellcheck disable=SC2086
-    untouched place 10 "place/v1.cba is a bita archive, not a release: clone it first" "$ihop_store" $command place/v1.cba
+    untouched place 10 "place/v1.cba: this is a bita archive, not a release: clone it first" "$ihop_store" $command place/v1.cba
 done
-untouched place 10 "place/passwd is a text file, not a release" "$ihop_store" diff place/passwd place/v1.cba
+untouched place 10 "place/passwd: this is a text file, not a release" "$ihop_store" diff place/passwd place/v1.cba
 mkdir none
 for command in list du gc; do
     untouched none 10 "none is no store" "$ihop_store" $command none
 done
-# Sources, with a folder of the name that a store has, empty or full.
-for make in true 'mkdir sources/chunks' 'mkdir sources/chunks/0001' 'touch sources/chunks/0001/data' 'mkdir sources/.ihop' \
+# Sources, with a folder of the name that a store has, and other things in it.
+for make in true 'mkdir -p sources/chunks/0001; touch sources/chunks/0001/data' 'mkdir sources/.ihop' \
     'touch sources/.ihop/lock' 'rm -r sources/chunks'; do
     eval "$make"
     untouched sources 7 "sources is no store, and not empty" "$ihop_clone" --force v1.cba sources/v1
@@ -175,7 +175,7 @@ for name in "${foreign[@]}"; do
     for command in remove 'remove --force' protect info verify; do
         # shellcheck disable=SC2086
         expect_exit 10 timeout 20 "$ihop_store" $command "store/$name"
-        expect_stderr "^ihop-store: store/$name is an? .*, not a release"
+        expect_stderr "^ihop-store: release store/$name: this is an? .*, not a release"
     done
     unharmed "$name"
 done
@@ -186,7 +186,7 @@ for name in "${special[@]}"; do
         [[ $name != folder || $command =~ remove|protect ]] || continue # it names a store then
         # shellcheck disable=SC2086
         expect_exit 7 timeout 20 "$ihop_store" $command "store/$name"
-        expect_stderr "store/$name is a .*, not a release"
+        expect_stderr "store/$name: this is a .*, not a release"
     done
     unharmed "$name"
 done
@@ -243,16 +243,19 @@ echo note >fresh1/note
 rm -r fresh1/v1 fresh1/chunks
 expect_exit 0 "$ihop_clone" --quiet v1.cba fresh1/v1
 # The original's: by its chunks, or by what it has and nothing else.
-mkdir -p old1/chunks/0a1b old2/chunks/0a1b old3/chunks
+mkdir -p old1/chunks/0a1b old2/chunks/0a1b old3/chunks old4/chunks/lib
 : >old1/chunks/0a1b/0a1b2c3d4e5f60718293a4b5c6d7e8f9.chunk
 echo note >old1/note
 echo note >old3/note
-for folder in old1 old2; do
+echo note >old4/note
+expect_exit 0 "$ihop_clone" --quiet --compat-store v1.cba old5/v1
+rm -r old5/chunks old5/.ihop # all but the release was lost
+for folder in old1 old2 old3 old5; do
     expect_exit 0 "$ihop_store" list "$folder"
     expect_exit 0 "$ihop_clone" --quiet v1.cba "$folder/v1"
     [ ! -e "$folder/.ihop/format" ] || fail "$folder is not the original's any more"
 done
-untouched old3 7 "old3 is no store, and not empty" "$ihop_clone" v1.cba old3/v1
+untouched old4 7 "old4 is no store, and not empty" "$ihop_clone" v1.cba old4/v1
 
 # ---- archives ----
 

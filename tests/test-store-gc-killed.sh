@@ -149,20 +149,38 @@ fails() {
     whole "$error at $point: $*"
 }
 
-# The first one is the empty staging folder: whoever comes next removes it.
-for n in 2 3 4 6; do
+# numbers_of CALL REGEX COMMAND...: which of the command's calls of CALL, counted from 1, the
+# regular expression matches, as strace shows them with the paths of descriptors.
+numbers_of() {
+    local call=$1 regex=$2
+
+    shift 2
+    fresh
+    strace -qq -f -y -o trace -e trace="$call" "$@" >out 2>err
+    awk -v regex="$regex" '{ n++ } $0 ~ regex { print n }' trace
+}
+
+# Of the four kinds, the first and the last.
+removals=$(numbers_of unlinkat '/s/(\.ihop/retired|chunks/[0-9a-f]+)>' "$ihop_store" gc s)
+at_least "$(wc -l <<<"$removals")" 4 "replaced releases and chunks to remove"
+for n in $(sed -n '1p;2p;3p;$p' <<<"$removals"); do
     fails 7 "cannot remove s/.*(retired|chunks).*Input/output error" unlinkat:$n EIO "$ihop_store" gc s
 done
-fails 7 'cannot remove s/.*Read-only file system' unlinkat:3+ EROFS "$ihop_store" gc s
-fails 7 'durable.*Input/output error' syncfs:1 EIO "$ihop_store" gc s
-fails 7 'durable.*Input/output error' syncfs:2 EIO "$ihop_store" gc s
-fails 7 's/chunks.*Input/output error' renameat:1 EIO "$ihop_store" gc s
-fails 6 's/.*No space left' renameat:2 ENOSPC "$ihop_store" gc s
-# The listings of .ihop/staging and what is in it, of the releases, .ihop/retired,
-# .ihop/partial and chunks/.
-for n in 1 2 7 8 9 11 13; do
-    fails 7 'cannot list s.*Input/output error' getdents64:$n EIO "$ihop_store" gc s
+fails 7 'cannot remove s/.*Read-only file system' "unlinkat:$(head -n 1 <<<"$removals")+" EROFS "$ihop_store" gc s
+for n in $(numbers_of syncfs 'syncfs\([0-9]' "$ihop_store" gc s); do
+    fails 7 'durable.*Input/output error' syncfs:$n EIO "$ihop_store" gc s
 done
+renames=$(numbers_of renameat '\.chunk", [0-9]+<[^>]*/s/chunks' "$ihop_store" gc s)
+fails 7 's/chunks.*Input/output error' "renameat:$(sed -n 1p <<<"$renames")" EIO "$ihop_store" gc s
+fails 6 's/.*No space left' "renameat:$(sed -n 2p <<<"$renames")" ENOSPC "$ihop_store" gc s
+# The first listing of each folder; of the store's own, which is also read for a note about
+# foreign files, the last one.
+for folder in '/\.ihop/staging' '/\.ihop/staging/[0-9a-f]+' '/\.ihop/retired' '/\.ihop/partial' '/chunks' '/chunks/[0-9a-f]+'; do
+    n=$(numbers_of getdents64 "/s$folder>" "$ihop_store" gc s | sed -n 1p)
+    fails 7 'cannot list s.*Input/output error' "getdents64:$n" EIO "$ihop_store" gc s
+done
+n=$(numbers_of getdents64 '/s>' "$ihop_store" gc s | tail -n 2 | sed -n 1p)
+fails 7 'cannot list s.*Input/output error' "getdents64:$n" EIO "$ihop_store" gc s
 fails 7 'cannot remove release s/a.*Input/output error' renameat:1 EIO "$ihop_store" remove s/a
 fails 6 'cannot remove release s/a.*No space left' renameat:1 ENOSPC "$ihop_store" remove s/a
 GONE=a fails 7 's/.*durable.*Input/output error' fsync:1 EIO "$ihop_store" remove s/a

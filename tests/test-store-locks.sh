@@ -139,7 +139,7 @@ expect_exit 8 "${bound[@]}" "$ihop_store" remove "$store/v1"
 expect_stderr "being served: stop its server \(process $stranger \(python3\)\)"
 expect_exit 0 "$ihop_clone" --quiet --force "$tmp/www/other.cba" "$store/v1"
 expect_exit 0 "${bound[@]}" "$ihop_store" gc "$store"
-expect_stdout '^1 replaced or removed releases are still served'
+expect_stdout '^1 replaced or removed release is still served'
 expect_stdout "^served by process $stranger \\(python3?[0-9.]*\\)"
 kill "$stranger"
 wait "$stranger" || true

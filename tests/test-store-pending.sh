@@ -54,7 +54,7 @@ equal "$(json retired_removed)" 1 "the old release, kept until now"
 clones "$kill_at" "$tmp/report" 0
 calls=$(cut -d' ' -f1 "$tmp/report")
 halfway=0 had_old=0 had_new=0
-for ((at = calls; at > calls - 40; at--)); do
+for ((at = calls; at > calls - 80; at--)); do
     code=0
     clones "$kill_at" "$tmp/report" $at 2>/dev/null || code=$?
     [ $code = 0 ] || [ $code = 137 ] || fail "exit code $code, killed at call $at"

@@ -200,16 +200,17 @@ static int refuse(const char *path, const char *what, enum store_foreign_use use
                                : "choose another name or move it away");
     if (archive)
         return err_set(e, ERR_NOT_FOUND,
-                       "%s is %s, not a release: clone it first (ihop-clone %s STORE/RELEASE)",
+                       "release %s: this is %s, not a release: clone it first (ihop-clone %s "
+                       "STORE/RELEASE)",
                        path, what, path);
-    return err_set(e, ERR_NOT_FOUND, "%s is %s, not a release", path, what);
+    return err_set(e, ERR_NOT_FOUND, "release %s: this is %s, not a release", path, what);
 }
 
 static int refuse_special(const char *path, const char *what, enum store_foreign_use use,
                           struct err *e)
 {
     if (use == STORE_FOREIGN_READ)
-        return err_set(e, ERR_IO, "%s is %s, not a release", path, what);
+        return err_set(e, ERR_IO, "release %s: this is %s, not a release", path, what);
     return err_set(e, ERR_IO, "%s is not a regular file (%s): choose another name or move it away",
                    path, what);
 }

@@ -157,17 +157,36 @@ static int accept_part_of_store(int dirfd, const char *name)
     return store_file_is_ours(file);
 }
 
+/* Refuses a release, so that one ends the listing. */
+static int accept_no_release(int dirfd, const char *name)
+{
+    enum store_file file;
+    const char *what;
+
+    if (store_file_judge_at(dirfd, name, &file, &what) < 0)
+        return errno == ENOENT ? 1 : -1;
+    return file != STORE_FILE_RELEASE;
+}
+
+/* Releases, at least one, and nothing else: chunks/ was lost. */
+static int is_rest_of_store(int root_fd)
+{
+    int r = holds_only(root_fd, accept_no_release);
+
+    return r != 0 ? (r < 0 ? -1 : 0) : holds_only(root_fd, accept_part_of_store);
+}
+
 int store_layout_is_original(int root_fd)
 {
     int r;
 
     if (!is_folder(root_fd, STORE_CHUNKS))
-        return 0;
+        return is_rest_of_store(root_fd);
     /* Made only in what was a store already. */
     if (is_folder(root_fd, STORE_META) && is_folder(root_fd, STORE_META "/retired"))
         return 1;
     r = folder_holds_only(root_fd, STORE_CHUNKS, accept_without_chunk);
     if (r <= 0)
         return r < 0 ? -1 : 1;
-    return holds_only(root_fd, accept_part_of_store);
+    return folder_holds_only(root_fd, STORE_CHUNKS, accept_empty_folder);
 }

@@ -9,9 +9,9 @@
 #ifndef IHOP_STORE_LAYOUT_H
 #define IHOP_STORE_LAYOUT_H
 
-/* The original's store, in a folder that has no .ihop/format: chunks/ holds chunks of its
- * kind, or a program of ours has written there before, or there is nothing in both
- * folders that is not of a store. */
+/* The original's store, in a folder that has no .ihop/format: chunks/ is empty or holds
+ * chunks of its kind, or a program of ours has written there before; or there is no
+ * chunks/ any more, but releases and nothing else. */
 int store_layout_is_original(int root_fd) __attribute__((warn_unused_result));
 
 /* Nothing is there but lost+found and what the first clone leaves when it is killed

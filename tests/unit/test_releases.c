@@ -308,7 +308,7 @@ static void foreign_files_stay(void **state)
     assert_order(s, "a ");
     for (int force = 0; force < 2; force++)
         assert_fails(store_release_remove(s, "note", force, &e), e, ERR_NOT_FOUND,
-                     "store/note is a text file, not a release");
+                     "store/note: this is a text file, not a release");
     assert_fails(store_release_protect(s, "note~", true, &e), e, ERR_NOT_FOUND,
                  "is an empty file, not a release");
     assert_fails(store_release_remove(s, "b", false, &e), e, ERR_NOT_FOUND,
