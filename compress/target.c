@@ -126,15 +126,44 @@ static bool is_swapped(const struct target *t, int source_fd)
     return fd >= 0 && is_archive(source_fd) && !is_archive(fd);
 }
 
+/* Whether a link leads to a standard stream, as /dev/stdout does even into a file. */
+static bool is_stream(const struct stat *st)
+{
+    struct stat stream;
+
+    for (int fd = 0; fd <= 2; fd++)
+        if (fstat(fd, &stream) == 0 && stream.st_dev == st->st_dev && stream.st_ino == st->st_ino)
+            return true;
+    return false;
+}
+
+/* A regular file may be replaced, and a link to one or to nothing. */
+static int check_type(const struct target *t, const struct stat *st, struct err *e)
+{
+    struct stat at_end;
+
+    if (S_ISREG(st->st_mode))
+        return 0;
+    if (!S_ISLNK(st->st_mode))
+        return err_set(e, ERR_USAGE, "%s is not a regular file: an archive cannot replace it",
+                       t->path);
+    if (fstatat(t->folder_fd, t->name, &at_end, 0) < 0 ||
+        (S_ISREG(at_end.st_mode) && !is_stream(&at_end)))
+        return 0;
+    return err_set(e, ERR_USAGE,
+                   "%s is a link to something that is no file of its own (a folder, a device, a "
+                   "pipe): an archive cannot replace it",
+                   t->path);
+}
+
 static int check_name(const struct target *t, int source_fd, struct err *e)
 {
     struct stat st, source;
 
     if (fstatat(t->folder_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine %s", t->path);
-    if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-        return err_set(e, ERR_USAGE, "%s is not a regular file: an archive cannot replace it",
-                       t->path);
+    if (check_type(t, &st, e) < 0)
+        return -1;
     if (!t->replace)
         return err_set(e, ERR_OTHER_IMAGE, "%s exists: pass --force-create to replace it", t->path);
     if (fstat(source_fd, &source) == 0 && source.st_dev == st.st_dev && source.st_ino == st.st_ino)
@@ -340,6 +369,8 @@ static int cannot_name(const struct target *t, struct err *e)
 /* At once where possible. A link cannot replace a file, so that takes a hidden name. */
 static int give_name(struct target *t, struct err *e)
 {
+    struct stat st;
+
     if (!t->temporary[0]) {
         if (link_file(t, t->fd, t->name) == 0)
             return 0;
@@ -350,6 +381,9 @@ static int give_name(struct target *t, struct err *e)
         if (link_file(t, t->fd, t->temporary) < 0)
             return cannot_name(t, e);
     }
+    if (t->replace && fstatat(t->folder_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        check_type(t, &st, e) < 0) /* it appeared meanwhile */
+        return -1;
     if ((t->replace ? renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) : rename_new(t)) <
         0)
         return cannot_name(t, e);

@@ -65,6 +65,20 @@ expect_exit 0 "$ihop_compress" -q -f "$tmp/image" "$tmp/dir/latest.cba"
 [ ! -L "$tmp/dir/latest.cba" ] || fail "the link is still there"
 equal "$(cat "$tmp/dir/there.cba")" "somebody's" "what the link pointed to"
 
+# As root, /dev/stdout could be lost.
+mkdir "$tmp/links"
+ln -s /proc/self/fd/1 "$tmp/links/stdout"
+ln -s /proc/self/fd/2 "$tmp/links/stderr" # a file here
+ln -s /dev/null "$tmp/links/null"
+ln -s "$tmp/dir" "$tmp/links/folder"
+ln -s "$tmp/dir/fifo" "$tmp/links/fifo"
+for name in stdout stderr null folder fifo; do
+    for option in -q -f; do
+        refused 2 "$tmp/links/$name is a link to something" "$option" "$tmp/image" "$tmp/links/$name"
+        [ -L "$tmp/links/$name" ] || fail "the link $name was replaced"
+    done
+done
+
 # Somebody takes the name while we work.
 mkfifo "$tmp/fifo"
 "$ihop_compress" - "$tmp/dir/late.cba" <"$tmp/fifo" 2>"$tmp/err" &
