@@ -51,7 +51,7 @@ job() {
 
 for error in ENOSYS EPERM EINVAL; do
     for call in openat2 renameat2 syncfs io_uring_setup copy_file_range fallocate getrandom \
-        sync_file_range; do
+        sync_file_range utimensat; do
         job $call:$error
     done
     job 'openat@2&0x400000:'$error # O_TMPFILE
@@ -62,6 +62,19 @@ job 'fcntl@1=37:EINVAL' # before Linux 3.15: no record locks of open files
 job renameat2:EINVAL linkat:EMLINK
 job renameat2:EPERM syncfs:EPERM openat2:EPERM fallocate:EOPNOTSUPP copy_file_range:EPERM \
     io_uring_setup:EPERM statx:EPERM
+
+# Only a time could tell that a release without a number, from the future, is older.
+store=$tmp/original
+mkdir -p "$store"
+tar -C "$store" --strip-components 1 -xf "$srcdir/tests/data/original-store.tar.xz"
+touch -d 2100-01-01 "$store/update-v1"
+expect_exit 7 "$refuse" utimensat:EPERM "$ihop_clone" "$tmp/1.cba" "$store/a"
+one_line_on_stderr
+expect_stderr 'cannot set the time .*utimensat'
+equal "$(ls "$store/.ihop/retired")" "" "what is left in retired/"
+touch -d 2001-01-01 "$store/update-v1"
+expect_exit 0 "$refuse" utimensat:EPERM "$ihop_clone" --quiet "$tmp/1.cba" "$store/a"
+equal "$("$ihop_store" list "$store" | awk 'NR > 1 { printf "%s ", $1 }')" "update-v1 a " "the order"
 
 # ---- without syncfs nothing is durable later: all folders, then the name ----
 

@@ -8,6 +8,7 @@
 #include "store/pending.h"
 #include "store/release_file.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,11 +83,18 @@ void store_age_sort(struct store_releases *list)
         items[i].rank = items[i - 1].rank + (compare_ages(&items[i - 1], &items[i]) != 0);
 }
 
+static void keep_later(struct timespec *latest, const struct timespec *time)
+{
+    if (compare_times(time, latest) > 0)
+        *latest = *time;
+}
+
 int store_age_next(const struct store *store, struct store_age *age, struct err *e)
 {
     CLEANUP(store_names_free) struct store_names names = {0};
 
-    *age = (struct store_age){.number = 1, .youngest = {.tv_sec = -TIME_MAX}};
+    *age = (struct store_age){
+        .number = 1, .youngest = {.tv_sec = -TIME_MAX}, .unnumbered = {.tv_sec = -TIME_MAX}};
     if (store_release_names(store, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.count; i++) {
@@ -94,13 +102,29 @@ int store_age_next(const struct store *store, struct store_age *age, struct err 
         uint64_t number = fd >= 0 ? store_age_number(fd) : 0;
         struct stat st;
 
-        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_mtim.tv_sec < TIME_MAX &&
-            compare_times(&st.st_mtim, &age->youngest) > 0)
-            age->youngest = st.st_mtim;
+        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_mtim.tv_sec < TIME_MAX) {
+            keep_later(&age->youngest, &st.st_mtim);
+            if (number == 0)
+                keep_later(&age->unnumbered, &st.st_mtim);
+        }
         if (number >= age->number)
             age->number = number + 1;
     }
     return 0;
+}
+
+/* Nobody may set times there (a filter; FAT that belongs to another user): the time of writing
+ * will do unless only a later one tells that a release without a number is older. */
+static int keep_time(int fd, const struct store_age *age)
+{
+    int failure = errno;
+    struct stat st;
+
+    if (io_is_refused(failure) && fstat(fd, &st) == 0 &&
+        compare_times(&st.st_mtim, &age->unnumbered) >= 0)
+        return 0;
+    errno = failure;
+    return -1;
 }
 
 int store_age_set_time(int fd, const struct store_age *age)
@@ -113,7 +137,9 @@ int store_age_set_time(int fd, const struct store_age *age)
         if (compare_times(&times[1], &age->youngest) <= 0)
             times[1] = (struct timespec){.tv_sec = age->youngest.tv_sec + step};
         times[0] = times[1];
-        if (futimens(fd, times) < 0 || fstat(fd, &st) < 0)
+        if (futimens(fd, times) < 0)
+            return keep_time(fd, age);
+        if (fstat(fd, &st) < 0)
             return -1;
         if (compare_times(&st.st_mtim, &age->youngest) > 0)
             break;

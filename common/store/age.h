@@ -32,7 +32,8 @@ void store_age_sort(struct store_releases *list);
 /* What the next release is to get. */
 struct store_age {
     uint64_t number;
-    struct timespec youngest; /* the latest time of those that are there */
+    struct timespec youngest;   /* the latest time of those that are there */
+    struct timespec unnumbered; /* the latest of those without a number */
 };
 
 /* Nobody else may publish meanwhile. */
@@ -41,7 +42,8 @@ int store_age_next(const struct store *store, struct store_age *age, struct err 
 
 /* Sets the time of a file that was written: now, or if that is not later than the
  * youngest, a little after it, as the file system has it. One that cannot keep a later
- * time gets the latest: then the numbers tell. -1 with errno. */
+ * time gets the latest, and one where times cannot be set keeps its own: then the numbers
+ * tell. -1 with errno, also when they could not. */
 int store_age_set_time(int fd, const struct store_age *age) __attribute__((warn_unused_result));
 
 #endif

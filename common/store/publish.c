@@ -43,13 +43,15 @@ static int write_new(const struct store *store, int dirfd, const char *name,
         return err_sys(e, errno, "cannot create a file below %s/" STORE_META, store->path);
     for (size_t i = 0; i < n && r == 0; i++)
         r = io_write_full(fd, content->parts[i].data, content->parts[i].size);
-    if (r < 0 || (age && store_age_set_time(fd, age) < 0) ||
-        (store->sync_files && io_fsync(fd) < 0) || io_close(&fd) < 0) {
-        err_sys(e, errno, "cannot write a release below %s/" STORE_META, store->path);
+    if (r == 0 && age && store_age_set_time(fd, age) < 0)
+        r = err_sys(e, errno,
+                    "cannot set the time of a release below %s/" STORE_META " (utimensat)",
+                    store->path);
+    else if (r < 0 || (store->sync_files && io_fsync(fd) < 0) || io_close(&fd) < 0)
+        r = err_sys(e, errno, "cannot write a release below %s/" STORE_META, store->path);
+    if (r < 0)
         unlinkat(dirfd, name, 0);
-        return -1;
-    }
-    return 0;
+    return r;
 }
 
 /* What has the name, if anything, must be ours: an exchange would carry anything away. */

@@ -41,6 +41,9 @@ static const struct word calls[] = {
 #ifdef SYS_statx
     CALL(statx),
 #endif
+#ifdef SYS_utimensat
+    CALL(utimensat),
+#endif
 #ifdef SYS_sync_file_range
     CALL(sync_file_range),
 #endif
