@@ -5,6 +5,8 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"
+# LeakSanitizer cannot work in a process that is traced.
+export ASAN_OPTIONS=detect_leaks=0
 make_archives
 start_server "$tmp/www" "path=/cut/ past=$solid_header : body=50000" \
     "path=/stall/ past=$solid_header : stall"

@@ -6,7 +6,7 @@ set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"
 requires valgrind
-if ldd "$ihop_clone" | grep -q 'lib[at]san'; then skip "valgrind does not run what has a sanitizer"; fi
+if is_sanitized "$ihop_clone"; then skip "valgrind does not run what has a sanitizer"; fi
 mkdir "$tmp/www"
 start_server "$tmp/www"
 

@@ -89,6 +89,15 @@ requires() {
     [ ${#missing[@]} -eq 0 ] || skip "not installed: ${missing[*]}"
 }
 
+# is_sanitized PROGRAM: whether it was built with a sanitizer. libtool may have made a script
+# of it, with the program itself in .libs.
+is_sanitized() {
+    local program=$1 inner=${1%/*}/.libs/${1##*/}
+
+    [ ! -x "$inner" ] || program=$inner
+    ldd "$program" | grep -q 'lib[at]san'
+}
+
 show_output() {
     {
         echo "--- stdout"
