@@ -145,16 +145,30 @@ static int explain(int code, char **argv, struct err *e)
                    argv[optind - 1]);
 }
 
-int options_parse(const struct option_spec *specs, int argc, char **argv, void *options,
-                  struct err *e)
+bool options_want_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+/* The error comes as JSON, too, even if --json was not reached. */
+static void find_json(const struct flat_specs *flat, int argc, char **argv)
+{
+    for (size_t i = 0; i < flat->count; i++)
+        if (strcmp(flat->specs[i]->name, "json") == 0)
+            *(bool *)((char *)flat->options[i] + flat->specs[i]->offset) =
+                options_want_json(argc, argv);
+}
+
+static int parse(const struct flat_specs *flat, int argc, char **argv, struct err *e)
 {
     struct option longs[MAX_SPECS + 1];
     char letters[2 * MAX_SPECS + 2];
-    struct flat_specs flat = {.count = 0};
     int code;
 
-    flatten(specs, options, &flat);
-    make_getopt_tables(&flat, longs, letters);
+    make_getopt_tables(flat, longs, letters);
     optind = 0; /* begin anew, whatever was parsed before */
     opterr = 0;
     while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
@@ -163,14 +177,28 @@ int options_parse(const struct option_spec *specs, int argc, char **argv, void *
 
         if (code == '?' || code == ':')
             return explain(code, argv, e);
-        i = find_spec(&flat, code);
-        if (flat.specs[i]->type == OPTION_PAIR && !(second = optind < argc ? argv[optind++] : NULL))
-            return err_set(e, ERR_USAGE, "option --%s needs %s", flat.specs[i]->name,
-                           flat.specs[i]->argument);
-        if (set_option(flat.specs[i], flat.options[i], optarg, second, e) < 0)
+        i = find_spec(flat, code);
+        if (flat->specs[i]->type == OPTION_PAIR &&
+            !(second = optind < argc ? argv[optind++] : NULL))
+            return err_set(e, ERR_USAGE, "option --%s needs %s", flat->specs[i]->name,
+                           flat->specs[i]->argument);
+        if (set_option(flat->specs[i], flat->options[i], optarg, second, e) < 0)
             return -1;
     }
     return optind;
+}
+
+int options_parse(const struct option_spec *specs, int argc, char **argv, void *options,
+                  struct err *e)
+{
+    struct flat_specs flat = {.count = 0};
+    int first;
+
+    flatten(specs, options, &flat);
+    first = parse(&flat, argc, argv, e);
+    if (first < 0)
+        find_json(&flat, argc, argv);
+    return first;
 }
 
 static void print_option(const struct option_spec *s)

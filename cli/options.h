@@ -52,6 +52,9 @@ extern const struct option_spec common_option_specs[];
 int options_parse(const struct option_spec *specs, int argc, char **argv, void *options,
                   struct err *e) __attribute__((warn_unused_result));
 
+/* Whether the arguments have --json, before they are parsed or when they cannot be. */
+bool options_want_json(int argc, char **argv);
+
 /* Prints a line for each option on stdout. */
 void options_print_help(const struct option_spec *specs);
 

@@ -145,6 +145,15 @@ static void move_command(int argc, char **argv)
     }
 }
 
+static int no_command(struct session *s, int argc, char **argv, struct err *e)
+{
+    s->o.common.json = options_want_json(argc, argv);
+    if (argc < 2)
+        return err_set(e, ERR_USAGE, "a command is missing (--help lists all)");
+    return err_set(e, ERR_USAGE, "%s '%s' (--help lists all)",
+                   argv[1][0] == '-' ? "no command after" : "unknown command", argv[1]);
+}
+
 static int run(struct session *s, int argc, char **argv, struct err *e)
 {
     const struct command *command;
@@ -159,11 +168,8 @@ static int run(struct session *s, int argc, char **argv, struct err *e)
         print_help();
     else if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
         puts("ihop-store " PACKAGE_VERSION);
-    else if (argc > 1)
-        return err_set(e, ERR_USAGE, "%s '%s' (--help lists all)",
-                       argv[1][0] == '-' ? "no command after" : "unknown command", argv[1]);
     else
-        return err_set(e, ERR_USAGE, "a command is missing (--help lists all)");
+        return no_command(s, argc, argv, e);
     return 0;
 }
 

@@ -257,6 +257,25 @@ for folder in old1 old2 old3 old5; do
 done
 untouched old4 7 "old4 is no store, and not empty" "$ihop_clone" v1.cba old4/v1
 
+# ---- a link in place of a folder of the store ----
+
+mkdir user
+for folder in chunks .ihop/staging .ihop/retired .ihop/partial; do
+    rm -rf linked
+    cp -a pristine linked
+    rm -r "linked/$folder"
+    ln -s "$PWD/user" "linked/$folder"
+    for command in gc remove; do
+        name=linked
+        [ $command = gc ] || name=linked/v1
+        expect_exit 7 "$ihop_store" $command "$name"
+        expect_stderr "linked/$folder is not a folder of its own"
+    done
+    expect_exit 7 "$ihop_clone" v2.cba linked/v2
+    expect_stderr "linked/$folder is not a folder of its own"
+    equal "$(ls -A user)" "" "what is in the user's folder"
+done
+
 # ---- archives ----
 
 cp image-1 target.img

@@ -211,6 +211,15 @@ expect_stdout '^release: +a$'
 
 # ---- wrong use ----
 
+# Those who asked for JSON get it, even where --json was not reached.
+for arguments in --json 'lits --json' "list --foo --json $store" "gc --keep x --json $store"; do
+    # shellcheck disable=SC2086 # several words
+    expect_exit 2 "$ihop_store" $arguments
+    expect_stdout '^\{"type":"result","ok":false,"exit_code":2,"error":"'
+done
+expect_exit 2 "$ihop_clone" --foo --json a s/b
+expect_stdout '^\{"type":"result","ok":false,"exit_code":2,"error":"'
+
 wrong 2 "a command is missing"
 wrong 2 "unknown command 'lits'" lits "$store"
 wrong 2 "unknown or ambiguous option '--foo'" list --foo "$store"

@@ -27,23 +27,26 @@ static const char *last_part(const char *name)
     return slash ? slash + 1 : name;
 }
 
+/* What failed with errno. */
+static int no_folder(const char *what, const char *store_path, const char *name, struct err *e)
+{
+    if (errno == ELOOP || errno == ENOTDIR)
+        return err_set(e, ERR_IO,
+                       "%s/%s is not a folder of its own (a link or a file): move it away",
+                       store_path, name);
+    return err_sys(e, errno, "cannot %s folder %s/%s", what, store_path, name);
+}
+
 static int open_folder(const char *store_path, int dirfd, const char *name, int *fd, struct err *e)
 {
     *fd = io_openat(dirfd, last_part(name), O_RDONLY | O_DIRECTORY, 0);
-    if (*fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-        return err_set(e, ERR_IO,
-                       "%s/%s is not a folder of its own (a link or a file): move it "
-                       "away",
-                       store_path, name);
-    if (*fd < 0)
-        return err_sys(e, errno, "cannot open folder %s/%s", store_path, name);
-    return 0;
+    return *fd < 0 ? no_folder("open", store_path, name, e) : 0;
 }
 
 static int make_folder(const char *store_path, int dirfd, const char *name, int *fd, struct err *e)
 {
     if (io_mkdirat(dirfd, last_part(name)) < 0)
-        return err_sys(e, errno, "cannot create folder %s/%s", store_path, name);
+        return no_folder("create", store_path, name, e);
     return open_folder(store_path, dirfd, name, fd, e);
 }
 
