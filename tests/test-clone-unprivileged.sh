@@ -37,6 +37,22 @@ expect_stderr "$tmp/ours.*: Permission denied"
 expect_exit 0 "${nobody[@]}" "$tmp/ihop-clone" "$tmp/www/solid.cba" "$tmp/ours/r"
 expect_stderr "already complete"
 
+# Somebody else's file in the store that this user may not read stops none but gc, to which it
+# may be a release.
+program=$builddir/.libs/ihop-store
+[ -x "$program" ] || program=$ihop_store
+cp "$program" "$tmp/ihop-store"
+echo secret >"$tmp/theirs/s/secret"
+chmod 600 "$tmp/theirs/s/secret"
+for command in list info du verify; do
+    expect_exit 0 "${nobody[@]}" "$tmp/ihop-store" $command "$tmp/theirs/s"
+    expect_stderr "1 file is no release and was left alone \(1 cannot be read\): secret$"
+done
+expect_exit 7 "${nobody[@]}" "$tmp/ihop-store" --quiet gc "$tmp/theirs/s"
+one_line_on_stderr
+expect_stderr "nothing was deleted: cannot read $tmp/theirs/s/secret, which may be a release"
+expect_exit 0 "${nobody[@]}" "$tmp/ihop-clone" --quiet "$tmp/www/apart.cba" "$tmp/theirs/s/r2"
+
 # An archive that cannot be read.
 chmod 000 "$tmp/www/solid.cba"
 expect_exit 7 "${nobody[@]}" "$tmp/ihop-clone" "$tmp/www/solid.cba" "$tmp/theirs/s/r"

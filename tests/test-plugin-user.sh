@@ -93,3 +93,12 @@ nbd "$python_eio
 eio(h, 0, 2000000)"
 expect_log "cannot open chunk $victim: Permission denied"
 stop_server
+
+# One file that this user may not read does not hide the others.
+echo secret >"$tmp/store/secret"
+chmod 600 "$tmp/store/secret"
+chmod -R go+rX "$tmp/store/v1" "$tmp/store/chunks"
+rm -f "$tmp/run.socket"
+expect_exit 0 nbdkit -u nobody -U "$tmp/run.socket" "$plugin" "$tmp/store" \
+    --run 'nbdinfo --list "$uri"'
+expect_stdout '^export="v1"'

@@ -131,8 +131,10 @@ static int keep_other(struct gc *gc, const char *name, struct err *e)
     if (fd < 0 && (errno == ENOENT || errno == ELOOP))
         return 0;
     if (fd < 0 || store_file_judge(fd, &file, &what) < 0)
-        return err_sys(e, errno, "nothing was deleted: cannot examine %s/%s", gc->store->path,
-                       name);
+        return err_sys(e, errno,
+                       "nothing was deleted: cannot read %s/%s, which may be a release (let this "
+                       "user read it, or move it away)",
+                       gc->store->path, name);
     if (file != STORE_FILE_RELEASE)
         return 0;
     return keep_stray(gc, name, fd, e);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define OPEN_TRIES 1000 /* for a file system that has odd ideas of links and inodes */
 
@@ -136,8 +137,8 @@ static bool is_folder(const struct store *store, const char *name)
     return fstatat(store->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* One that cannot be examined is an error: if it were taken for none, gc would free its
- * chunks. */
+/* One that this user may not read is among the others, where gc finds it, too. What else cannot
+ * be examined is an error: if it were taken for none, gc would free its chunks. */
 static int sort_name(const struct store *store, const char *name, struct store_names *releases,
                      struct store_names *others, struct err *e)
 {
@@ -149,10 +150,12 @@ static int sort_name(const struct store *store, const char *name, struct store_n
         return 0;
     if (store_name_check(name, &ignored) < 0)
         return others ? append_name(others, name, e) : 0;
-    if (store_file_judge_at(store->root_fd, name, &file, &what) < 0)
+    if (store_file_judge_at(store->root_fd, name, &file, &what) == 0) {
+        if (store_file_is_ours(file))
+            return append_name(releases, name, e);
+    } else if (errno != EACCES && errno != EPERM) {
         return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine %s/%s", store->path, name);
-    if (store_file_is_ours(file))
-        return append_name(releases, name, e);
+    }
     return others ? append_name(others, name, e) : 0;
 }
 
@@ -201,14 +204,27 @@ const char *store_names_tell(const struct store_names *list, char text[STORE_NAM
     return text;
 }
 
+static size_t count_unreadable(const struct store *store, const struct store_names *others)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < others->count; i++)
+        count += faccessat(store->root_fd, others->names[i], R_OK, AT_EACCESS) < 0 &&
+                 (errno == EACCES || errno == EPERM);
+    return count;
+}
+
 const char *store_others_tell(const struct store *store, const struct store_names *others,
                               char text[STORE_OTHERS_TEXT])
 {
-    char names[STORE_NAMES_TEXT];
+    size_t unreadable = count_unreadable(store, others);
+    char names[STORE_NAMES_TEXT], more[64] = "";
 
-    snprintf(text, STORE_OTHERS_TEXT, "%.400s: %zu %s and %s left alone: %s", store->path,
+    if (unreadable > 0)
+        snprintf(more, sizeof more, " (%zu cannot be read)", unreadable);
+    snprintf(text, STORE_OTHERS_TEXT, "%.400s: %zu %s and %s left alone%s: %s", store->path,
              others->count, others->count == 1 ? "file is no release" : "files are no releases",
-             others->count == 1 ? "was" : "were", store_names_tell(others, names));
+             others->count == 1 ? "was" : "were", more, store_names_tell(others, names));
     return text;
 }
 

@@ -22,7 +22,8 @@ struct store_names {
     size_t count, room;
 };
 /* All releases, whole or damaged, and what else has a name in STORE and is no folder:
- * foreign files, and those whose names no release may have (others may be NULL). */
+ * foreign files, those that this user may not read, and those whose names no release may have
+ * (others may be NULL). */
 int store_scan(const struct store *store, struct store_names *releases, struct store_names *others,
                struct err *e) __attribute__((warn_unused_result));
 int store_release_names(const struct store *store, struct store_names *list, struct err *e)
