@@ -10,6 +10,7 @@
 #define DEFAULT_CONNECTIONS 4
 #define DEFAULT_RETRIES     5
 #define DAY                 86400
+#define HEADERS_MAX         (64 * 1024) /* bytes of a file of them, which may be a device */
 
 void http_flags_init(struct http_flags *flags)
 {
@@ -38,24 +39,38 @@ static int add_line(struct http_flags *flags, const char *line, struct err *e)
     return 0;
 }
 
-static int add_lines_of_file(struct http_flags *flags, const char *path, struct err *e)
+static int read_headers(const char *path, char text[HEADERS_MAX + 2], struct err *e)
 {
     FILE *file = fopen(path, "re");
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
-    int r = 0;
+    size_t n;
+    int failure;
 
     if (!file)
         return err_sys(e, errno, "cannot read the headers in %s", path);
-    while (r == 0 && (n = getline(&line, &room, file)) >= 0) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (*line && *line != '#' && add_line(flags, line, e) < 0)
-            r = err_context(e, "%s", path);
-    }
-    free(line);
+    n = fread(text, 1, HEADERS_MAX + 1, file);
+    failure = ferror(file) ? errno : 0;
     fclose(file);
-    return r;
+    if (failure)
+        return err_sys(e, failure, "cannot read the headers in %s", path);
+    if (n > HEADERS_MAX || memchr(text, '\0', n))
+        return err_set(e, ERR_USAGE, "%s is no file of headers: it has more than %d KiB, or zeros",
+                       path, HEADERS_MAX / 1024);
+    text[n] = '\0';
+    return 0;
+}
+
+static int add_lines_of_file(struct http_flags *flags, const char *path, struct err *e)
+{
+    char text[HEADERS_MAX + 2], *rest = text, *line;
+
+    if (read_headers(path, text, e) < 0)
+        return -1;
+    while ((line = strsep(&rest, "\n"))) {
+        line[strcspn(line, "\r")] = '\0';
+        if (*line && *line != '#' && add_line(flags, line, e) < 0)
+            return err_context(e, "%s", path);
+    }
+    return 0;
 }
 
 static int add_header(void *flags, const char *value, const char *unused, struct err *e)

@@ -70,6 +70,10 @@ equal "$(requests)" 0 "requests"
 [ ! -e "$tmp/s" ] || fail "a store was created"
 expect_exit 7 "$ihop_clone" -H "@$tmp/nothing" "$url/good/solid.cba" "$tmp/s/r"
 expect_stderr "cannot read the headers in $tmp/nothing: No such file"
+expect_exit 7 "$ihop_clone" -H "@$tmp" a b/c
+expect_stderr "cannot read the headers in $tmp: Is a directory"
+expect_exit 2 timeout 60 "$ihop_clone" -H @/dev/zero a b/c # it has no end
+expect_stderr "/dev/zero is no file of headers"
 
 # No archive: 10, not 2.
 expect_exit 10 "$ihop_clone" "$tmp/nothing.cba" "$tmp/s/r"
