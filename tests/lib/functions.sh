@@ -98,6 +98,12 @@ is_sanitized() {
     ldd "$program" | grep -q 'lib[at]san'
 }
 
+# plugin_preload: prints the library of the sanitizer that the plugin was built with, which
+# must be loaded before nbdkit; nothing without one.
+plugin_preload() {
+    ldd "$plugin" | awk '/lib[at]san/ && !n++ { print $3 }'
+}
+
 show_output() {
     {
         echo "--- stdout"

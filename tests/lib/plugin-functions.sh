@@ -15,7 +15,7 @@ done
 # A plugin built with a sanitizer needs its library loaded first; the server's own
 # leaks are not ours. ThreadSanitizer ends a server that raced with code 66; tests that use
 # ihop_run fail with it, because a shell that nbdkit starts crashes in libtsan.
-preload=$(ldd "$plugin" | awk '/lib[at]san/ && !n++ { print $3 }')
+preload=$(plugin_preload)
 [ -z "$preload" ] || export ASAN_OPTIONS=detect_leaks=0
 
 # ihop [NBDKIT-OPTION... --] PARAMETER...: nbdkit with the plugin.

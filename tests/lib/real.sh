@@ -5,7 +5,7 @@
 # A plugin built with a sanitizer needs its library loaded first; what nbdkit
 # itself does not free is not ours.
 nbdkit=(nbdkit)
-sanitizer=$(ldd "$plugin" | awk '/lib[at]san/ && !n++ { print $3 }')
+sanitizer=$(plugin_preload)
 if [ -n "$sanitizer" ]; then
     nbdkit=(env "LD_PRELOAD=$sanitizer" ASAN_OPTIONS=detect_leaks=0 nbdkit)
 fi
