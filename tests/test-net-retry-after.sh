@@ -58,7 +58,7 @@ done
 
 # A date is measured by the server's own clock, whatever ours says.
 clocks=("")
-if command -v faketime >/dev/null; then
+if command -v faketime >/dev/null && ! is_sanitized "$ihop_clone"; then # they exclude each other
     clocks=("" "faketime @10" "faketime 2099-01-01" "faketime 2026-11-21")
 fi
 for clock in "${clocks[@]}"; do
@@ -73,7 +73,7 @@ for clock in "${clocks[@]}"; do
     equal "$(json retry_after)" 3600 "retry_after"
 done
 # Without the server's clock, ours is asked, if it may be right.
-if command -v faketime >/dev/null; then
+if command -v faketime >/dev/null && ! is_sanitized "$ihop_clone"; then # they exclude each other
     clock="faketime 2099-01-01"
     asked "Retry-After: Sat, 21 Nov 2026 10:00:00 GMT"
     [[ $note == *"trying again in 0.0 s"* ]] || fail "with a clock of 2099: $note"
