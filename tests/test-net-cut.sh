@@ -34,6 +34,14 @@ cut_once "end=close no-length"
 cut_once "end=close chunked"
 cut_once "end=stall"
 
+# An answer that ends in its header says nothing yet, whatever its status is.
+for status in "206 Partial" "200 OK" "302 Found" "308 Permanent" "404 Not Found" "403 Forbidden"; do
+    rules "path=/bad/ offset=$from n=1 : raw='HTTP/1.1 $status\r\nLocation'"
+    rm -rf "$tmp/s"
+    expect_exit 0 "$ihop_clone" "${quick[@]}" --retry 1 "$url/bad/solid.cba" "$tmp/s/r"
+    holds "$tmp/s/r" "$tmp/image"
+done
+
 # Each try brings a little: progress forgives earlier failures.
 rules "path=/bad/ past=$from : body=70000"
 expect_exit 0 "$ihop_clone" "${quick[@]}" --retry 1 --json "$url/bad/solid.cba" "$tmp/little/r"

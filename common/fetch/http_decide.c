@@ -350,7 +350,8 @@ static int decide(struct http_reader *h, struct transfer *t, CURLcode code, stru
     }
     if (t->error.kind == ERR_NONE && transfer_is_complete(t))
         return succeed(h, q, e);
-    if (t->error.kind == ERR_NONE && (s == 301 || s == 302 || s == 303 || s == 307 || s == 308))
+    if (t->header_done && t->error.kind == ERR_NONE &&
+        (s == 301 || s == 302 || s == 303 || s == 307 || s == 308))
         return redirect(h, t, q, e);
     explain(t, code, e);
     add_place(h, q, e);
