@@ -30,6 +30,12 @@ done_with "no-length body=32768 end=stall"
 done_with "chunked body=32768 end=close"
 done_with "chunked body=32768 end=stall"
 
+# Rubbish that comes late meets the next request on that connection: a new one has none.
+rules "path=/bad/ every=3 : late=RUBBISH"
+rm -rf "$tmp/s"
+expect_exit 0 "$ihop_clone" "${quick[@]}" --retry 1 --connections 1 "$url/bad/apart.cba" "$tmp/s/r"
+holds "$tmp/s/r" "$tmp/image"
+
 # at_header REGEX ACTIONS: refused before the body, once.
 at_header() {
     rules "offset=$at : $2"
@@ -42,6 +48,11 @@ at_header() {
 at_header "announces another length" "announce-extra=1"
 at_header "announces another length" "header='Content-Length: 5'"
 at_header "announces another length|proper HTTP" "header='Content-Length: many'"
+
+# Pieces of a body that have no size will not have one the next time.
+rules ": raw='HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-13/9999\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'"
+expect_fault 4 "proper HTTP: .*chunked" --retry 2 "$url/x/apart.cba" "$tmp/none/r"
+equal "$(requests)" 1 "requests for a body in pieces without a size"
 
 # Header lines and headers without end; from the first answer on, too.
 "$net_python" -c 'print("offset='"$at"' : header=\"X-Long: " + "x" * 150000 + "\"")' >"$tmp/long"

@@ -18,8 +18,8 @@ lie() {
     rm -rf "$tmp/s"
     expect_fault 4 "$url/bad/apart.cba \(bytes $at-$end\): .*$1" \
         --connections 1 "$url/bad/apart.cba" "$tmp/s/r"
-    equal "$(requests "first == $at")" 1 "requests for the range, with $2"
-    equal "$(requests)" 15 "requests in all, with $2"
+    equal "$(requests "first == $at")" "${tries:-1}" "requests for the range, with $2"
+    equal "$(requests)" $((14 + ${tries:-1})) "requests in all, with $2"
     equal "$(good_chunks "$tmp/s")" 12 "chunks kept, with $2"
     [ ! -e "$tmp/s/r" ] || fail "a release was published"
     nothing_staged "$tmp/s"
@@ -43,7 +43,8 @@ lie "status 204" "status=204"
 lie "status 304" "status=304"
 lie "Content-Encoding" "encoding=gzip"
 lie "Content-Encoding" "encoding=br"
-lie "proper HTTP" "raw='SSH-2.0-nothing\\r\\n'"
+# May have been left over from the answer before: a new connection tells.
+tries=2 lie "proper HTTP" "raw='SSH-2.0-nothing\\r\\n'"
 
 # The same from the first request on: nothing is created.
 rules "path=/bad/ : ignore-range rate=20000" # or socket buffers take all of it, or a busy machine

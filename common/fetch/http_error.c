@@ -235,7 +235,12 @@ static int bad_tunnel(long status, struct err *e)
 static int no_proper_http(const struct transfer *t, const char *text, struct err *e)
 {
     bool plain = strncasecmp(t->url, "http:", 5) == 0;
+    long connects = 1;
 
+    /* No answer at all may be what was left over from the one before: a new connection tells. */
+    curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
+    if (connects == 0 && t->response.status == 0)
+        return err_set(e, ERR_NETWORK, "the connection was out of step: %s", text);
     return err_set(e, ERR_PROTOCOL, "the server does not speak proper HTTP: %s%s", text,
                    plain ? " (is this its port for http, or one for https?)" : "");
 }
@@ -285,8 +290,11 @@ static int by_code(struct transfer *t, CURLcode code, const char *text, struct e
         return err_set(e, ERR_NETWORK, "the connection closed too early");
     case CURLE_PEER_FAILED_VERIFICATION:
         return bad_certificate(t->easy, text, e);
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_RECV_ERROR: /* an alert comes late with TLS 1.3 */
+        if (strstr(text, "chunked-encoding"))
+            return no_proper_http(t, text, e);
+        return bad_handshake(text, e);
+    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SEND_ERROR:
         return bad_handshake(text, e);
     case CURLE_SSL_ISSUER_ERROR:

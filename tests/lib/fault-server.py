@@ -36,6 +36,7 @@ Actions; {n} in a value is the server's count of requests, {port} its port
     end=close|rst|stall        after body=, default close
     no-length          no Content-Length: the body ends with the connection
     extra=N            N bytes too many, not announced
+    late=TEXT          TEXT after the body, once that has been read, not announced
     announce-extra=N   N bytes too many, in Content-Length too
     endless            a body that never ends
     total=D            declare a total size that is larger by D
@@ -147,7 +148,7 @@ class Rule:
 
 
 ACTIONS = {"status", "text", "location", "ignore-range", "content-range", "shift", "twice",
-           "multipart", "body", "end", "no-length", "extra", "announce-extra", "endless", "total",
+           "multipart", "body", "end", "no-length", "extra", "late", "announce-extra", "endless", "total",
            "root", "etag", "encoding", "corrupt", "delay", "stall", "drip", "trickle", "interim",
            "chunked", "trailer", "http10", "hang-up", "raw", "close", "rate", "type",
            "alone"}
@@ -464,6 +465,9 @@ class Answer:
             self.c.send_body(body, rate)
         while "endless" in a:
             self.c.send_body(b"\xaa" * BLOCK)
+        if "late" in a:
+            time.sleep(0.02)
+            self.c.send_raw(a["late"].encode())
         if "extra" in a:
             raise Cut()
 
