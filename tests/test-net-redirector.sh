@@ -59,6 +59,17 @@ for status in 400 403 418 503; do
         "path=/signed uses=6- : status=$status"
 done
 
+# Each address is good for one request: ranges that ask beside each other must not spoil
+# it for one another.
+for status in 400 401 403 404 416; do
+    rules "path=/first/ : status=302 location=/signed-{n}/apart.cba" \
+        "path=/signed uses=2- : status=$status" "path=/signed : rate=1000000"
+    rm -rf "$tmp/s"
+    expect_exit 0 "$ihop_clone" "${quick[@]}" --retry 1 "$url/first/apart.cba" "$tmp/s/r"
+    holds "$tmp/s/r" "$tmp/image"
+    at_most "$(requests)" 120 "requests to addresses that are good for one, then $status"
+done
+
 # It has another archive.
 gets_on --retry 0 -- "path=/first/ n=1 : $bad" "$good" "path=/bad/ past=$at : root=$tmp/other"
 

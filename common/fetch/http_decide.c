@@ -177,15 +177,18 @@ static bool is_origins_fault(enum err_kind kind)
 
 /* What a redirect led to has failed. It may have expired, as signed addresses do, or be
  * one of many: the first address may name another. That costs no try once, and once more
- * when it has brought other ranges in: addresses may be good for a few requests only. */
+ * when it has brought other ranges in: addresses may be good for a few requests only. When
+ * they are good for one, ranges must not ask there beside each other. */
 static int go_home(struct http_reader *h, struct range_request *q, struct err *e)
 {
     bool pause = e->kind == ERR_NETWORK;
     bool again = q->went_home == h->successes + 1;
 
-    if (again && !pause)
+    if (again && !pause && (h->connections == 1 || h->successes == 0))
         return -1;
-    if (again) {
+    if (again && !pause)
+        h->connections = 1;
+    if (again && pause) {
         if (retry(h, q, e) < 0)
             return -1;
     } else {
@@ -328,7 +331,7 @@ static int recover(struct http_reader *h, struct transfer *t, struct range_reque
     }
     if (e->retry_after_s > RETRY_AFTER_MAX_S && http_site_is_home(&h->site))
         return -1; /* the first address is there as well */
-    if (redirected && is_origins_fault(e->kind) && t->response.status != 416)
+    if (redirected && is_origins_fault(e->kind))
         return go_home(h, q, e);
     if (e->kind != ERR_NETWORK)
         return -1;
