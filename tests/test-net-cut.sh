@@ -34,6 +34,12 @@ cut_once "end=close no-length"
 cut_once "end=close chunked"
 cut_once "end=stall"
 
+# The server may be at odds with itself on that connection alone.
+rules "path=/bad/ offset=$from n=1 : status=503"
+rm -rf "$tmp/s"
+expect_exit 0 "$ihop_clone" "${quick[@]}" --retry 1 "$url/bad/solid.cba" "$tmp/s/r"
+equal "$(connections)" 2 "connections, with a refusal"
+
 # An answer that ends in its header says nothing yet, whatever its status is.
 for status in "206 Partial" "200 OK" "302 Found" "308 Permanent" "404 Not Found" "403 Forbidden"; do
     rules "path=/bad/ offset=$from n=1 : raw='HTTP/1.1 $status\r\nLocation'"

@@ -28,10 +28,23 @@ if early:
 for status in 503 429; do
     rules "path=/x/ offset=$at n=1 : status=$status header='Retry-After: 2'" "path=/x/ past=$apart_header : delay=0.05"
     rm -rf "$tmp/s"
-    expect_exit 0 "$ihop_clone" "${quick[@]}" "$url/x/apart.cba" "$tmp/s/r"
+    expect_exit 0 "$ihop_clone" --retry-delay 0 "$url/x/apart.cba" "$tmp/s/r"
+    expect_stderr "come back in 2 s" # with others under way, too
     holds "$tmp/s/r" "$tmp/image"
     silent_for 1.9
 done
+# Of two pauses that are asked for, the one that ends later counts.
+rules "path=/x/ n=3 : status=503 header='Retry-After: 3'" \
+    "path=/x/ n=3 : delay=0.4 status=503 header='Retry-After: 1'" "path=/x/ past=$apart_header : delay=0.1"
+rm -rf "$tmp/s"
+expect_exit 0 "$ihop_clone" "${quick[@]}" "$url/x/apart.cba" "$tmp/s/r"
+silent_for 2.9
+# A mirror on the host that wants to be left alone for long is passed over.
+rules "path=/bad/ : status=503 header='Retry-After: 7200'"
+rm -rf "$tmp/s"
+expect_exit 0 "$ihop_clone" "${quick[@]}" --mirror "$url/good/apart.cba" \
+    --mirror "http://localhost:$server_port/good/apart.cba" "$url/bad/apart.cba" "$tmp/s/r"
+equal "$(requests 'headers["host"].startswith("127")')" 1 "requests to a host that wants to be left alone"
 # A redirect may want that, too.
 rules "path=/x/ n=1 : status=307 location=/y/apart.cba header='Retry-After: 2'"
 expect_exit 0 "$ihop_clone" "${quick[@]}" "$url/x/apart.cba" "$tmp/redirect/r"

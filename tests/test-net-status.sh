@@ -67,6 +67,11 @@ if gap < least:
         "$server_log" "$1" "$2"
 }
 
+# An error page without an end is left at once.
+rules ": status=503 endless"
+expect_fault 3 "$url/bad/apart.cba .*status 503" --retry 1 "$url/bad/apart.cba" "$tmp/none/r"
+equal "$(requests)" 2 "requests for a page without an end"
+
 # Our own backoff: 1 s, then 2 s, of which jitter takes half at most.
 rules "path=/bad/ n=1-2 : status=503"
 expect_exit 0 "$ihop_clone" --retry-delay 1 "$url/bad/solid.cba" "$tmp/backoff/r"

@@ -162,6 +162,10 @@ static bool wait_and_see(struct http_reader *h, const struct transfer *t, struct
     q->crowded = true;
     h->base.stats.retries++;
     q->due_ms = io_now_ms() + retry_delay_ms(h->o->retry_delay_ms, 1, e->retry_after_s);
+    if (e->retry_after_s > 0 && io_now_ms() >= h->noted_until_ms) {
+        h->noted_until_ms = q->due_ms;
+        fetch_note(h->o->events, "%s; waiting", e->text);
+    }
     e->kind = ERR_NONE;
     ask_again(h, q);
     return true;

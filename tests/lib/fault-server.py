@@ -383,8 +383,12 @@ class Answer:
         headers = [f"Content-Length: {len(text)}"]
         if "location" in self.a:
             headers.append("Location: " + self.fill(self.a["location"]))
+        if "endless" in self.a:
+            headers.remove(f"Content-Length: {len(text)}")
         self.send_head(status, headers)
         self.c.send_body(text.encode())
+        while "endless" in self.a:
+            self.c.send_body(b"as told\n" * 8192)
 
     def send_head(self, status, headers):
         self.status = status
