@@ -276,6 +276,11 @@ for folder in chunks .ihop/staging .ihop/retired .ihop/partial; do
     equal "$(ls -A user)" "" "what is in the user's folder"
 done
 
+# No store in the middle of another one, which would remove it.
+for folder in retired partial; do
+    untouched old5/.ihop/$folder 7 "old5/.ihop/$folder belongs to a store" "$ihop_clone" v1.cba old5/.ihop/$folder/v1
+done
+
 # ---- archives ----
 
 cp image-1 target.img

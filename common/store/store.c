@@ -166,6 +166,16 @@ static int find_layout(struct store *s, struct err *e)
     return 0;
 }
 
+/* Whether this folder is one of those in the .ihop of a store: what lies there is the
+ * store's to remove. */
+static bool is_inside_meta(const struct store *s)
+{
+    struct stat st;
+
+    return fstatat(s->root_fd, "../lock", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstatat(s->root_fd, "../retired", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* For a folder that is there and has no layout. A clone may make one in an empty folder;
  * nobody else makes any, and nowhere else. */
 static int check_vacant(struct store *s, bool create, struct err *e)
@@ -192,6 +202,8 @@ static int check_vacant(struct store *s, bool create, struct err *e)
 /* Finds the layout, or that there is none and that one may be made. */
 static int check_place(struct store *s, const struct store_options *o, struct err *e)
 {
+    if (o->create && is_inside_meta(s))
+        return err_set(e, ERR_IO, "%s belongs to a store: name the store's own folder", s->path);
     if (open_meta(s, e) < 0 || find_layout(s, e) < 0)
         return -1;
     return s->folder_digits == 0 ? check_vacant(s, o->create, e) : 0;
