@@ -4,6 +4,7 @@
 # that user may not read them it does not start, instead of failing each read.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
+[ -z "$preload" ] || skip "built with a sanitizer, whose runtime does not end such a server"
 requires setpriv
 [ "$(id -u)" = 0 ] || skip "not root: a server cannot become another user"
 refuse=$builddir/tests/faults/refuse-call

@@ -6,6 +6,8 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/faults.sh"
+# LeakSanitizer cannot work in a process that is traced.
+export ASAN_OPTIONS=detect_leaks=0
 requires strace
 strace -qq -f -o /dev/null -e trace=getpid true 2>/dev/null || skip "strace may not trace here"
 memory_folder
