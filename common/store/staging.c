@@ -229,9 +229,11 @@ static int try_folder(struct store_writer *w, struct err *e)
     if (fd < 0 && errno == ENOENT)
         return 0;
     locked = fd >= 0 && io_flock(fd, LOCK_EX | LOCK_NB) == 0;
-    if (!locked && (fd < 0 || errno != EWOULDBLOCK))
-        return err_sys(e, errno, "cannot lock %s/" STORE_META "/staging/%s (flock)", store->path,
-                       w->name);
+    if (!locked && (fd < 0 || errno != EWOULDBLOCK)) {
+        err_sys(e, errno, "cannot lock %s/" STORE_META "/staging/%s (flock)", store->path, w->name);
+        unlinkat(store->staging_fd, w->name, AT_REMOVEDIR);
+        return -1;
+    }
     if (!locked || fstat(fd, &st) < 0 || st.st_nlink == 0) {
         unlinkat(store->staging_fd, w->name, AT_REMOVEDIR);
         return 0;
