@@ -190,7 +190,10 @@ static void remove_folder(const struct store *store, int fd, const char *name)
  * may fail: the disk is asked, too (read_staged). */
 static void mark_failed(int folder_fd)
 {
-    CLEANUP_FD int fd = io_openat(folder_fd, FAILED_MARK, O_WRONLY | O_CREAT, 0644);
+    int fd = io_openat(folder_fd, FAILED_MARK, O_WRONLY | O_CREAT, 0644);
+
+    if (fd >= 0)
+        close(fd);
 }
 
 /* Syncs a file in a staging folder. */
