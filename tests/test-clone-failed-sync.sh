@@ -116,7 +116,7 @@ adopts() {
 
     bad_disk
     "$ihop_clone" --quiet --sync "$1" "$tmp/one.cba" "$store/r"
-    chunk=$(find "$store/chunks" -name '*.chunk' | head -n 1)
+    chunk=$(find "$store/chunks" -name '*.chunk' | sed -n 1p)
     exec 3<"$chunk" # so that its number is not taken again
     before=$(stat -c %i "$chunk")
     mkdir "$staged"

@@ -48,7 +48,7 @@ for length in 4 15 16 31 32 64; do
 done
 
 # Layouts: new stores have two digits, --compat-store makes four; a store keeps its.
-[ -d "$(find "$tmp/s/chunks" -maxdepth 1 -name '??' | head -n 1)" ] || fail "no folders of two digits"
+[ -d "$(find "$tmp/s/chunks" -maxdepth 1 -name '??' | sed -n 1p)" ] || fail "no folders of two digits"
 expect_exit 0 "$ihop_clone" --quiet --compat-store "$tmp/www/solid.cba" "$tmp/compat/r"
 holds "$tmp/compat/r" "$tmp/image"
 equal "$(find "$tmp/compat/chunks" -mindepth 1 -type d ! -name '????' | wc -l)" 0 "folders of another length"

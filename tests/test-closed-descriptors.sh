@@ -39,7 +39,7 @@ waits_for_chunks() {
 }
 
 is_open() {
-    readlink "/proc/$pid/fd/"* | grep -q -e "$1"
+    readlink "/proc/$pid/fd/"* | grep -e "$1" >/dev/null
 }
 
 ended() {
@@ -119,7 +119,7 @@ if command -v strace >/dev/null; then
 fi
 
 # nbdkit does not start without them; should another version do so, nothing of ours is there.
-if command -v nbdkit >/dev/null && [ -e "$plugin" ] && ! ldd "$plugin" | grep -q 'lib[at]san'; then
+if command -v nbdkit >/dev/null && [ -e "$plugin" ] && ! ldd "$plugin" | grep "lib[at]san" >/dev/null; then
     for set in 1 2 3 4 5 6 7; do
         rm -f "$tmp/pid" "$tmp/socket"
         (without $set nbdkit -f -U "$tmp/socket" -P "$tmp/pid" "$plugin" "$tmp/s0-fs/r" </dev/null >"$tmp/out" 2>"$tmp/err") &
@@ -127,7 +127,7 @@ if command -v nbdkit >/dev/null && [ -e "$plugin" ] && ! ldd "$plugin" | grep -q
         wait_for 30 eval '[ -s "$tmp/pid" ] || ! kill -0 $pid'
         [ -s "$tmp/pid" ] || continue
         for fd in 0 1 2; do
-            ! readlink "/proc/$pid/fd/$fd" | grep -q "^$tmp/s0-fs" ||
+            ! readlink "/proc/$pid/fd/$fd" | grep "^$tmp/s0-fs" >/dev/null ||
                 fail "descriptor $fd of the server is a file of the store"
         done
         ended

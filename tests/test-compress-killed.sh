@@ -58,7 +58,7 @@ at_least $kills 30 "runs that were ended"
 # ---- a file system that has no nameless files, and maybe no RENAME_NOREPLACE ----
 
 strace -qq -e trace=openat -o "$tmp/calls" "$ihop_compress" -q -f "$tmp/image" "$tmp/dir/a.cba"
-nth=$(grep -n O_TMPFILE "$tmp/calls" | head -n 1 | cut -d: -f1)
+nth=$(grep -n O_TMPFILE "$tmp/calls" | sed -n 1p | cut -d: -f1)
 without=(-e inject=openat:error=EOPNOTSUPP:when="$nth")
 [ "$nth" -gt 1 ] || fail "no file was opened without a name"
 

@@ -10,7 +10,7 @@ start_server "$tmp/www"
 
 # break_store: a chunk is gone.
 break_store() {
-    find "$tmp/s/chunks" -name '*.chunk' | sort | head -n 1 | xargs rm
+    find "$tmp/s/chunks" -name '*.chunk' | sort | sed -n 1p | xargs rm
 }
 
 # lacks ADDRESS: what is recorded of it does not lead anywhere.

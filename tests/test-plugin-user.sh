@@ -78,7 +78,7 @@ stop_server
 
 # ---- one chunk ----
 
-victim=$(find "$tmp/store/chunks" -name '*.chunk' -size -100k | sort | head -n 1)
+victim=$(find "$tmp/store/chunks" -name '*.chunk' -size -100k | sort | sed -n 1p)
 chmod 600 "$victim"
 refused "may not read 1 of 28 chunks" "$tmp/store/v1"
 # In a store that is served as a whole, at the time when the release is opened.

@@ -11,7 +11,7 @@ export ASAN_OPTIONS=detect_leaks=0
 make_archives
 store=$tmp/s
 expect_exit 0 "$ihop_clone" --quiet "$tmp/www/solid.cba" "$store/v1"
-bad=$(find "$store/chunks" -name '*.chunk' | sort | head -n 1)
+bad=$(find "$store/chunks" -name '*.chunk' | sort | sed -n 1p)
 rotten=$(find "$store/chunks" -name '*.chunk' | sort | tail -n 1)
 printf x | dd of="$rotten" conv=notrunc status=none
 

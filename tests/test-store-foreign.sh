@@ -139,7 +139,7 @@ for place in partial retired staging staging/0123456789abcdef staging/mine; do
     ln -s notes .ihop/$place/link
     mkdir -p .ihop/$place/dir
 done
-chunk=$(cd chunks && find . -name '*.chunk' | head -n 1)
+chunk=$(cd chunks && find . -name '*.chunk' | sed -n 1p)
 echo x >"chunks/${chunk%/*}/notes"
 ln -s notes "chunks/${chunk%/*}/0123456789.chunk"
 cd ..

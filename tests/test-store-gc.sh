@@ -186,7 +186,7 @@ wait $waiting || fail "exit code $? of one that waited"
 
 mkdir "$store/chunks/00ff" "$store/chunks/lost+found"
 touch "$store/chunks/00ff/00ff00ff.chunk" "$store/chunks/README" "$store/notes.txt~" "$store/.hidden"
-folder=$(find "$store/chunks" -mindepth 2 -name '*.chunk' -printf '%h\n' | grep -v 00ff | head -n 1)
+folder=$(find "$store/chunks" -mindepth 2 -name '*.chunk' -printf '%h\n' | grep -v 00ff | sed -n 1p)
 touch "$folder/x" "$folder/0123456g.chunk" "$folder/ab.chunk"
 rm "$store/notes.txt~"
 gc

@@ -95,7 +95,7 @@ is_sanitized() {
     local program=$1 inner=${1%/*}/.libs/${1##*/}
 
     [ ! -x "$inner" ] || program=$inner
-    ldd "$program" | grep -q 'lib[at]san'
+    ldd "$program" | grep 'lib[at]san' >/dev/null
 }
 
 # plugin_preload: prints the library of the sanitizer that the plugin was built with, which
@@ -166,7 +166,7 @@ wait_for() {
 
 # has_open PID FILE: that process has it open.
 has_open() {
-    find "/proc/$1/fd" -lname "$(realpath "$2")" 2>/dev/null | grep -q .
+    find "/proc/$1/fd" -lname "$(realpath "$2")" 2>/dev/null | grep . >/dev/null
 }
 
 # free_port: prints a TCP port on 127.0.0.1 that nothing listens on.
