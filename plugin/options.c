@@ -2,14 +2,15 @@
 #include "options.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/text.h"
 #include "store/name.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
@@ -120,13 +121,6 @@ static int report(const struct err *e)
     return -1;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* The bare word: a folder is a store, anything else is STORE/RELEASE. */
 static int split_path(struct options *o)
 {
@@ -137,7 +131,7 @@ static int split_path(struct options *o)
         nbdkit_error("'%s' and store=%s both name a store: give one of them", o->path, o->store);
         return -1;
     }
-    if (is_folder(o->path))
+    if (io_is_folder(AT_FDCWD, o->path, 0))
         return set_text(&o->store, "store", o->path);
     if (o->release) {
         nbdkit_error("'%s' is not a folder, so release=%s has no store: use store=STORE release=%s",
@@ -159,7 +153,7 @@ static int make_absolute(struct options *o)
 {
     char *absolute;
 
-    if (!is_folder(o->store)) {
+    if (!io_is_folder(AT_FDCWD, o->store, 0)) {
         if (access(o->store, F_OK) < 0)
             nbdkit_error("store %s: %s", o->store, strerror(errno));
         else

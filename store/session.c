@@ -2,22 +2,16 @@
 #include "session.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "store/foreign.h"
 #include "store/name.h"
 #include "store/release_file.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 static int set_path(struct session *s, const char *path, struct err *e)
 {
@@ -63,7 +57,8 @@ int session_take_operands(struct session *s, int argc, char **argv, size_t least
 {
     size_t count = argc < 0 ? 0 : (size_t)argc;
     /* With a name that may be left out, STORE and STORE/NAME look alike. */
-    bool paths = count == least || (count == 1 && least == 0 && most == 1 && !is_folder(argv[0]));
+    bool paths = count == least ||
+                 (count == 1 && least == 0 && most == 1 && !io_is_folder(AT_FDCWD, argv[0], 0));
 
     if (count == 0 || count < least || count > most + 1)
         return err_set(e, ERR_USAGE, "%s: use ihop-store %s (--help tells more)",
@@ -74,7 +69,7 @@ int session_take_operands(struct session *s, int argc, char **argv, size_t least
         return take_paths(s, argc, argv, e);
     if (count == least)
         return err_set(e, ERR_USAGE, "%s is missing: use ihop-store %s",
-                       is_folder(argv[0]) ? "a release" : "the store", usage);
+                       io_is_folder(AT_FDCWD, argv[0], 0) ? "a release" : "the store", usage);
     for (size_t i = 1; i < count; i++) {
         if (store_name_check(argv[i], e) < 0)
             return -1;

@@ -212,6 +212,18 @@ int io_close(int *fd)
     return 0;
 }
 
+bool io_is_zero(const uint8_t *data, size_t size)
+{
+    return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
+}
+
+bool io_is_folder(int dirfd, const char *name, int flags)
+{
+    struct stat st;
+
+    return fstatat(dirfd, name, &st, flags) == 0 && S_ISDIR(st.st_mode);
+}
+
 int io_fsync(int fd)
 {
     int r;

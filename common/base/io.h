@@ -52,6 +52,13 @@ struct dirent *io_readdir(DIR *dir) __attribute__((warn_unused_result));
 /* close, reporting its error. The descriptor is gone in any case. */
 int io_close(int *fd) __attribute__((warn_unused_result));
 
+/* Whether all bytes are 0; so are none. */
+bool io_is_zero(const uint8_t *data, size_t size);
+
+/* Whether name, below dirfd, is a folder; flags are fstatat's. What cannot be examined is
+ * none. */
+bool io_is_folder(int dirfd, const char *name, int flags);
+
 /* fsync retried on EINTR only: any other failure is final. */
 int io_fsync(int fd) __attribute__((warn_unused_result));
 

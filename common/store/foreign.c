@@ -85,11 +85,6 @@ static const char *name_content(const uint8_t *start, size_t size)
     return is_text(start, size) ? "a text file" : "a file of other content";
 }
 
-static bool all_zeros(const uint8_t *data, size_t size)
-{
-    return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
-}
-
 /* 1, 0, or -1 and errno. Holes need not be read. */
 static int is_blank(int fd, uint64_t size)
 {
@@ -110,7 +105,7 @@ static int is_blank(int fd, uint64_t size)
             return -1;
         if (n == 0) /* cut short meanwhile */
             return 1;
-        if (!all_zeros(piece, (size_t)n))
+        if (!io_is_zero(piece, (size_t)n))
             return 0;
         at += (uint64_t)n;
     }
@@ -140,7 +135,7 @@ int store_file_judge(int fd, enum store_file *file, const char **what)
         *file = STORE_FILE_RELEASE;
         return 0;
     }
-    if (all_zeros(start, (size_t)n) && (uint64_t)st.st_size <= RELEASE_MAX_SIZE &&
+    if (io_is_zero(start, (size_t)n) && (uint64_t)st.st_size <= RELEASE_MAX_SIZE &&
         (blank = is_blank(fd, (uint64_t)st.st_size)) < 0)
         return -1;
     if (blank > 0)

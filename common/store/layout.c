@@ -48,13 +48,6 @@ static int folder_holds_only(int dirfd, const char *name, entry_fn accept)
     return holds_only(fd, accept);
 }
 
-static bool is_folder(int dirfd, const char *name)
-{
-    struct stat st;
-
-    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
-
 static int accept_nothing(int dirfd, const char *name)
 {
     (void)dirfd;
@@ -89,7 +82,7 @@ static int accept_beginning(int dirfd, const char *name)
 static int accept_vacant(int dirfd, const char *name)
 {
     if (strcmp(name, "lost+found") == 0)
-        return is_folder(dirfd, name);
+        return io_is_folder(dirfd, name, AT_SYMLINK_NOFOLLOW);
     if (strcmp(name, STORE_META) == 0)
         return folder_holds_only(dirfd, name, accept_beginning);
     return 0;
@@ -180,10 +173,11 @@ int store_layout_is_original(int root_fd)
 {
     int r;
 
-    if (!is_folder(root_fd, STORE_CHUNKS))
+    if (!io_is_folder(root_fd, STORE_CHUNKS, AT_SYMLINK_NOFOLLOW))
         return is_rest_of_store(root_fd);
     /* Made only in what was a store already. */
-    if (is_folder(root_fd, STORE_META) && is_folder(root_fd, STORE_META "/retired"))
+    if (io_is_folder(root_fd, STORE_META, AT_SYMLINK_NOFOLLOW) &&
+        io_is_folder(root_fd, STORE_META "/retired", AT_SYMLINK_NOFOLLOW))
         return 1;
     r = folder_holds_only(root_fd, STORE_CHUNKS, accept_without_chunk);
     if (r <= 0)

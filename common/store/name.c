@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/name.h"
 
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/text.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 bool store_name_is_fsck(const char *name)
 {
@@ -48,18 +49,11 @@ int store_name_check(const char *name, struct err *e)
     return 0;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 int store_name_split(const char *path, char **store, const char **name, struct err *e)
 {
     const char *slash = strrchr(path, '/');
 
-    if (!slash && is_folder(path))
+    if (!slash && io_is_folder(AT_FDCWD, path, 0))
         return err_set(e, ERR_USAGE,
                        "'%.200s' names no release: use STORE/RELEASE, for example %.200s/v1", path,
                        path);

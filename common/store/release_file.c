@@ -130,12 +130,6 @@ static int append_name(struct store_names *list, const char *name, struct err *e
 }
 
 /* Folders are looked at by nobody, and told of by nobody. */
-static bool is_folder(const struct store *store, const char *name)
-{
-    struct stat st;
-
-    return fstatat(store->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
 
 /* One that this user may not read is among the others, where gc finds it, too. What else cannot
  * be examined is an error: if it were taken for none, gc would free its chunks. */
@@ -146,7 +140,7 @@ static int sort_name(const struct store *store, const char *name, struct store_n
     enum store_file file;
     const char *what;
 
-    if (is_folder(store, name))
+    if (io_is_folder(store->root_fd, name, AT_SYMLINK_NOFOLLOW))
         return 0;
     if (store_name_check(name, &ignored) < 0)
         return others ? append_name(others, name, e) : 0;

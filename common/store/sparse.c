@@ -8,18 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool all_zero(const uint8_t *data, size_t size)
-{
-    return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
-}
-
 int store_write_sparse(int fd, const uint8_t *data, size_t size, uint64_t *written)
 {
     size_t from = 0;
 
     for (size_t at = 0; at <= size; at += HOLE_MIN) {
         size_t left = size - at;
-        bool hole = left >= HOLE_MIN && all_zero(data + at, HOLE_MIN);
+        bool hole = left >= HOLE_MIN && io_is_zero(data + at, HOLE_MIN);
         bool last = left < HOLE_MIN;
         size_t to = last ? size : at;
 
@@ -33,7 +28,7 @@ int store_write_sparse(int fd, const uint8_t *data, size_t size, uint64_t *writt
         from = to + (last ? 0 : HOLE_MIN);
     }
     /* A hole at the end has no write that extends the file. */
-    return all_zero(data + size - 1, 1) ? ftruncate(fd, (off_t)size) : 0;
+    return io_is_zero(data + size - 1, 1) ? ftruncate(fd, (off_t)size) : 0;
 }
 
 uint64_t store_stored_bytes(const uint8_t *data, size_t size)
@@ -41,7 +36,7 @@ uint64_t store_stored_bytes(const uint8_t *data, size_t size)
     uint64_t bytes = size;
 
     for (size_t at = 0; size - at >= HOLE_MIN; at += HOLE_MIN)
-        if (all_zero(data + at, HOLE_MIN))
+        if (io_is_zero(data + at, HOLE_MIN))
             bytes -= HOLE_MIN;
     return bytes;
 }
