@@ -3,7 +3,7 @@
 noinst_LTLIBRARIES += libcli.la
 libcli_la_SOURCES = \
 	cli/bar.c cli/bar.h \
-	cli/http_options.c cli/http_options.h \
+	cli/network_options.c cli/network_options.h \
 	cli/interrupt.c cli/interrupt.h \
 	cli/json.c cli/json.h \
 	cli/memory.c cli/memory.h \

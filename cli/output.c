@@ -121,16 +121,16 @@ void output_progress(struct output *out, const struct output_progress *p)
         print_json_progress(out, p);
 }
 
-static void on_fetch_progress(void *user, const struct fetch_progress *p)
+static void on_fetch_progress(void *user, const struct events_progress *p)
 {
     static const struct {
         const char *phase, *text, *verb;
     } names[] = {
-        [FETCH_HEADER] = {"header", "reading the header"},
-        [FETCH_CHECKING] = {"checking", "checking the store"},
-        [FETCH_SEEDING] = {"seeding", "searching the seed", "read"},
-        [FETCH_CHUNKS] = {"chunks", "fetching"},
-        [FETCH_SYNCING] = {"syncing", "making it durable"},
+        [EVENTS_HEADER] = {"header", "reading the header"},
+        [EVENTS_CHECKING] = {"checking", "checking the store"},
+        [EVENTS_SEEDING] = {"seeding", "searching the seed", "read"},
+        [EVENTS_CHUNKS] = {"chunks", "fetching"},
+        [EVENTS_SYNCING] = {"syncing", "making it durable"},
     };
     const struct output_progress progress = {
         .phase = names[p->phase].phase,
@@ -158,7 +158,7 @@ void output_init(struct output *out, const char *program, const struct common_op
         out->style = !o->quiet && isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_NONE;
     interrupt_catch(NULL);
     out->events =
-        (struct fetch_events){.progress = on_fetch_progress, .note = on_fetch_note, .user = out};
+        (struct events){.progress = on_fetch_progress, .note = on_fetch_note, .user = out};
 }
 
 void output_note(struct output *out, const char *fmt, ...)

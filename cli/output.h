@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "cli/options.h"
-#include "fetch/events.h"
+#include "base/events.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 struct output {
     const char *program;
     const struct common_options *o;
-    struct fetch_events events; /* to hand to the engine */
+    struct events events; /* to hand to the engine */
     enum progress_style style;  /* resolved */
     size_t bar_shown;           /* characters on the current line */
     uint64_t begun_ms, drawn_ms;

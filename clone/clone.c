@@ -4,19 +4,19 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "fetch/header.h"
+#include "fetch/archive_header.h"
 #include "format/release.h"
 #include "store/foreign.h"
 #include "store/publish.h"
-#include "store/release_file.h"
-#include "store/room.h"
+#include "store/release_load.h"
+#include "store/make_room.h"
 #include "store/store.h"
 
 #include <string.h>
 
 struct clone {
     const struct clone_options *o;
-    const struct fetch_events *events;
+    const struct events *events;
     struct clone_result *result;
     struct reader *reader;
     struct store *store; /* as it was found, for reading; NULL: there is none */
@@ -24,7 +24,7 @@ struct clone {
     bool has_old;
     bool replace;       /* what has the name now may be replaced */
     struct image image; /* what the archive holds */
-    struct ensure_options ensure;
+    struct obtain_options obtain;
 };
 
 static int open_reader(struct clone *c, struct err *e)
@@ -63,7 +63,7 @@ static int look_at_store(struct clone *c, struct err *e)
         return 0;
     }
     if (why.kind == ERR_DAMAGED) {
-        fetch_note(c->events, "%s; it will be replaced", why.text);
+        events_note(c->events, "%s; it will be replaced", why.text);
         c->replace = true;
     }
     if (why.kind == ERR_DAMAGED || why.kind == ERR_NOT_FOUND)
@@ -98,19 +98,19 @@ static struct archive_policy archive_policy(const struct clone_options *o)
 /* Fills c->image; *same: it is the old release's, moved here. */
 static int read_archive(struct clone *c, bool *same, struct err *e)
 {
-    const struct fetch_progress progress = {.phase = FETCH_HEADER};
+    const struct events_progress progress = {.phase = EVENTS_HEADER};
     struct archive_policy policy = archive_policy(c->o);
-    struct header_start start;
+    struct archive_header_start start;
 
     if (c->events->progress)
         c->events->progress(c->events->user, &progress);
     /* Two small requests tell whether the release of this name came from this very
      * archive; then its header is not needed. */
-    if (header_read_start(c->reader, &start, e) < 0 ||
-        header_is_of(c->reader, &start, &c->old, same, e) < 0)
+    if (archive_header_read_start(c->reader, &start, e) < 0 ||
+        archive_header_is_of(c->reader, &start, &c->old, same, e) < 0)
         return -1;
     if (!*same)
-        return header_read(c->reader, &start, &policy, &c->image, e);
+        return archive_header_read(c->reader, &start, &policy, &c->image, e);
     if (check_policy(c, &policy, e) < 0)
         return -1;
     c->image = c->old;
@@ -175,7 +175,7 @@ static int is_complete(struct clone *c, bool same, bool *complete, struct err *e
 
     if (!same && (!c->has_old || !c->old.has_archive || !image_same_source(&c->old, &c->image)))
         return 0;
-    if (ensure_estimate(c->store, there, &c->ensure, c->events, &c->result->cost, e) < 0)
+    if (obtain_estimate(c->store, there, &c->obtain, c->events, &c->result->cost, e) < 0)
         return -1;
     *complete = c->result->cost.missing == 0 && !store_has_pending(c->store);
     return *complete ? store_confirm(c->store, e) : 0;
@@ -206,14 +206,14 @@ static void on_removed(void *user, const char *name)
 {
     const struct clone *c = user;
 
-    fetch_note(c->events, "removed release %s/%s to make room", c->o->store, name);
+    events_note(c->events, "removed release %s/%s to make room", c->o->store, name);
 }
 
 static int make_room(void *user, struct store *store, uint64_t bytes, uint64_t inodes,
                      struct err *e)
 {
     struct clone *c = user;
-    const struct store_room room = {.image = &c->image,
+    const struct store_room_wanted room = {.image = &c->image,
                                     .name = c->o->release,
                                     .bytes = bytes,
                                     .inodes = inodes,
@@ -235,12 +235,12 @@ static int update_store(struct clone *c, struct err *e)
     if (release_encode(&c->image, &data, &size, e) < 0 ||
         store_open(c->o->store, &options, &store, e) < 0)
         return -1;
-    c->ensure.partial_name = c->o->release;
-    c->ensure.partial_data = data;
-    c->ensure.partial_size = size;
-    c->ensure.make_room = c->o->make_room ? make_room : NULL;
-    c->ensure.user = c;
-    if (ensure_chunks(store, &c->image, c->reader, &c->ensure, c->events, &c->result->cost,
+    c->obtain.partial_name = c->o->release;
+    c->obtain.partial_data = data;
+    c->obtain.partial_size = size;
+    c->obtain.make_room = c->o->make_room ? make_room : NULL;
+    c->obtain.user = c;
+    if (obtain_chunks(store, &c->image, c->reader, &c->obtain, c->events, &c->result->cost,
                       &c->result->written, e) < 0 ||
         publish(c, store, data, size, e) < 0)
         return -1;
@@ -251,7 +251,7 @@ static int update_store(struct clone *c, struct err *e)
 static int estimate(struct clone *c, struct err *e)
 {
     c->result->outcome = CLONE_ESTIMATED;
-    return ensure_estimate(c->store, &c->image, &c->ensure, c->events, &c->result->cost, e);
+    return obtain_estimate(c->store, &c->image, &c->obtain, c->events, &c->result->cost, e);
 }
 
 static int run(struct clone *c, struct err *e)
@@ -272,13 +272,13 @@ static int run(struct clone *c, struct err *e)
     return complete ? 0 : update_store(c, e);
 }
 
-int clone_run(const struct clone_options *o, const struct fetch_events *events,
+int clone_run(const struct clone_options *o, const struct events *events,
               struct clone_result *result, struct err *e)
 {
     struct clone c = {.o = o,
                       .events = events,
                       .result = result,
-                      .ensure = {.check = o->recheck ? STORE_CHECK_CONTENT : STORE_CHECK_TRUST,
+                      .obtain = {.check = o->recheck ? STORE_CHECK_CONTENT : STORE_CHECK_TRUST,
                                  .seeds = o->seeds,
                                  .seed_count = o->seed_count,
                                  .jobs = o->jobs,

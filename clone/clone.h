@@ -5,8 +5,8 @@
 
 #include "base/err.h"
 #include "clone/options.h"
-#include "fetch/ensure.h"
-#include "fetch/events.h"
+#include "fetch/obtain.h"
+#include "base/events.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +20,7 @@ enum clone_outcome {
 
 struct clone_result {
     enum clone_outcome outcome;
-    struct ensure_cost cost;
+    struct obtain_cost cost;
     uint64_t image_size;
     char header_checksum[CHUNK_HASH_HEX];
     char source_checksum[CHUNK_HASH_HEX];
@@ -31,7 +31,7 @@ struct clone_result {
 
 /* Errors have the kind that decides on the exit code. *result is filled as far
  * as things went. */
-int clone_run(const struct clone_options *o, const struct fetch_events *events,
+int clone_run(const struct clone_options *o, const struct events *events,
               struct clone_result *result, struct err *e) __attribute__((warn_unused_result));
 
 #endif

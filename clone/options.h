@@ -4,7 +4,7 @@
 #define IHOP_CLONE_OPTIONS_H
 
 #include "base/err.h"
-#include "cli/http_options.h"
+#include "cli/network_options.h"
 #include "cli/options.h"
 #include "format/chunk_hash.h"
 
@@ -32,7 +32,7 @@ struct clone_options {
     size_t seed_count, seed_room;
     unsigned wait_seconds;
 
-    struct http_flags http;
+    struct network_options http;
 };
 
 /* ERR_USAGE names the option and what it takes. Free with clone_options_free in any

@@ -5,14 +5,14 @@
 #include "base/input.h"
 #include "base/limits.h"
 #include "chunker/cut.h"
-#include "compress/pack.h"
-#include "compress/target.h"
+#include "compress/chunk_packer.h"
+#include "compress/output_file.h"
 #include "format/archive.h"
 #include "format/chunk_hash.h"
 
 #include <string.h>
 
-/* From so much chunk data on, up to TARGET_BLOCK bytes of gap are nothing beside it,
+/* From so much chunk data on, up to OUTPUT_FILE_BLOCK bytes of gap are nothing beside it,
  * and having to copy it would be something. It goes by the chunk data alone, so that
  * the archive is the same on every machine. */
 #define GAP_FROM (4 * MIB)
@@ -25,8 +25,8 @@ struct job {
     struct input source;
     uint64_t shown; /* bytes of it so far */
     struct chunk_hasher *source_hasher;
-    struct target target;
-    struct pack *pack;
+    struct output_file target;
+    struct chunk_packer *pack;
     struct image image; /* what is to be written */
 };
 
@@ -59,7 +59,7 @@ static int on_chunk(void *user, const struct cut_chunk *chunk, struct err *e)
 {
     struct job *j = user;
 
-    return pack_chunk(j->pack, chunk->worker, chunk->index, chunk->data, chunk->size, e);
+    return chunk_packer_chunk(j->pack, chunk->worker, chunk->index, chunk->data, chunk->size, e);
 }
 
 static void on_progress(void *user, uint64_t bytes_done)
@@ -72,7 +72,7 @@ static void on_progress(void *user, uint64_t bytes_done)
 static int cut(struct job *j, struct err *e)
 {
     const struct compress_options *o = j->o;
-    const struct pack_options pack = {.jobs = o->jobs,
+    const struct chunk_packer_options pack = {.jobs = o->jobs,
                                       .compression = o->compression,
                                       .level = o->level,
                                       .hash_length = o->hash_length};
@@ -84,7 +84,7 @@ static int cut(struct job *j, struct err *e)
                                         .user = j};
 
     j->source_hasher = chunk_hasher_new(e);
-    j->pack = pack_new(&pack, &j->target, e);
+    j->pack = chunk_packer_new(&pack, &j->target, e);
     if (!j->source_hasher || !j->pack || chunk_hash_begin(j->source_hasher, e) < 0 ||
         cut_input(j->source.fd, &o->chunker, &options, &j->image.source_size, e) < 0)
         return -1;
@@ -94,7 +94,7 @@ static int cut(struct job *j, struct err *e)
                        "compress a copy or a snapshot that stands still",
                        j->source.name, (unsigned long long)j->source.size,
                        (unsigned long long)j->shown);
-    pack_finish(j->pack, &j->image);
+    chunk_packer_finish(j->pack, &j->image);
     return chunk_hash_end(j->source_hasher, j->image.source_checksum, e);
 }
 
@@ -138,7 +138,7 @@ static int read_back(const struct job *j, const uint8_t *header, size_t size, ui
 
 static int write_archive(struct job *j, struct image *image, struct err *e)
 {
-    uint64_t alignment = j->target.size >= GAP_FROM ? TARGET_BLOCK : 1, data_offset;
+    uint64_t alignment = j->target.size >= GAP_FROM ? OUTPUT_FILE_BLOCK : 1, data_offset;
     CLEANUP_FREE uint8_t *header = NULL;
     struct image read = {0};
     size_t size;
@@ -146,7 +146,7 @@ static int write_archive(struct job *j, struct image *image, struct err *e)
     if (archive_encode(&j->image, alignment, &header, &size, &data_offset, e) < 0 ||
         read_back(j, header, size, data_offset + j->target.size, &read, e) < 0)
         return -1;
-    if (target_publish(&j->target, header, size, data_offset, e) < 0) {
+    if (output_file_publish(&j->target, header, size, data_offset, e) < 0) {
         image_free(&read);
         return -1;
     }
@@ -157,7 +157,7 @@ static int write_archive(struct job *j, struct image *image, struct err *e)
 static int run(struct job *j, struct image *image, struct err *e)
 {
     if (open_source(j, e) < 0 ||
-        target_open(&j->target, j->o->archive, j->o->force, j->source.fd, e) < 0 || cut(j, e) < 0 ||
+        output_file_open(&j->target, j->o->archive, j->o->force, j->source.fd, e) < 0 || cut(j, e) < 0 ||
         describe(j, e) < 0)
         return -1;
     j->events->writing(j->events->user);
@@ -167,7 +167,7 @@ static int run(struct job *j, struct image *image, struct err *e)
 int compress_run(const struct compress_options *o, const struct compress_events *events,
                  struct image *image, struct err *e)
 {
-    struct job j = {.o = o, .events = events, .source.fd = -1, .target = TARGET_INIT};
+    struct job j = {.o = o, .events = events, .source.fd = -1, .target = OUTPUT_FILE_INIT};
     int r;
 
     /* Lent, and taken back before it is freed. */
@@ -177,9 +177,9 @@ int compress_run(const struct compress_options *o, const struct compress_events 
     j.image.metadata = NULL;
     j.image.metadata_count = 0;
     image_free(&j.image);
-    pack_free(j.pack);
+    chunk_packer_free(j.pack);
     chunk_hasher_free(j.source_hasher);
-    target_close(&j.target);
+    output_file_close(&j.target);
     cleanup_fd(&j.source.fd);
     return r;
 }

@@ -3,18 +3,18 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "fetch/header.h"
+#include "fetch/archive_header.h"
 
-int info_read(const char *archive, const struct http_flags *http, struct image *image,
+int info_read(const char *archive, const struct network_options *http, struct image *image,
               struct reader_stats *stats, struct err *e)
 {
     /* To be told about, a hash may be short. */
     const struct archive_policy policy = {.min_hash_length = LIMIT_HASH_MIN};
     CLEANUP(reader_cleanup) struct reader *reader = reader_open(archive, &http->http, e);
-    struct header_start start;
+    struct archive_header_start start;
 
-    if (!reader || header_read_start(reader, &start, e) < 0 ||
-        header_read(reader, &start, &policy, image, e) < 0)
+    if (!reader || archive_header_read_start(reader, &start, e) < 0 ||
+        archive_header_read(reader, &start, &policy, image, e) < 0)
         return -1;
     if (stats)
         *stats = reader->stats;

@@ -4,13 +4,13 @@
 #define IHOP_COMPRESS_INFO_H
 
 #include "base/err.h"
-#include "cli/http_options.h"
-#include "fetch/reader.h"
+#include "cli/network_options.h"
+#include "reader/reader.h"
 #include "format/image.h"
 
 /* archive is a path or a URL. stats: what reading the header took, or NULL. The caller
- * frees *image. ERR_ARCHIVE, and the kinds of a reader (fetch/reader.h). */
-int info_read(const char *archive, const struct http_flags *http, struct image *image,
+ * frees *image. ERR_ARCHIVE, and the kinds of a reader (reader/reader.h). */
+int info_read(const char *archive, const struct network_options *http, struct image *image,
               struct reader_stats *stats, struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -7,8 +7,8 @@ ihop_compress_SOURCES = \
 	compress/main.c \
 	compress/options.c compress/options.h \
 	compress/output.c compress/output.h \
-	compress/pack.c compress/pack.h \
-	compress/target.c compress/target.h
+	compress/chunk_packer.c compress/chunk_packer.h \
+	compress/output_file.c compress/output_file.h
 ihop_compress_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PROTOBUF_C_CFLAGS)
 ihop_compress_LDADD = libcli.la libfetch.la libchunker.la libencoder.la
 

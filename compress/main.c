@@ -62,7 +62,7 @@ static int look(struct compress_options *o, struct output *out, struct err *e)
     struct image image;
     int r = 0;
 
-    http_flags_finish(&o->http, &out->events);
+    network_options_finish(&o->http, &out->events);
     if (o->old)
         return compare(o, out, e);
     if (info_read(o->archive, &o->http, &image, NULL, e) < 0)

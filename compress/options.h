@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "chunker/chunker.h"
-#include "cli/http_options.h"
+#include "cli/network_options.h"
 #include "cli/options.h"
 #include "format/image.h"
 
@@ -22,7 +22,7 @@ struct compress_options {
     const char *old;       /* --diff: an archive or a release; else NULL */
     uint64_t max_download; /* with it */
     const char *metadata_key;
-    struct http_flags http; /* for an archive at a URL */
+    struct network_options http; /* for an archive at a URL */
 
     bool force;
     unsigned jobs;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "chunk_fds.h"
+#include "plugin/chunk_fds.h"
 
 #include "base/checked.h"
 #include "base/cleanup.h"
-#include "store/presence.h"
-#include "stats.h"
+#include "store/missing.h"
+#include "plugin/stats.h"
 
 #include <errno.h>
 #include <fcntl.h>

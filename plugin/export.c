@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "export.h"
+#include "plugin/export.h"
 
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
-#include "store/presence.h"
-#include "store/release_file.h"
-#include "stats.h"
+#include "store/missing.h"
+#include "store/release_load.h"
+#include "plugin/stats.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +88,7 @@ static int deny(const struct export *x, size_t count, struct err *e)
 /* Zero chunks are served without their files, so those do not count. */
 static int check_presence(const struct export *x, struct err *e)
 {
-    CLEANUP(store_presence_free) struct store_presence p = {0};
+    CLEANUP(store_missing_free) struct store_missing p = {0};
     uint64_t bytes = 0;
     size_t count = 0;
 
@@ -336,7 +336,7 @@ int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, st
     return 0;
 }
 
-/* A list for the prefetcher that is handed over when it is full. */
+/* A list for the read_list that is handed over when it is full. */
 struct prefetch_list {
     struct export *x;
     struct prefetch_part parts[PREFETCH_PARTS];
@@ -349,7 +349,7 @@ static void flush_list(struct prefetch_list *list)
 {
     if (list->count == 0)
         return;
-    list->cold |= prefetcher_read(&list->x->shared->prefetcher, list->parts, list->count);
+    list->cold |= read_list_read(&list->x->shared->read_list, list->parts, list->count);
     list->count = 0;
 }
 

@@ -9,9 +9,9 @@
 #ifndef IHOP_PLUGIN_EXPORT_H
 #define IHOP_PLUGIN_EXPORT_H
 
-#include "chunk_fds.h"
-#include "prefetcher.h"
-#include "verifier.h"
+#include "plugin/chunk_fds.h"
+#include "plugin/read_list.h"
+#include "plugin/verifier.h"
 
 #include "base/err.h"
 #include "base/limits.h"
@@ -36,7 +36,7 @@ struct export_shared {
     struct export_options options;
     struct store *store;
     struct fd_budget budget;
-    struct prefetcher prefetcher;
+    struct read_list read_list;
 };
 
 struct export

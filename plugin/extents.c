@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "extents.h"
+#include "plugin/extents.h"
 
 #include "base/checked.h"
 

@@ -4,7 +4,7 @@
 #ifndef IHOP_PLUGIN_EXTENTS_H
 #define IHOP_PLUGIN_EXTENTS_H
 
-#include "export.h"
+#include "plugin/export.h"
 
 #include <stdbool.h>
 #include <stdint.h>

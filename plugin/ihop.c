@@ -3,21 +3,21 @@
  *
  * This file is the glue: nbdkit's callbacks and its way to report errors.
  * export.h has what is served. All requests run in parallel; after get_ready
- * the globals below do not change (the registry has a lock of its own).
+ * the globals below do not change (the opened has a lock of its own).
  */
 #include "config.h"
 
-#include "extents.h"
-#include "options.h"
-#include "readahead.h"
-#include "registry.h"
-#include "stats.h"
+#include "plugin/extents.h"
+#include "plugin/options.h"
+#include "plugin/readahead.h"
+#include "plugin/exports.h"
+#include "plugin/stats.h"
 
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "store/foreign.h"
-#include "store/release_file.h"
+#include "store/release_load.h"
 
 #include <malloc.h>
 #include <stdatomic.h>
@@ -38,8 +38,8 @@
 
 static struct options options = OPTIONS_INIT;
 static struct export_shared shared;
-static struct registry registry;
-static bool is_ready;         /* shared and registry are there */
+static struct exports opened;
+static bool is_ready;         /* shared and opened are there */
 static pid_t starter;         /* the process before any fork */
 static struct err refusal;    /* why no connection is served; of kind ERR_NONE otherwise */
 static struct export *single; /* with release=: the one export, whatever name is asked for */
@@ -124,11 +124,11 @@ static int ihop_get_ready(void)
         fd_budget_init(&shared.budget, options.max_fds, &e) < 0)
         return report(&e);
     shared.options = options.export;
-    prefetcher_init(&shared.prefetcher, !options.no_uring);
-    registry_init(&registry, &shared);
+    read_list_init(&shared.read_list, !options.no_uring);
+    exports_init(&opened, &shared);
     is_ready = true;
     if (options.release) {
-        single = registry_open(&registry, options.release, &e);
+        single = exports_open(&opened, options.release, &e);
         return single ? 0 : report(&e);
     }
     return require_releases(&e) < 0 ? report(&e) : 0;
@@ -169,8 +169,8 @@ static void ihop_unload(void)
 {
     stats_print();
     if (is_ready) {
-        registry_free(&registry);
-        prefetcher_free(&shared.prefetcher);
+        exports_free(&opened);
+        read_list_free(&shared.read_list);
         fd_budget_free(&shared.budget);
     }
     store_close(shared.store);
@@ -240,7 +240,7 @@ static struct export *find_export(struct err *e)
                 store_path(shared.store));
         return NULL;
     }
-    return registry_open(&registry, name, e);
+    return exports_open(&opened, name, e);
 }
 
 static void *ihop_open(int readonly)

@@ -9,9 +9,9 @@ nbdkit_ihop_plugin_la_SOURCES = \
 	plugin/extents.c plugin/extents.h \
 	plugin/ihop.c \
 	plugin/options.c plugin/options.h \
-	plugin/prefetcher.c plugin/prefetcher.h \
+	plugin/read_list.c plugin/read_list.h \
 	plugin/readahead.c plugin/readahead.h \
-	plugin/registry.c plugin/registry.h \
+	plugin/exports.c plugin/exports.h \
 	plugin/stats.c plugin/stats.h \
 	plugin/verifier.c plugin/verifier.h
 nbdkit_ihop_plugin_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "options.h"
+#include "plugin/options.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"

@@ -7,7 +7,7 @@
 #ifndef IHOP_PLUGIN_OPTIONS_H
 #define IHOP_PLUGIN_OPTIONS_H
 
-#include "export.h"
+#include "plugin/export.h"
 
 struct options {
     char *path;    /* path=, or the bare word on the command line */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "readahead.h"
+#include "plugin/readahead.h"
 
 #include "base/checked.h"
 

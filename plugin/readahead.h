@@ -8,7 +8,7 @@
 #ifndef IHOP_PLUGIN_READAHEAD_H
 #define IHOP_PLUGIN_READAHEAD_H
 
-#include "export.h"
+#include "plugin/export.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "stats.h"
+#include "plugin/stats.h"
 
 #include "base/cleanup.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "verifier.h"
+#include "plugin/verifier.h"
 
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "stats.h"
+#include "plugin/stats.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
 #ifndef IHOP_PLUGIN_VERIFIER_H
 #define IHOP_PLUGIN_VERIFIER_H
 
-#include "chunk_fds.h"
+#include "plugin/chunk_fds.h"
 
 #include "base/err.h"
 #include "format/image.h"

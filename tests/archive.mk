@@ -44,9 +44,9 @@ unit_programs = \
 	tests/unit/test_io \
 	tests/unit/test_io_walk \
 	tests/unit/test_name \
-	tests/unit/test_pack \
+	tests/unit/test_chunk_packer \
 	tests/unit/test_plan \
-	tests/unit/test_presence \
+	tests/unit/test_missing \
 	tests/unit/test_publish \
 	tests/unit/test_rate \
 	tests/unit/test_release \
@@ -81,9 +81,9 @@ tests_unit_test_image_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_io_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_io_walk_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_name_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_pack_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_chunk_packer_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_presence_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_missing_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_publish_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_rate_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_release_CFLAGS = $(UNIT_CFLAGS)
@@ -99,9 +99,9 @@ tests_unit_test_codec_CFLAGS += $(ENCODERS_CFLAGS)
 tests_unit_test_codec_LDADD = libcodec.la libencoder.la libunit.la $(ENCODERS_LIBS)
 tests_unit_test_etag_set_LDADD = libfetch.la libunit.la
 tests_unit_test_file_LDADD = libfetch.la libunit.la
-tests_unit_test_pack_SOURCES = tests/unit/test_pack.c \
-	compress/pack.c compress/pack.h compress/target.c compress/target.h
-tests_unit_test_pack_LDADD = libencoder.la libunit.la
+tests_unit_test_chunk_packer_SOURCES = tests/unit/test_chunk_packer.c \
+	compress/chunk_packer.c compress/chunk_packer.h compress/output_file.c compress/output_file.h
+tests_unit_test_chunk_packer_LDADD = libencoder.la libunit.la
 tests_unit_test_http_LDADD = libfetch.la libunit.la
 tests_unit_test_plan_LDADD = libfetch.la libunit.la
 tests_unit_test_rate_LDADD = libfetch.la libunit.la

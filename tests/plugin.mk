@@ -27,12 +27,12 @@ TESTS += $(plugin_tests)
 EXTRA_DIST += $(plugin_tests) tests/lib/make-store.py tests/lib/plugin-functions.sh
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_prefetcher
-TESTS += tests/unit/test_prefetcher
-tests_unit_test_prefetcher_SOURCES = tests/unit/test_prefetcher.c plugin/prefetcher.c
-tests_unit_test_prefetcher_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
-tests_unit_test_prefetcher_CFLAGS = $(UNIT_CFLAGS) $(LIBURING_CFLAGS)
-tests_unit_test_prefetcher_LDADD = $(LDADD) $(LIBURING_LIBS)
+check_PROGRAMS += tests/unit/test_read_list
+TESTS += tests/unit/test_read_list
+tests_unit_test_read_list_SOURCES = tests/unit/test_read_list.c plugin/read_list.c
+tests_unit_test_read_list_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
+tests_unit_test_read_list_CFLAGS = $(UNIT_CFLAGS) $(LIBURING_CFLAGS)
+tests_unit_test_read_list_LDADD = $(LDADD) $(LIBURING_LIBS)
 
 check_PROGRAMS += tests/unit/test_verifier
 TESTS += tests/unit/test_verifier

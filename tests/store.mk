@@ -18,17 +18,17 @@ EXTRA_DIST += $(store_tests)
 
 if HAVE_CMOCKA
 store_unit_programs = \
-	tests/unit/test_census \
+	tests/unit/test_chunk_usage \
 	tests/unit/test_gc \
 	tests/unit/test_release_lock \
-	tests/unit/test_releases \
-	tests/unit/test_room
+	tests/unit/test_release_list \
+	tests/unit/test_make_room
 check_PROGRAMS += $(store_unit_programs)
 TESTS += $(store_unit_programs)
 
-tests_unit_test_census_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_chunk_usage_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_gc_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_release_lock_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_releases_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_room_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_release_list_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_make_room_CFLAGS = $(UNIT_CFLAGS)
 endif

@@ -18,7 +18,7 @@
  * What it feeds are all bytes, but for the first min_size - w - 1 of each chunk (when
  * min_size > w), which cannot be in the window when the minimum is reached.
  */
-#include "chunker/internal.h"
+#include "chunker/rolling.h"
 
 #define SEED UINT32_C(0x10324195)
 

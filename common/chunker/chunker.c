@@ -3,7 +3,7 @@
 
 #include "base/checked.h"
 #include "base/limits.h"
-#include "chunker/internal.h"
+#include "chunker/rolling.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -17,7 +17,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "chunker/internal.h"
+#include "chunker/rolling.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A fixed size: no byte ends a chunk before it is full. */
-#include "chunker/internal.h"
+#include "chunker/rolling.h"
 
 static uint32_t fixed_sum(const struct rolling *r, const uint8_t *data)
 {

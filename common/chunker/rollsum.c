@@ -15,7 +15,7 @@
  * of them, and a step rolls over 16 bytes with prefix sums. Vectors of the compiler, so
  * that this is fast on every machine that has some.
  */
-#include "chunker/internal.h"
+#include "chunker/rolling.h"
 
 #include <string.h>
 

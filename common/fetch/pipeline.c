@@ -39,7 +39,7 @@ struct pipeline {
     const struct image *image;
     const struct plan *plan;
     struct deposit *deposit;
-    const struct fetch_events *events;
+    const struct events *events;
 
     /* The main thread's. */
     size_t next_range;    /* of the plan */
@@ -421,7 +421,7 @@ static uint64_t bytes_arrived(const struct pipeline *p)
 /* Returns -1 with the workers' error. */
 static int check_and_report(struct pipeline *p, bool *finished, struct err *e)
 {
-    struct fetch_progress progress = {.phase = FETCH_CHUNKS,
+    struct events_progress progress = {.phase = EVENTS_CHUNKS,
                                       .chunks_total = p->plan->chunk_count,
                                       .bytes_total = p->plan->download_bytes};
     uint64_t now = io_now_ms();
@@ -550,7 +550,7 @@ static int run_workers(struct pipeline *p, unsigned jobs, struct err *e)
 }
 
 int pipeline_run(struct reader *reader, const struct image *image, const struct plan *plan,
-                 struct deposit *deposit, unsigned jobs, const struct fetch_events *events,
+                 struct deposit *deposit, unsigned jobs, const struct events *events,
                  struct err *e)
 {
     struct pipeline p = {.reader = reader,

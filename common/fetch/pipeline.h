@@ -17,16 +17,16 @@
 
 #include "base/err.h"
 #include "fetch/deposit.h"
-#include "fetch/events.h"
+#include "base/events.h"
 #include "fetch/plan.h"
-#include "fetch/reader.h"
+#include "reader/reader.h"
 #include "format/image.h"
 
 /* Fetches all chunks of the plan into the deposit; jobs worker threads. A chunk
  * with the right length and the wrong content is fetched once more, then it is
  * ERR_ARCHIVE. Its writer is not finished here. */
 int pipeline_run(struct reader *reader, const struct image *image, const struct plan *plan,
-                 struct deposit *deposit, unsigned jobs, const struct fetch_events *events,
+                 struct deposit *deposit, unsigned jobs, const struct events *events,
                  struct err *e) __attribute__((warn_unused_result));
 
 #endif

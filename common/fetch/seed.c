@@ -13,7 +13,7 @@
 struct scan {
     const struct image *image;
     struct deposit *deposit;
-    const struct fetch_events *events;
+    const struct events *events;
     uint32_t *sorted; /* the image's chunks in order of hash */
     /* One bit for each size that a missing chunk has, sizes taken modulo SIZE_BITS:
      * most chunks that are not wanted need no hash. */
@@ -74,8 +74,8 @@ static int on_chunk(void *user, const struct cut_chunk *c, struct err *e)
 static void on_progress(void *user, uint64_t bytes_done)
 {
     const struct scan *s = user;
-    const struct fetch_progress p = {
-        .phase = FETCH_SEEDING, .bytes_done = bytes_done, .bytes_total = s->size};
+    const struct events_progress p = {
+        .phase = EVENTS_SEEDING, .bytes_done = bytes_done, .bytes_total = s->size};
 
     if (s->events && s->events->progress)
         s->events->progress(s->events->user, &p);
@@ -122,7 +122,7 @@ static int scan(struct scan *s, const char *path, unsigned jobs, struct err *e)
     chunker_config_of(s->image, &config);
     if (chunker_config_check(&config, &why) < 0) {
         /* Of the archive, not of the seed: it can be cloned all the same. */
-        fetch_note(s->events, "seed %s is of no use, the archive was cut in an odd way: %s", path,
+        events_note(s->events, "seed %s is of no use, the archive was cut in an odd way: %s", path,
                    why.text);
         return 0;
     }
@@ -134,7 +134,7 @@ static int scan(struct scan *s, const char *path, unsigned jobs, struct err *e)
 }
 
 int seed_scan(const char *path, const struct image *image, bool *missing, struct deposit *deposit,
-              unsigned jobs, const struct fetch_events *events, size_t *found, struct err *e)
+              unsigned jobs, const struct events *events, size_t *found, struct err *e)
 {
     struct scan s = {.image = image,
                      .deposit = deposit,

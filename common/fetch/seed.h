@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 #include "fetch/deposit.h"
-#include "fetch/events.h"
+#include "base/events.h"
 #include "format/image.h"
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@
  * *found counts them. Chunks of zeros are left alone: those cost nothing. Kinds:
  * ERR_NOT_FOUND and ERR_IO for the seed, and those of deposit_add. */
 int seed_scan(const char *path, const struct image *image, bool *missing, struct deposit *deposit,
-              unsigned jobs, const struct fetch_events *events, size_t *found, struct err *e)
+              unsigned jobs, const struct events *events, size_t *found, struct err *e)
     __attribute__((warn_unused_result));
 
 #endif

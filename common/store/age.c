@@ -4,9 +4,9 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "format/release.h"
-#include "store/internal.h"
+#include "store/store_private.h"
 #include "store/pending.h"
-#include "store/release_file.h"
+#include "store/release_load.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -70,7 +70,7 @@ static void set_counts(struct store_release *items, size_t count)
             items[i].counts_from = items[i + 1].counts_from;
 }
 
-void store_age_sort(struct store_releases *list)
+void store_age_sort(struct store_release_list *list)
 {
     struct store_release *items = list->items;
 

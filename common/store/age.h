@@ -17,7 +17,7 @@
 #define IHOP_STORE_AGE_H
 
 #include "base/err.h"
-#include "store/releases.h"
+#include "store/release_list.h"
 
 #include <stdint.h>
 #include <time.h>
@@ -27,7 +27,7 @@
 uint64_t store_age_number(int fd);
 
 /* Sorts the list, the oldest first, and sets each rank. */
-void store_age_sort(struct store_releases *list);
+void store_age_sort(struct store_release_list *list);
 
 /* What the next release is to get. */
 struct store_age {

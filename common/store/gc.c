@@ -5,11 +5,11 @@
 #include "base/io.h"
 #include "store/foreign.h"
 #include "store/holder.h"
-#include "store/internal.h"
+#include "store/store_private.h"
 #include "store/lock.h"
 #include "store/name.h"
-#include "store/presence.h"
-#include "store/release_file.h"
+#include "store/missing.h"
+#include "store/release_load.h"
 #include "store/sighting.h"
 #include "store/staging.h"
 
@@ -25,7 +25,7 @@ struct gc {
     const struct store *store;
     const struct store_gc_options *o;
     struct store_gc_result *result;
-    struct census census; /* of all that is kept */
+    struct chunk_usage chunk_usage; /* of all that is kept */
 };
 
 /* Calls visit for each entry of a folder; -1 as soon as it does. */
@@ -86,7 +86,7 @@ static int keep(struct gc *gc, int dirfd, const char *where, const char *name, s
                            "(clone it again, or remove it with ihop-store remove)");
         return -1;
     }
-    return census_add(&gc->census, &image, e);
+    return chunk_usage_add(&gc->chunk_usage, &image, e);
 }
 
 /* Pieces of a release that fsck found are nobody's. */
@@ -96,7 +96,7 @@ static int keep_stray(struct gc *gc, const char *name, int fd, struct err *e)
     struct err why = ERR_INIT;
 
     if (store_image_read(gc->store, "", name, fd, &image, &why) == 0)
-        return census_add(&gc->census, &image, e);
+        return chunk_usage_add(&gc->chunk_usage, &image, e);
     if (why.kind == ERR_DAMAGED && store_name_is_fsck(name))
         return 0;
     *e = why;
@@ -239,7 +239,7 @@ static int visit_partial(struct gc *gc, int dirfd, const char *name, struct err 
     }
     if (r == 0 && name[0] != '.' && !is_stale(gc, name) && !is_published(gc, name, &image)) {
         gc->result->partials_kept++;
-        return census_add(&gc->census, &image, e);
+        return chunk_usage_add(&gc->chunk_usage, &image, e);
     }
     gc->result->partials_removed++;
     if (!gc->o->dry_run)
@@ -255,7 +255,7 @@ static int count_kept(struct gc *gc, struct err *e)
         return -1;
     if (!gc->o->dry_run)
         store_sighting_clean(gc->store);
-    return gc->o->also_keep ? census_add(&gc->census, gc->o->also_keep, e) : 0;
+    return gc->o->also_keep ? chunk_usage_add(&gc->chunk_usage, gc->o->also_keep, e) : 0;
 }
 
 /* ---- what is not ---- */
@@ -270,7 +270,7 @@ static int visit_chunk(struct gc *gc, int dirfd, const char *name, struct err *e
         gc->result->foreign++;
         return 0;
     }
-    if (census_count(&gc->census, hash, length) > 0) {
+    if (chunk_usage_count(&gc->chunk_usage, hash, length) > 0) {
         gc->result->chunks_kept++;
         return 0;
     }
@@ -339,7 +339,7 @@ int store_gc_check(const struct store *store, const struct store_gc_options *o, 
 
     dry.dry_run = true;
     r = count_kept(&gc, e);
-    census_free(&gc.census);
+    chunk_usage_free(&gc.chunk_usage);
     return r;
 }
 
@@ -351,9 +351,9 @@ int store_gc(const struct store *store, const struct store_gc_options *o,
 
     *result = (struct store_gc_result){0};
     r = run(&gc, e);
-    if (r == 0 && o->census)
-        *o->census = gc.census;
+    if (r == 0 && o->chunk_usage)
+        *o->chunk_usage = gc.chunk_usage;
     else
-        census_free(&gc.census);
+        chunk_usage_free(&gc.chunk_usage);
     return r;
 }

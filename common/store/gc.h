@@ -17,8 +17,8 @@
 
 #include "base/err.h"
 #include "format/image.h"
-#include "store/census.h"
-#include "store/releases.h"
+#include "store/chunk_usage.h"
+#include "store/release_list.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ struct store_gc_options {
     bool dry_run;
     uint64_t partial_age_s;
     const struct image *also_keep; /* an image that is about to be cloned, or NULL */
-    struct census *census;         /* takes the count of all that is kept, or NULL */
+    struct chunk_usage *chunk_usage;         /* takes the count of all that is kept, or NULL */
     /* For a dry run and store_gc_check: as if these were removed. */
     const char *const *without;
     size_t without_count;

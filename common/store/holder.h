@@ -3,7 +3,7 @@
 #ifndef IHOP_STORE_HOLDER_H
 #define IHOP_STORE_HOLDER_H
 
-#include "store/releases.h"
+#include "store/release_list.h"
 
 /* Writes "process 123 (nbdkit)" and so on for the others that have the file of fd open,
  * or that none of them can be seen: /proc shows a user only the own ones. */

@@ -5,8 +5,8 @@
 #include "base/io.h"
 #include "store/foreign.h"
 #include "store/format_text.h"
-#include "store/internal.h"
-#include "store/presence.h"
+#include "store/store_private.h"
+#include "store/missing.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/holder.h"
-#include "store/internal.h"
+#include "store/store_private.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/foreign.h"
-#include "store/internal.h"
+#include "store/store_private.h"
 #include "store/lock.h"
 #include "store/name.h"
 #include "store/publish.h"

@@ -12,7 +12,7 @@
 #define IHOP_STORE_PENDING_H
 
 #include "base/err.h"
-#include "store/release_file.h"
+#include "store/release_load.h"
 #include "store/store.h"
 
 /* Gives NAME to the durable release retired/temporary; the old one goes to retired/.

@@ -6,11 +6,11 @@
 #include "format/release.h"
 #include "store/age.h"
 #include "store/foreign.h"
-#include "store/internal.h"
+#include "store/store_private.h"
 #include "store/lock.h"
 #include "store/name.h"
 #include "store/pending.h"
-#include "store/release_file.h"
+#include "store/release_load.h"
 #include "store/sighting.h"
 
 #include <errno.h>

@@ -7,8 +7,8 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "store/internal.h"
-#include "store/presence.h"
+#include "store/store_private.h"
+#include "store/missing.h"
 #include "store/sparse.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/internal.h"
+#include "store/store_private.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/internal.h"
+#include "store/store_private.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "format/release.h"
-#include "store/presence.h"
+#include "store/missing.h"
 
 #include <errno.h>
 #include <fcntl.h>

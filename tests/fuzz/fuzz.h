@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz: the entry that libFuzzer and replay_main.c call. */
-#ifndef IHOP_TESTS_FUZZ_H
-#define IHOP_TESTS_FUZZ_H
+#ifndef IHOP_TESTS_FUZZ_FUZZ_H
+#define IHOP_TESTS_FUZZ_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>

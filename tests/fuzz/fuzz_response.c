@@ -4,7 +4,7 @@
  * endian), then the lines. */
 #include "fuzz.h"
 
-#include "fetch/http_response.h"
+#include "reader/http_response.h"
 
 #include <stdlib.h>
 #include <string.h>

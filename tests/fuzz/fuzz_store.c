@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "store/format_text.h"
 #include "store/name.h"
-#include "store/presence.h"
+#include "store/missing.h"
 
 #include <stdlib.h>
 #include <string.h>

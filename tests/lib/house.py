@@ -37,7 +37,7 @@ HOMES = {
 FORBIDDEN_CALLS = re.compile(
     r"\b(v?f?printf|puts|fputs|putchar|perror|_?exit|quick_exit|abort|v?errx?|v?warnx?|assert)\s*\(")
 # Functions that fill an error and return -1 to be passed on: nothing to check.
-ERROR_MAKERS = ("common/base/err.h", "common/fetch/http_error.h")
+ERROR_MAKERS = ("common/base/err.h", "common/reader/http_error.h")
 MAX_LINES = 600
 # A test waits for what it needs; it may sleep between two looks, not instead of them.
 LONGEST_SLEEP_S = 0.1
@@ -69,8 +69,8 @@ def check_local_include(path, line, name):
         complain(path, line, f"{parts[0]} may not include {name}")
     if folder in PROGRAMS and folder not in LAYERS and folder not in ("cli", parts[0]):
         complain(path, line, f"{name} belongs to another program")
-    if name == "store/internal.h" and not path.startswith("common/store/"):
-        complain(path, line, "store/internal.h is for store/ alone")
+    if name == "store/store_private.h" and not path.startswith("common/store/"):
+        complain(path, line, "store/store_private.h is for store/ alone")
 
 
 def check_system_include(path, line, name):

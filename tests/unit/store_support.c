@@ -65,7 +65,7 @@ const char *store_support_chunk(const struct store *s, const struct image *image
 void store_support_assert_presence(const struct store *s, const struct image *image,
                                    enum store_check check, const char *expected, size_t damaged)
 {
-    struct store_presence p;
+    struct store_missing p;
     struct err e = ERR_INIT;
     size_t missing = 0;
 
@@ -78,7 +78,7 @@ void store_support_assert_presence(const struct store *s, const struct image *im
     }
     assert_int_equal(p.missing_count, missing);
     assert_int_equal(p.damaged_count, damaged);
-    store_presence_free(&p);
+    store_missing_free(&p);
 }
 
 void store_support_assert_chunk(const struct store *s, const struct image *image, size_t chunk)

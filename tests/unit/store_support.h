@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* store_support: a store in a fresh folder, for the tests of staging, presence,
  * publish and what looks after a whole store. */
-#ifndef IHOP_TESTS_STORE_SUPPORT_H
-#define IHOP_TESTS_STORE_SUPPORT_H
+#ifndef IHOP_TESTS_UNIT_STORE_SUPPORT_H
+#define IHOP_TESTS_UNIT_STORE_SUPPORT_H
 
 #include "support.h"
 
-#include "store/presence.h"
+#include "store/missing.h"
 #include "store/store.h"
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* support: what the unit tests share. Include it instead of cmocka.h, first. */
-#ifndef IHOP_TESTS_SUPPORT_H
-#define IHOP_TESTS_SUPPORT_H
+#ifndef IHOP_TESTS_UNIT_SUPPORT_H
+#define IHOP_TESTS_UNIT_SUPPORT_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "chunker/chunker.h"
-#include "chunker/internal.h"
+#include "chunker/rolling.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
-#include "fetch/etag_set.h"
+#include "reader/etag_set.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* The reader of local archives. */
 #include "support.h"
 
-#include "fetch/reader.h"
+#include "reader/reader.h"
 
 #include <string.h>
 #include <sys/stat.h>

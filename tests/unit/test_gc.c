@@ -4,7 +4,7 @@
 #include "format/release.h"
 #include "store/gc.h"
 #include "store/publish.h"
-#include "store/releases.h"
+#include "store/release_list.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,8 +122,8 @@ static void releases_keep_their_chunks(void **state)
 static void an_image_to_come(void **state)
 {
     struct fixture f = begin(state);
-    struct census census = {0};
-    const struct store_gc_options o = {.also_keep = &f.second, .census = &census};
+    struct chunk_usage chunk_usage = {0};
+    const struct store_gc_options o = {.also_keep = &f.second, .chunk_usage = &chunk_usage};
     struct store_gc_result r;
     struct err e = ERR_INIT;
 
@@ -132,9 +132,9 @@ static void an_image_to_come(void **state)
     assert_ok(store_relock(f.s, true, 0, &e), e);
     assert_ok(store_gc(f.s, &o, &r, &e), e);
     assert_has(&f, &f.first, "++-");
-    assert_int_equal(census_sum(&census, &f.third, 1).chunks, 2);
-    assert_int_equal(census_sum(&census, &f.second, 1).chunks, 3);
-    census_free(&census);
+    assert_int_equal(chunk_usage_sum(&chunk_usage, &f.third, 1).chunks, 2);
+    assert_int_equal(chunk_usage_sum(&chunk_usage, &f.second, 1).chunks, 3);
+    chunk_usage_free(&chunk_usage);
     end(&f);
 }
 

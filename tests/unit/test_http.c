@@ -2,9 +2,9 @@
 /* What is made of an HTTP response's header, and the queue of requests. */
 #include "support.h"
 
-#include "fetch/http_queue.h"
-#include "fetch/http_response.h"
-#include "fetch/retry.h"
+#include "reader/http_queue.h"
+#include "reader/http_response.h"
+#include "reader/retry.h"
 
 #include <stdio.h>
 #include <stdlib.h>

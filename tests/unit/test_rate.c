@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "base/io.h"
-#include "fetch/rate.h"
+#include "reader/rate.h"
 
 #include <time.h>
 

@@ -3,7 +3,7 @@
  * must see that what it has locked is gone, and take what has the name then. */
 #include "store_support.h"
 
-#include "store/release_file.h"
+#include "store/release_load.h"
 
 #include <dirent.h>
 #include <fcntl.h>

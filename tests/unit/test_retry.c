@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
-#include "fetch/retry.h"
+#include "reader/retry.h"
 
 /* Many draws: the half that is random lies between these, and is not always the same. */
 static void assert_between(unsigned tries, uint64_t low, uint64_t high)

@@ -3,8 +3,8 @@
 #include "support.h"
 
 #include "format/release.h"
-#include "store/presence.h"
-#include "store/release_file.h"
+#include "store/missing.h"
+#include "store/release_load.h"
 #include "store/store.h"
 
 #include <fcntl.h>

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "reader/http_url.h"
+
+#include <curl/curl.h>
+#include <string.h>
+#include <strings.h>
+
+static const CURLUPart private_parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
+                                          CURLUPART_QUERY, CURLUPART_FRAGMENT};
+
+/* The URL without its private parts, and its path if that is to go, too. */
+static char *without(const char *url, bool path)
+{
+    CURLU *u = curl_url();
+    char *text = NULL, *copy = NULL;
+
+    if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK) {
+        for (size_t i = 0; i < sizeof private_parts / sizeof *private_parts; i++)
+            curl_url_set(u, private_parts[i], NULL, 0);
+        if (path)
+            curl_url_set(u, CURLUPART_PATH, NULL, 0);
+        if (curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
+            copy = strdup(text);
+    }
+    curl_free(text);
+    curl_url_cleanup(u);
+    return copy;
+}
+
+char *http_url_public(const char *url)
+{
+    return without(url, false);
+}
+
+char *http_url_host(const char *url)
+{
+    char *host = without(url, true);
+    size_t n = host ? strlen(host) : 0;
+
+    if (n > 0 && host[n - 1] == '/')
+        host[n - 1] = '\0';
+    return host;
+}
+
+static bool has_part(CURLU *u, CURLUPart part)
+{
+    char *text = NULL;
+    bool has = curl_url_get(u, part, &text, 0) == CURLUE_OK && *text;
+
+    curl_free(text);
+    return has;
+}
+
+bool http_url_has_private_part(const char *url)
+{
+    CURLU *u = curl_url();
+    bool has = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+               (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD) ||
+                has_part(u, CURLUPART_QUERY));
+
+    curl_url_cleanup(u);
+    return has;
+}
+
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part, unsigned flags)
+{
+    char *x = NULL, *y = NULL;
+    bool same = curl_url_get(a, part, &x, flags) == CURLUE_OK &&
+                curl_url_get(b, part, &y, flags) == CURLUE_OK && strcasecmp(x, y) == 0;
+
+    curl_free(x);
+    curl_free(y);
+    return same;
+}
+
+bool http_url_same_origin(const char *a, const char *b)
+{
+    CURLU *u = curl_url(), *v = curl_url();
+    bool same = u && v && curl_url_set(u, CURLUPART_URL, a, 0) == CURLUE_OK &&
+                curl_url_set(v, CURLUPART_URL, b, 0) == CURLUE_OK &&
+                same_part(u, v, CURLUPART_SCHEME, 0) && same_part(u, v, CURLUPART_HOST, 0) &&
+                same_part(u, v, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+
+    curl_url_cleanup(u);
+    curl_url_cleanup(v);
+    return same;
+}
+
+bool http_url_has_scheme(const char *url, const char *scheme)
+{
+    size_t n = strlen(scheme);
+
+    return strncasecmp(url, scheme, n) == 0 && strncmp(url + n, "://", 3) == 0;
+}
+
+static char *take_part(CURLU *u, CURLUPart part)
+{
+    char *text = NULL, *copy = NULL;
+
+    if (curl_url_get(u, part, &text, CURLU_URLDECODE) == CURLUE_OK)
+        copy = strdup(text);
+    curl_free(text);
+    curl_url_set(u, part, NULL, 0);
+    return copy;
+}
+
+char *http_url_split(const char *url, char **user, char **password)
+{
+    CURLU *u = curl_url();
+    char *text = NULL, *copy = NULL;
+
+    if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK) {
+        *user = take_part(u, CURLUPART_USER);
+        *password = take_part(u, CURLUPART_PASSWORD);
+        if (curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
+            copy = strdup(text);
+    }
+    curl_free(text);
+    curl_url_cleanup(u);
+    return copy;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* chunk_usage: how many images refer to each chunk. What a clean-up may delete, what
+ * releases share, what removing one would free.
+ *
+ * A table of 24 bytes for each chunk, keyed by the first 16 bytes of its hash. Two
+ * hashes that begin alike would count as one, so a chunk can be kept in error, but
+ * never be dropped in error. Not for several threads.
+ */
+#ifndef IHOP_STORE_CHUNK_USAGE_H
+#define IHOP_STORE_CHUNK_USAGE_H
+
+#include "base/err.h"
+#include "base/keyed.h"
+#include "format/image.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct chunk_usage {
+    struct chunk_usage_slot *slots;
+    size_t room, count;  /* slots, and used ones: distinct chunks ever added */
+    struct keyed secret; /* so that no one can choose hashes that share a slot */
+};
+
+/* Counts each chunk of image once more, or once less. */
+int chunk_usage_add(struct chunk_usage *c, const struct image *image, struct err *e)
+    __attribute__((warn_unused_result));
+void chunk_usage_subtract(struct chunk_usage *c, const struct image *image);
+
+/* How many of the images added have the chunk with this hash. */
+uint32_t chunk_usage_count(const struct chunk_usage *c, const uint8_t *hash, size_t hash_length);
+
+void chunk_usage_free(struct chunk_usage *c);
+
+/* Chunks, and the bytes that they take; those of zeros alone take none. */
+struct chunk_usage_sum {
+    uint64_t chunks, bytes;
+};
+
+/* Sums the chunks of image that exactly this many images have; 0: all of them, and
+ * c is not looked at. */
+struct chunk_usage_sum chunk_usage_sum(const struct chunk_usage *c, const struct image *image, uint32_t count);
+
+#endif

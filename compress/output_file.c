@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+#include "compress/output_file.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "format/archive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* So much is handed to the disk at a time: the end then waits for little. */
+#define FLUSH_BYTES (8 * MIB)
+#define COPY_BYTES  (1 * MIB)
+
+/* ---- removing a hidden name when a signal comes ---- */
+
+/* What a signal handler can see. Set before the file is there, and cleared after
+ * it got its name; in between the name may be gone, which does no harm. */
+static struct {
+    volatile sig_atomic_t armed;
+    int folder_fd;
+    char name[IO_RANDOM_NAME_SIZE + 1];
+} doomed;
+
+static const int ending_signals[] = {SIGHUP, SIGINT, SIGTERM};
+
+#define ENDING_SIGNALS (sizeof ending_signals / sizeof *ending_signals)
+
+/* Who had the signals before. */
+static struct sigaction before[ENDING_SIGNALS];
+
+static void on_signal(int number)
+{
+    if (doomed.armed)
+        unlinkat(doomed.folder_fd, doomed.name, 0);
+    for (size_t i = 0; i < ENDING_SIGNALS; i++)
+        if (ending_signals[i] == number)
+            sigaction(number, &before[i], NULL);
+    raise(number); /* it comes once this returns */
+}
+
+static void catch_signals(void)
+{
+    const struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction old;
+
+    for (size_t i = 0; i < ENDING_SIGNALS; i++) {
+        if (sigaction(ending_signals[i], NULL, &old) < 0 || old.sa_handler == SIG_IGN ||
+            old.sa_handler == on_signal)
+            continue;
+        before[i] = old;
+        sigaction(ending_signals[i], &action, NULL);
+    }
+}
+
+/* Chooses a hidden name and has it removed when a signal comes. */
+static int choose_temporary(struct output_file *t, struct err *e)
+{
+    t->temporary[0] = '.';
+    if (io_random_name(t->temporary + 1) < 0) {
+        t->temporary[0] = '\0';
+        return err_sys(e, errno, "cannot make a random name");
+    }
+    doomed.folder_fd = t->folder_fd;
+    memcpy(doomed.name, t->temporary, sizeof doomed.name);
+    doomed.armed = 1;
+    catch_signals();
+    return 0;
+}
+
+static void forget_temporary(struct output_file *t)
+{
+    doomed.armed = 0;
+    t->temporary[0] = '\0';
+}
+
+static void remove_temporary(struct output_file *t)
+{
+    if (!t->temporary[0])
+        return;
+    unlinkat(t->folder_fd, t->temporary, 0);
+    forget_temporary(t);
+}
+
+/* ---- opening ---- */
+
+static int open_folder(struct output_file *t, struct err *e)
+{
+    size_t size = (size_t)(t->name - t->path);
+    CLEANUP_FREE char *folder = strndup(t->path, size);
+
+    if (!folder)
+        return err_nomem(e, "opening a folder");
+    /* Not io_openat: a folder may well be reached by a symbolic link. */
+    t->folder_fd = open(size > 0 ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (t->folder_fd >= 0)
+        return 0;
+    err_sys(e, errno, "cannot open the folder of %s", t->path);
+    if (errno == ENOENT)
+        e->kind = ERR_NOT_FOUND;
+    return -1;
+}
+
+/* Whether the file begins as an archive does. */
+static bool is_archive(int fd)
+{
+    uint8_t prefix[ARCHIVE_PREFIX_SIZE];
+    struct err ignored = ERR_INIT;
+    uint64_t size;
+
+    return io_pread_full(fd, prefix, sizeof prefix, 0) == (ssize_t)sizeof prefix &&
+           archive_parse_prefix(prefix, &size, &ignored) == 0;
+}
+
+/* Whether the operands look swapped: the image is an archive, and what is to be replaced
+ * is none. --force-create would then cost the user the image. */
+static bool is_swapped(const struct output_file *t, int source_fd)
+{
+    CLEANUP_FD int fd = io_openat(t->folder_fd, t->name, O_RDONLY, 0);
+
+    return fd >= 0 && is_archive(source_fd) && !is_archive(fd);
+}
+
+/* Whether a link leads to a standard stream, as /dev/stdout does even into a file. */
+static bool is_stream(const struct stat *st)
+{
+    struct stat stream;
+
+    for (int fd = 0; fd <= 2; fd++)
+        if (fstat(fd, &stream) == 0 && stream.st_dev == st->st_dev && stream.st_ino == st->st_ino)
+            return true;
+    return false;
+}
+
+/* A regular file may be replaced, and a link to one or to nothing. */
+static int check_type(const struct output_file *t, const struct stat *st, struct err *e)
+{
+    struct stat at_end;
+
+    if (S_ISREG(st->st_mode))
+        return 0;
+    if (!S_ISLNK(st->st_mode))
+        return err_set(e, ERR_USAGE, "%s is not a regular file: an archive cannot replace it",
+                       t->path);
+    if (fstatat(t->folder_fd, t->name, &at_end, 0) < 0 ||
+        (S_ISREG(at_end.st_mode) && !is_stream(&at_end)))
+        return 0;
+    return err_set(e, ERR_USAGE,
+                   "%s is a link to something that is no file of its own (a folder, a device, a "
+                   "pipe): an archive cannot replace it",
+                   t->path);
+}
+
+static int check_name(const struct output_file *t, int source_fd, struct err *e)
+{
+    struct stat st, source;
+
+    if (fstatat(t->folder_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine %s", t->path);
+    if (check_type(t, &st, e) < 0)
+        return -1;
+    if (!t->replace)
+        return err_set(e, ERR_OTHER_IMAGE, "%s exists: pass --force-create to replace it", t->path);
+    if (fstat(source_fd, &source) == 0 && source.st_dev == st.st_dev && source.st_ino == st.st_ino)
+        return err_set(e, ERR_USAGE, "%s is the image itself: choose another name", t->path);
+    if (S_ISREG(st.st_mode) && st.st_size > 0 && is_swapped(t, source_fd))
+        return err_set(e, ERR_OTHER_IMAGE,
+                       "%s is no archive, and the image is one: are the operands swapped? Use "
+                       "ihop-compress IMAGE ARCHIVE",
+                       t->path);
+    return 0;
+}
+
+static int open_nameless(const struct output_file *t)
+{
+    return openat(t->folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+}
+
+/* Gives a file without a name one. */
+static int link_file(const struct output_file *t, int fd, const char *name)
+{
+    char proc[64];
+
+    snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, proc, t->folder_fd, name, AT_SYMLINK_FOLLOW);
+}
+
+/* Whether that can be done here: without /proc it cannot, and not every file system that
+ * has files without names links. Found out on an empty file, before there is work to
+ * lose. */
+static bool can_link(struct output_file *t)
+{
+    CLEANUP_FD int fd = open_nameless(t);
+    struct err ignored = ERR_INIT;
+    bool can;
+
+    if (fd < 0 || choose_temporary(t, &ignored) < 0)
+        return false;
+    can = link_file(t, fd, t->temporary) == 0;
+    remove_temporary(t);
+    return can;
+}
+
+/* A file without a name, or else with a hidden one. */
+static int open_file(struct output_file *t, struct err *e)
+{
+    t->fd = can_link(t) ? open_nameless(t) : -1;
+    if (t->fd >= 0)
+        return 0;
+    if (choose_temporary(t, e) < 0)
+        return -1;
+    t->fd = io_openat(t->folder_fd, t->temporary, O_RDWR | O_CREAT | O_EXCL, 0666);
+    if (t->fd >= 0)
+        return 0;
+    err_sys(e, errno, "cannot create %s", t->path);
+    forget_temporary(t);
+    return -1;
+}
+
+int output_file_open(struct output_file *t, const char *path, bool replace, int source_fd, struct err *e)
+{
+    const char *slash = strrchr(path, '/');
+
+    *t = (struct output_file)OUTPUT_FILE_INIT;
+    t->path = path;
+    t->name = slash ? slash + 1 : path;
+    t->replace = replace;
+    if (!*t->name || strcmp(t->name, ".") == 0 || strcmp(t->name, "..") == 0)
+        return err_set(e, ERR_USAGE, "'%s' is not the name of a file", path);
+    if (open_folder(t, e) < 0 || check_name(t, source_fd, e) < 0)
+        return -1;
+    return open_file(t, e);
+}
+
+/* ---- writing ---- */
+
+static int cannot_write(const struct output_file *t, struct err *e)
+{
+    return err_sys(e, errno, "cannot write %s", t->path);
+}
+
+int output_file_write(struct output_file *t, const void *data, size_t size, struct err *e)
+{
+    if (io_pwrite_full(t->fd, data, size, t->size) < 0)
+        return cannot_write(t, e);
+    t->size += size;
+    if (t->size - t->flushed >= FLUSH_BYTES) {
+        /* Only a hint; the fsync at the end reports what fails. */
+        (void)sync_file_range(t->fd, (off_t)t->flushed, (off_t)(t->size - t->flushed),
+                              SYNC_FILE_RANGE_WRITE);
+        t->flushed = t->size;
+    }
+    return 0;
+}
+
+/* Copies in user space what copy_file_range does not want to. */
+static int copy_by_hand(const struct output_file *from, struct output_file *to, uint64_t at,
+                        uint64_t data_offset, struct err *e)
+{
+    CLEANUP_FREE uint8_t *buf = malloc(COPY_BYTES);
+
+    if (!buf)
+        return err_nomem(e, "copying the chunk data");
+    while (at < from->size) {
+        ssize_t n = io_pread_full(from->fd, buf, COPY_BYTES, at);
+
+        if (n == 0)
+            errno = EIO; /* somebody cut our file */
+        if (n <= 0 || io_pwrite_full(to->fd, buf, (size_t)n, data_offset + at) < 0)
+            return cannot_write(to, e);
+        at += (uint64_t)n;
+    }
+    return 0;
+}
+
+static int copy_data(const struct output_file *from, struct output_file *to, uint64_t data_offset,
+                     struct err *e)
+{
+    off64_t in = 0, out = (off64_t)data_offset;
+
+    while ((uint64_t)in < from->size) {
+        ssize_t n = copy_file_range(from->fd, &in, to->fd, &out, from->size - (uint64_t)in, 0);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == ENOSPC)
+            return cannot_write(to, e);
+        if (n <= 0)
+            return copy_by_hand(from, to, (uint64_t)in, data_offset, e);
+    }
+    return 0;
+}
+
+/* Where blocks cannot be inserted: a second file takes t's place. */
+static int move_by_copy(struct output_file *t, uint64_t data_offset, struct err *e)
+{
+    struct output_file copy = *t;
+    int r;
+
+    copy.fd = -1;
+    copy.temporary[0] = '\0';
+    /* Only one hidden name can be guarded: the first file goes on without one. */
+    remove_temporary(t);
+    r = open_file(&copy, e);
+    if (r == 0)
+        r = copy_data(t, &copy, data_offset, e);
+    cleanup_fd(&t->fd);
+    *t = copy; /* to be closed with all that it has */
+    return r;
+}
+
+static int make_room(struct output_file *t, uint64_t data_offset, struct err *e)
+{
+    if (t->size == 0)
+        return 0;
+    if (data_offset % OUTPUT_FILE_BLOCK == 0 &&
+        fallocate(t->fd, FALLOC_FL_INSERT_RANGE, 0, (off_t)data_offset) == 0)
+        return 0;
+    return move_by_copy(t, data_offset, e);
+}
+
+/* ---- publishing ---- */
+
+/* Takes the name with an empty file first, which fails when somebody else has it. The
+ * last way (exFAT, FAT): a kill between the two leaves that file. */
+static int rename_over_own(const struct output_file *t)
+{
+    CLEANUP_FD int fd = io_openat(t->folder_fd, t->name, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    int failure;
+
+    if (fd < 0)
+        return -1;
+    if (renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) == 0)
+        return 0;
+    failure = errno;
+    unlinkat(t->folder_fd, t->name, 0);
+    errno = failure;
+    return -1;
+}
+
+/* A new name, from the hidden one. */
+static int rename_new(const struct output_file *t)
+{
+    if (renameat2(t->folder_fd, t->temporary, t->folder_fd, t->name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (!io_is_refused(errno))
+        return -1;
+    /* No such flag here (NFS): a link fails as well when the name is taken. */
+    if (linkat(t->folder_fd, t->temporary, t->folder_fd, t->name, 0) < 0)
+        return io_is_refused(errno) || errno == EMLINK ? rename_over_own(t) : -1;
+    unlinkat(t->folder_fd, t->temporary, 0);
+    return 0;
+}
+
+static int cannot_name(const struct output_file *t, struct err *e)
+{
+    if (errno == EEXIST)
+        return err_set(e, ERR_OTHER_IMAGE,
+                       "%s was made by somebody else meanwhile: pass --force-create to replace it",
+                       t->path);
+    return err_sys(e, errno, "cannot name %s", t->path);
+}
+
+/* At once where possible. A link cannot replace a file, so that takes a hidden name. */
+static int give_name(struct output_file *t, struct err *e)
+{
+    struct stat st;
+
+    if (!t->temporary[0]) {
+        if (link_file(t, t->fd, t->name) == 0)
+            return 0;
+        if (errno != EEXIST || !t->replace)
+            return cannot_name(t, e);
+        if (choose_temporary(t, e) < 0)
+            return -1;
+        if (link_file(t, t->fd, t->temporary) < 0)
+            return cannot_name(t, e);
+    }
+    if (t->replace && fstatat(t->folder_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        check_type(t, &st, e) < 0) /* it appeared meanwhile */
+        return -1;
+    if ((t->replace ? renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) : rename_new(t)) <
+        0)
+        return cannot_name(t, e);
+    forget_temporary(t);
+    return 0;
+}
+
+int output_file_publish(struct output_file *t, const uint8_t *header, size_t header_size,
+                   uint64_t data_offset, struct err *e)
+{
+    if (make_room(t, data_offset, e) < 0)
+        return -1;
+    if (io_pwrite_full(t->fd, header, header_size, 0) < 0 || io_fsync(t->fd) < 0)
+        return cannot_write(t, e);
+    if (give_name(t, e) < 0)
+        return -1;
+    if (io_fsync(t->folder_fd) < 0)
+        return err_sys(e, errno, "cannot make the name of %s durable", t->path);
+    return 0;
+}
+
+void output_file_close(struct output_file *t)
+{
+    remove_temporary(t);
+    cleanup_fd(&t->fd);
+    cleanup_fd(&t->folder_fd);
+    t->fd = t->folder_fd = -1;
+}

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+bin_PROGRAMS += ihop-store
+ihop_store_SOURCES = \
+	manage/remove.c \
+	manage/show.c \
+	manage/main.c \
+	manage/command.c manage/command.h \
+	manage/sharing.c \
+	manage/verify.c
+ihop_store_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PROTOBUF_C_CFLAGS)
+ihop_store_LDADD = libcli.la libfetch.la
+
+man1_MANS += ihop-store.1
+CLEANFILES += ihop-store.1
+EXTRA_DIST += docs/ihop-store.pod

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/* verify: hashes all chunks of releases again, each once, and repairs. */
+#include "manage/command.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "fetch/obtain.h"
+#include "fetch/archive_header.h"
+#include "store/chunk_usage.h"
+#include "store/missing.h"
+#include "store/publish.h"
+#include "store/release_load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BAD_SHOWN 10 /* chunks named one by one, without --verbose */
+
+struct verify {
+    struct command *s;
+    struct store_release_list list;
+    /* All chunks of the releases, each once, by length of hash. Later only those
+     * that are bad. No order, no archive: just a chunk table. */
+    struct image chunks[CHUNK_HASH_SIZE + 1];
+    struct chunk_usage bad, mended;
+    uint64_t checked, missing, damaged, repaired, bytes_done, bytes_total;
+    uint64_t downloaded, requests;
+};
+
+/* ---- collecting ---- */
+
+static int append_chunk(struct image *to, size_t *chunk_room, size_t *hash_room,
+                        const struct image *from, size_t chunk, struct err *e)
+{
+    if (array_grow((void **)&to->chunks, chunk_room, to->chunk_count, sizeof *to->chunks, e) < 0 ||
+        array_grow((void **)&to->hashes, hash_room, to->chunk_count, from->hash_length, e) < 0)
+        return -1;
+    to->hash_length = from->hash_length;
+    to->chunks[to->chunk_count] = from->chunks[chunk];
+    memcpy(to->hashes + to->chunk_count * to->hash_length, image_hash(from, chunk),
+           to->hash_length);
+    to->chunk_count++;
+    return 0;
+}
+
+static int collect(struct verify *v, struct err *e)
+{
+    CLEANUP(chunk_usage_free) struct chunk_usage seen = {0};
+    size_t chunk_room[CHUNK_HASH_SIZE + 1] = {0}, hash_room[CHUNK_HASH_SIZE + 1] = {0};
+
+    for (size_t r = 0; r < v->list.count; r++) {
+        CLEANUP(image_free) struct image image = {0};
+        struct err why = ERR_INIT;
+        size_t length;
+
+        if (command_load(v->s, v->list.items[r].name, &image, &why) < 0) {
+            if (why.kind == ERR_DAMAGED)
+                continue; /* the others are checked; finish_release tells of it */
+            *e = why;
+            return -1;
+        }
+        length = image.hash_length;
+        for (size_t i = 0; i < image.chunk_count; i++)
+            if (chunk_usage_count(&seen, image_hash(&image, i), length) == 0 &&
+                append_chunk(&v->chunks[length], &chunk_room[length], &hash_room[length], &image, i,
+                             e) < 0)
+                return -1;
+        if (chunk_usage_add(&seen, &image, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- checking ---- */
+
+static void on_checked(void *user, uint64_t done, uint64_t total)
+{
+    const struct verify *v = user;
+    const struct output_progress p = {.phase = "checking",
+                                      .text = "checking chunks",
+                                      .bytes_done = v->bytes_done + done,
+                                      .bytes_total = v->bytes_total};
+
+    (void)total;
+    output_progress(&v->s->out, &p);
+}
+
+static uint64_t bytes_of(const struct image *chunks)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < chunks->chunk_count; i++)
+        bytes += chunks->chunks[i].source_size;
+    return bytes;
+}
+
+/* Keeps those chunks in the table that are bad. */
+static void retain_bad(struct image *chunks, const bool *bad)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < chunks->chunk_count; i++) {
+        if (!bad[i])
+            continue;
+        chunks->chunks[kept] = chunks->chunks[i];
+        memmove(chunks->hashes + kept * chunks->hash_length, image_hash(chunks, i),
+                chunks->hash_length);
+        kept++;
+    }
+    chunks->chunk_count = kept;
+}
+
+static int check(struct verify *v, struct image *chunks, struct err *e)
+{
+    CLEANUP(store_missing_free) struct store_missing p = {0};
+    uint64_t bytes = bytes_of(chunks);
+
+    if (store_find_missing(v->s->store, chunks, STORE_CHECK_CONTENT, on_checked, v, &p, e) < 0)
+        return -1;
+    v->bytes_done += bytes;
+    v->checked += chunks->chunk_count;
+    v->damaged += p.damaged_count;
+    v->missing += p.missing_count - p.damaged_count;
+    retain_bad(chunks, p.missing);
+    return chunk_usage_add(&v->bad, chunks, e);
+}
+
+static int check_all(struct verify *v, struct err *e)
+{
+    for (size_t i = 0; i <= CHUNK_HASH_SIZE; i++)
+        v->bytes_total += bytes_of(&v->chunks[i]);
+    for (size_t i = 0; i <= CHUNK_HASH_SIZE; i++)
+        if (v->chunks[i].chunk_count > 0 && check(v, &v->chunks[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+/* ---- telling ---- */
+
+static void name_bad_chunks(const struct verify *v)
+{
+    const struct command *s = v->s;
+    uint64_t shown = 0;
+
+    for (size_t l = 0; l <= CHUNK_HASH_SIZE; l++)
+        for (size_t i = 0; i < v->chunks[l].chunk_count; i++) {
+            char name[STORE_CHUNK_NAME_SIZE];
+
+            store_chunk_name(s->store, image_hash(&v->chunks[l], i), l, name);
+            if (s->o.common.json) {
+                json_t *line = json_object();
+
+                json_set_text(line, "type", "bad_chunk");
+                json_set_text(line, "path", name);
+                json_print(line);
+            } else if (s->o.common.verbose || shown++ < BAD_SHOWN) {
+                printf("bad or missing: %s/chunks/%s\n", s->path, name);
+            }
+        }
+    if (shown > BAD_SHOWN)
+        printf("... and %llu more (--verbose names all)\n",
+               (unsigned long long)(shown - BAD_SHOWN));
+}
+
+/* Which chunks of image are still bad; the caller frees it. */
+static bool *find_bad(const struct verify *v, const struct image *image, size_t *count,
+                      struct err *e)
+{
+    bool *bad = calloc(image->chunk_count + 1, sizeof *bad);
+
+    *count = 0;
+    if (!bad) {
+        err_nomem(e, "verifying chunks");
+        return NULL;
+    }
+    for (size_t i = 0; i < image->chunk_count; i++) {
+        const uint8_t *hash = image_hash(image, i);
+
+        bad[i] = chunk_usage_count(&v->bad, hash, image->hash_length) > 0 &&
+                 chunk_usage_count(&v->mended, hash, image->hash_length) == 0;
+        *count += bad[i];
+    }
+    return bad;
+}
+
+static void tell_release(const struct verify *v, const char *name, size_t chunks, size_t bad)
+{
+    json_t *line;
+
+    if (v->s->o.common.json) {
+        line = json_object();
+        json_set_text(line, "type", "release");
+        json_set_text(line, "name", name);
+        json_set_number(line, "chunks", chunks);
+        json_set_number(line, "chunks_bad", bad);
+        json_print(line);
+    } else if (!v->s->o.common.quiet) {
+        output_clear(&v->s->out);
+        if (bad)
+            printf("%s: %zu of %zu chunk%s %s bad or missing\n", name, bad, chunks, text_s(chunks),
+                   bad == 1 ? "is" : "are");
+        else if (chunks == 1)
+            printf("%s: its 1 chunk is good\n", name);
+        else
+            printf("%s: all %zu chunks are good\n", name, chunks);
+    }
+}
+
+/* ---- repairing ---- */
+
+static struct reader *open_archive(const struct verify *v, const struct store_release *r,
+                                   const struct image *image, struct err *e)
+{
+    const char *from = v->s->o.from ? v->s->o.from : image->archive_url;
+
+    if (!from) {
+        err_set(e, ERR_USAGE,
+                "release %s/%s does not record where its archive is: pass --from ARCHIVE",
+                v->s->path, r->name);
+        return NULL;
+    }
+    return reader_open(from, &v->s->o.http.http, e);
+}
+
+/* The archive must be the very one that the release came from. */
+static int check_archive(struct reader *reader, const struct image *image, struct err *e)
+{
+    struct archive_header_start start;
+    bool same;
+
+    if (archive_header_read_start(reader, &start, e) < 0 ||
+        archive_header_is_of(reader, &start, image, &same, e) < 0)
+        return -1;
+    if (same) {
+        header_arm(reader, image);
+        return 0;
+    }
+    return err_set(e, ERR_ARCHIVE,
+                   "%s is not the archive that this release was made from (its header checksum "
+                   "differs): pass --from with one that is",
+                   reader->name);
+}
+
+/* A release of the original does not say where in the archive its chunks are: the
+ * header tells, and replaces *image. */
+static int read_archive(struct reader *reader, struct image *image, struct err *e)
+{
+    const struct archive_policy policy = {.min_hash_length = image->hash_length};
+    CLEANUP(image_free) struct image archive = {0};
+    struct archive_header_start start;
+    struct image swap;
+
+    if (archive_header_read_start(reader, &start, e) < 0 ||
+        archive_header_read(reader, &start, &policy, &archive, e) < 0)
+        return -1;
+    if (!image_same_source(&archive, image) || archive.hash_length != image->hash_length)
+        return err_set(e, ERR_ARCHIVE, "%s holds another image than this release", reader->name);
+    swap = *image;
+    *image = archive;
+    archive = swap;
+    return 0;
+}
+
+static int fetch_bad(struct verify *v, const struct image *image, struct reader *reader,
+                     struct err *e)
+{
+    struct obtain_options options = {
+        .jobs = v->s->o.jobs, .max_download = UINT64_MAX, .max_write = UINT64_MAX};
+    struct obtain_cost cost;
+    uint64_t written;
+    size_t count;
+    CLEANUP_FREE bool *bad = find_bad(v, image, &count, e);
+
+    if (!bad)
+        return -1;
+    options.known_missing = bad;
+    if (obtain_chunks(v->s->store, image, reader, &options, &v->s->out.events, &cost, &written, e) <
+        0)
+        return -1;
+    v->repaired += count;
+    return chunk_usage_add(&v->mended, image, e);
+}
+
+/* An address that was recorded without its query or password may not lead there. */
+static void add_remedy(const struct verify *v, const struct image *image, const char *name,
+                       struct err *e)
+{
+    struct err why = *e;
+    bool answered = e->kind == ERR_NOT_FOUND || e->kind == ERR_REFUSED || e->kind == ERR_PROTOCOL ||
+                    e->kind == ERR_ARCHIVE;
+
+    if (!answered || v->s->o.from || !image->archive_url_lacks)
+        return;
+    err_set(e, why.kind,
+            "%s; the address recorded for release %s/%s lacks the query or password that the clone "
+            "was given: pass --from URL",
+            why.text, v->s->path, name);
+    e->retry_after_s = why.retry_after_s;
+}
+
+static int repair(struct verify *v, const struct store_release *r, struct image *image,
+                  struct err *e)
+{
+    CLEANUP(reader_cleanup) struct reader *reader = open_archive(v, r, image, e);
+    int result;
+
+    if (!reader)
+        return -1;
+    result = image->has_archive ? check_archive(reader, image, e) : read_archive(reader, image, e);
+    if (result == 0)
+        result = fetch_bad(v, image, reader, e);
+    v->downloaded += reader->stats.bytes;
+    v->requests += reader->stats.requests;
+    if (result < 0)
+        add_remedy(v, image, r->name, e);
+    return result;
+}
+
+/* ---- one release after the other ---- */
+
+static int finish_release(struct verify *v, const struct store_release *r, struct err *e)
+{
+    CLEANUP(image_free) struct image image = {0};
+    CLEANUP_FREE bool *bad = NULL;
+    size_t count;
+    int loaded = command_load(v->s, r->name, &image, e);
+
+    if (loaded <= 0)
+        return loaded;
+    if (!(bad = find_bad(v, &image, &count, e)))
+        return -1;
+    tell_release(v, r->name, image.chunk_count, count);
+    return count > 0 && v->s->o.repair ? repair(v, r, &image, e) : 0;
+}
+
+/* What cannot be repaired does not keep the others from it. */
+static int finish_releases(struct verify *v, struct err *e)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < v->list.count; i++) {
+        struct err why = ERR_INIT;
+
+        if (finish_release(v, &v->list.items[i], &why) == 0)
+            continue;
+        if (r < 0)
+            output_note(&v->s->out, "%s", e->text);
+        *e = why;
+        r = -1;
+    }
+    return v->repaired > 0 && store_confirm(v->s->store, e) < 0 ? -1 : r;
+}
+
+static void tell_result(const struct verify *v)
+{
+    char size[TEXT_SIZE_BYTES];
+    json_t *result;
+
+    output_clear(&v->s->out);
+    if (v->s->o.common.json) {
+        result = command_result(v->s);
+        json_set_number(result, "chunks_checked", v->checked);
+        json_set_number(result, "chunks_damaged", v->damaged);
+        json_set_number(result, "chunks_missing", v->missing);
+        json_set_number(result, "chunks_repaired", v->repaired);
+        json_set_number(result, "bytes_downloaded", v->downloaded);
+        json_set_number(result, "requests", v->requests);
+        json_set_decimal(result, "seconds", output_seconds(&v->s->out));
+        json_print(result);
+    } else if (v->repaired > 0 && !v->s->o.common.quiet) {
+        printf("repaired %llu chunk%s: %s downloaded in %llu request%s\n",
+               (unsigned long long)v->repaired, text_s(v->repaired), text_size(v->downloaded, size),
+               (unsigned long long)v->requests, text_s(v->requests));
+    }
+}
+
+static int verify(struct verify *v, struct err *e)
+{
+    struct command *s = v->s;
+    bool held = true;
+
+    if (s->o.from && !s->o.repair)
+        return err_set(e, ERR_USAGE, "--from is for --repair");
+    /* What a clean-up removes meanwhile would seem to be missing. */
+    if (command_open(s, s->o.repair ? STORE_WRITE : STORE_READ, e) < 0 ||
+        (!s->o.repair && store_hold(s->store, s->o.wait_seconds, &held, e) < 0) ||
+        command_releases(s, &v->list, e) < 0 || collect(v, e) < 0 || check_all(v, e) < 0)
+        return -1;
+    output_clear(&s->out);
+    name_bad_chunks(v);
+    if (finish_releases(v, e) < 0)
+        return -1;
+    if (!s->o.repair && v->missing + v->damaged > 0)
+        return err_set(e, ERR_DAMAGED,
+                       "%s: %llu chunk%s damaged and %llu %s missing%s; to fetch them again, run: "
+                       "ihop-store verify --repair %s",
+                       s->path, (unsigned long long)v->damaged, v->damaged == 1 ? " is" : "s are",
+                       (unsigned long long)v->missing, v->missing == 1 ? "is" : "are",
+                       held ? "" : " (or were freed meanwhile: this user cannot lock the store)",
+                       s->path);
+    tell_result(v);
+    return 0;
+}
+
+int command_verify(struct command *s, struct err *e)
+{
+    struct verify v = {.s = s};
+    int r = verify(&v, e);
+
+    for (size_t i = 0; i <= CHUNK_HASH_SIZE; i++)
+        image_free(&v.chunks[i]);
+    chunk_usage_free(&v.bad);
+    chunk_usage_free(&v.mended);
+    store_release_list_free(&v.list);
+    return r;
+}
