@@ -58,22 +58,22 @@ static void leave_out(const char *path)
     const uint8_t *data = map_file(path, &size);
 
     if (release_parse(data, size, &release, &e) < 0 ||
-        !(sorted = image_sort_by_hash(&release, &e)) || release.hash_length != image.hash_length)
+        !(sorted = chunk_table_sort_by_hash(&release.chunks, &e)) || release.chunks.hash_length != image.chunks.hash_length)
         die("cannot read a release");
-    for (size_t i = 0; i < image.chunk_count; i++)
+    for (size_t i = 0; i < image.chunks.count; i++)
         present[i] = present[i] ||
-                     image_find_hash(&release, sorted, image_hash(&image, i)) != IMAGE_NO_CHUNK;
+                     chunk_table_find(&release.chunks, sorted, chunk_table_hash(&image.chunks, i)) != CHUNK_TABLE_NONE;
     image_free(&release);
 }
 
 static void name_of(size_t i, char name[CHUNK_HASH_HEX])
 {
-    image_hash_hex(&image, i, name);
+    chunk_table_hash_hex(&image.chunks, i, name);
 }
 
 static void write_chunk(size_t i, struct decoder *d, struct chunk_hasher *h, uint8_t *out)
 {
-    const struct image_chunk *c = &image.chunks[i];
+    const struct chunk *c = &image.chunks.items[i];
     CLEANUP_FD int fd = -1;
     char name[CHUNK_HASH_HEX];
     uint8_t hash[CHUNK_HASH_SIZE];
@@ -91,7 +91,7 @@ static void write_chunk(size_t i, struct decoder *d, struct chunk_hasher *h, uin
     }
     if (decoder_run(d, c, archive + c->archive_offset, out, &plain, &e) < 0 ||
         chunk_hash(h, plain, c->source_size, hash, &e) < 0 ||
-        memcmp(hash, image_hash(&image, i), image.hash_length) != 0)
+        memcmp(hash, chunk_table_hash(&image.chunks, i), image.chunks.hash_length) != 0)
         die("a chunk is damaged");
     if (io_write_full(fd, plain, c->source_size) < 0)
         die("cannot write a file");
@@ -108,7 +108,7 @@ static void *work(void *arg)
     decoder_init(&d, image.compression);
     if (!out || !h)
         die("out of memory");
-    while ((i = atomic_fetch_add(&next_chunk, 1)) < image.chunk_count)
+    while ((i = atomic_fetch_add(&next_chunk, 1)) < image.chunks.count)
         if (!present[i])
             write_chunk(i, &d, h, out);
     decoder_release(&d);
@@ -135,7 +135,7 @@ static size_t rename_all(void)
     char name[CHUNK_HASH_HEX];
     size_t count = 0;
 
-    for (size_t i = 0; i < image.chunk_count; i++) {
+    for (size_t i = 0; i < image.chunks.count; i++) {
         if (present[i])
             continue;
         name_of(i, name);
@@ -173,7 +173,7 @@ int main(int argc, char **argv)
         header_size > size ||
         archive_parse(archive, (size_t)header_size, size, &policy, &image, &e) < 0)
         die("cannot read the archive");
-    present = calloc(image.chunk_count + 1, sizeof *present);
+    present = calloc(image.chunks.count + 1, sizeof *present);
     if (!present)
         die("out of memory");
     for (int i = 3; i < argc; i++)

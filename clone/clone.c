@@ -81,9 +81,9 @@ static int check_policy(const struct clone *c, const struct archive_policy *poli
                        "%s: its header checksum is not the one demanded by "
                        "--verify-header",
                        c->reader->name);
-    if (c->old.hash_length < policy->min_hash_length)
+    if (c->old.chunks.hash_length < policy->min_hash_length)
         return err_set(e, ERR_ARCHIVE, "%s: its chunk hashes have %zu bytes; %zu are needed",
-                       c->reader->name, c->old.hash_length, policy->min_hash_length);
+                       c->reader->name, c->old.chunks.hash_length, policy->min_hash_length);
     return 0;
 }
 
@@ -214,12 +214,12 @@ static int make_room(void *user, struct store *store, uint64_t bytes, uint64_t i
 {
     struct clone *c = user;
     const struct store_room_wanted room = {.image = &c->image,
-                                    .name = c->o->release,
-                                    .bytes = bytes,
-                                    .inodes = inodes,
-                                    .wait_seconds = c->o->wait_seconds,
-                                    .removed = on_removed,
-                                    .user = c};
+                                           .name = c->o->release,
+                                           .bytes = bytes,
+                                           .inodes = inodes,
+                                           .wait_seconds = c->o->wait_seconds,
+                                           .removed = on_removed,
+                                           .user = c};
 
     return store_make_room(store, &room, e);
 }

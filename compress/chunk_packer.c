@@ -35,7 +35,7 @@ struct content {
 
 struct chunk_packer {
     struct output_file *target;
-    size_t hash_length, worker_count;
+    size_t worker_count;
     struct worker *workers;
 
     pthread_mutex_t lock; /* protects all below, and the target */
@@ -52,9 +52,7 @@ struct chunk_packer {
     size_t order_room;
     size_t next; /* all below this are in the table */
 
-    struct image_chunk *chunks; /* the table */
-    uint8_t *hashes;
-    size_t chunk_count, chunk_room, hash_room;
+    struct chunk_table chunks;
     size_t waiting_bytes;
 };
 
@@ -86,7 +84,8 @@ static uint32_t *new_slots(size_t count)
     return slots;
 }
 
-struct chunk_packer *chunk_packer_new(const struct chunk_packer_options *options, struct output_file *target, struct err *e)
+struct chunk_packer *chunk_packer_new(const struct chunk_packer_options *options,
+                                      struct output_file *target, struct err *e)
 {
     struct chunk_packer *p = calloc(1, sizeof *p);
 
@@ -95,7 +94,7 @@ struct chunk_packer *chunk_packer_new(const struct chunk_packer_options *options
         return NULL;
     }
     p->target = target;
-    p->hash_length = options->hash_length;
+    p->chunks.hash_length = options->hash_length;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->moved, NULL);
     p->slot_count = FIRST_SLOTS;
@@ -124,8 +123,7 @@ void chunk_packer_free(struct chunk_packer *p)
     free(p->contents);
     free(p->slots);
     free(p->order);
-    free(p->chunks);
-    free(p->hashes);
+    chunk_table_free(&p->chunks);
     pthread_cond_destroy(&p->moved);
     pthread_mutex_destroy(&p->lock);
     free(p);
@@ -211,7 +209,7 @@ static uint32_t awaited(const struct chunk_packer *p)
 /* Early, as a large image may take hours. */
 static int check_room(const struct chunk_packer *p, uint64_t index, struct err *e)
 {
-    uint64_t dictionary = p->content_count * (p->hash_length + DESCRIPTOR_OVERHEAD) + index;
+    uint64_t dictionary = p->content_count * (p->chunks.hash_length + DESCRIPTOR_OVERHEAD) + index;
 
     if (index < LIMIT_ORDER && dictionary <= LIMIT_DICTIONARY)
         return 0;
@@ -225,17 +223,14 @@ static int check_room(const struct chunk_packer *p, uint64_t index, struct err *
 
 static int append(struct chunk_packer *p, struct content *c, const uint8_t *stored, struct err *e)
 {
-    struct image_chunk chunk = {.archive_offset = p->target->size,
-                                .archive_size = c->stored_size,
-                                .source_size = c->source_size};
+    struct chunk chunk = {.archive_offset = p->target->size,
+                          .archive_size = c->stored_size,
+                          .source_size = c->source_size};
 
-    if (array_grow((void **)&p->chunks, &p->chunk_room, p->chunk_count, sizeof *p->chunks, e) < 0 ||
-        array_grow((void **)&p->hashes, &p->hash_room, p->chunk_count, p->hash_length, e) < 0 ||
-        output_file_write(p->target, stored, c->stored_size, e) < 0)
+    if (output_file_write(p->target, stored, c->stored_size, e) < 0 ||
+        chunk_table_append(&p->chunks, c->hash, &chunk, e) < 0)
         return -1;
-    memcpy(p->hashes + p->chunk_count * p->hash_length, c->hash, p->hash_length);
-    p->chunks[p->chunk_count] = chunk;
-    c->number = (uint32_t)p->chunk_count++;
+    c->number = (uint32_t)p->chunks.count - 1;
     return 0;
 }
 
@@ -261,7 +256,8 @@ static int advance(struct chunk_packer *p, struct err *e)
 }
 
 /* Keeps a copy until its turn comes. */
-static int put_aside(struct chunk_packer *p, struct content *c, const uint8_t *stored, struct err *e)
+static int put_aside(struct chunk_packer *p, struct content *c, const uint8_t *stored,
+                     struct err *e)
 {
     c->waiting = malloc(c->stored_size);
     if (!c->waiting)
@@ -322,8 +318,8 @@ static int process(struct chunk_packer *p, struct worker *w, uint64_t index, con
     return deliver(p, content, stored, stored_size, e);
 }
 
-int chunk_packer_chunk(struct chunk_packer *p, unsigned worker, uint64_t index, const uint8_t *data, size_t size,
-               struct err *e)
+int chunk_packer_chunk(struct chunk_packer *p, unsigned worker, uint64_t index, const uint8_t *data,
+                       size_t size, struct err *e)
 {
     struct worker *w = &p->workers[worker];
     int r = process(p, w, index, data, size, e);
@@ -342,10 +338,8 @@ void chunk_packer_finish(struct chunk_packer *p, struct image *image)
 {
     for (size_t i = 0; i < p->next; i++)
         p->order[i] = p->contents[p->order[i]].number;
-    image->hash_length = p->hash_length;
-    image->chunk_count = p->chunk_count;
-    image->chunks = STEAL(p->chunks);
-    image->hashes = STEAL(p->hashes);
+    image->chunks = p->chunks;
+    p->chunks = (struct chunk_table){0};
     image->order_count = p->next;
     image->order = STEAL(p->order);
     p->next = 0;

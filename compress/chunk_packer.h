@@ -33,7 +33,8 @@ struct chunk_packer_options {
 };
 
 /* The target must outlive it. ERR_MEMORY, ERR_IO. */
-struct chunk_packer *chunk_packer_new(const struct chunk_packer_options *options, struct output_file *target, struct err *e)
+struct chunk_packer *chunk_packer_new(const struct chunk_packer_options *options,
+                                      struct output_file *target, struct err *e)
     __attribute__((warn_unused_result));
 void chunk_packer_free(struct chunk_packer *p);
 void chunk_packer_cleanup(struct chunk_packer **p);
@@ -41,8 +42,8 @@ void chunk_packer_cleanup(struct chunk_packer **p);
 /* Chunk number index of the image, from 0; each once. May wait for a lower index,
  * until that is there or a call fails. Besides ERR_MEMORY, and what output_file_write
  * gives: ERR_USAGE when no reader would take so many chunks. */
-int chunk_packer_chunk(struct chunk_packer *p, unsigned worker, uint64_t index, const uint8_t *data, size_t size,
-               struct err *e) __attribute__((warn_unused_result));
+int chunk_packer_chunk(struct chunk_packer *p, unsigned worker, uint64_t index, const uint8_t *data,
+                       size_t size, struct err *e) __attribute__((warn_unused_result));
 
 /* When all chunks are there: moves table, hashes and order to image, whose
  * archive_offset are those in the target. */

@@ -133,7 +133,7 @@ static int read_back(const struct job *j, const uint8_t *header, size_t size, ui
     if (e->kind == ERR_ARCHIVE)
         e->kind = ERR_USAGE;
     return err_context(e, "%s cannot be made like this (--hash-length %u, %zu chunks)",
-                       j->o->archive, j->o->hash_length, j->image.chunk_count);
+                       j->o->archive, j->o->hash_length, j->image.chunks.count);
 }
 
 static int write_archive(struct job *j, struct image *image, struct err *e)

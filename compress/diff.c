@@ -46,17 +46,18 @@ static int read_old(const struct compress_options *o, struct image *image, struc
 /* Hashes of another length are names of other chunks. */
 static bool *find_missing(const struct image *old, const struct image *new, struct err *e)
 {
-    CLEANUP_FREE uint32_t *sorted = image_sort_by_hash(old, e);
+    CLEANUP_FREE uint32_t *sorted = chunk_table_sort_by_hash(&old->chunks, e);
     bool *missing;
 
     if (!sorted)
         return NULL;
-    missing = calloc(new->chunk_count + 1, sizeof *missing);
+    missing = calloc(new->chunks.count + 1, sizeof *missing);
     if (!missing)
         err_nomem(e, "comparing two images");
-    for (size_t i = 0; missing && i < new->chunk_count; i++)
-        missing[i] = old->hash_length != new->hash_length ||
-                     image_find_hash(old, sorted, image_hash(new, i)) == IMAGE_NO_CHUNK;
+    for (size_t i = 0; missing && i < new->chunks.count; i++)
+        missing[i] = old->chunks.hash_length != new->chunks.hash_length ||
+                     chunk_table_find(&old->chunks, sorted, chunk_table_hash(&new->chunks, i)) ==
+                         CHUNK_TABLE_NONE;
     return missing;
 }
 
@@ -68,7 +69,7 @@ static int count(const struct image *old, const struct image *new, struct diff_r
 
     if (!missing || plan_make(new, missing, &plan, e) < 0)
         return -1;
-    result->chunks = new->chunk_count;
+    result->chunks = new->chunks.count;
     result->missing = plan.chunk_count + plan.zero_count;
     result->zero = plan.zero_count;
     result->download += plan.download_bytes;

@@ -22,9 +22,9 @@ static void collect(const struct image *image, struct facts *f)
     *f = (struct facts){0};
     text_hex(image->header_checksum, CHUNK_HASH_SIZE, f->header_checksum);
     text_hex(image->source_checksum, CHUNK_HASH_SIZE, f->source_checksum);
-    for (size_t i = 0; i < image->chunk_count; i++) {
-        f->unique_bytes += image->chunks[i].source_size;
-        f->stored_bytes += image->chunks[i].archive_size;
+    for (size_t i = 0; i < image->chunks.count; i++) {
+        f->unique_bytes += image->chunks.items[i].source_size;
+        f->stored_bytes += image->chunks.items[i].archive_size;
     }
 }
 
@@ -56,12 +56,12 @@ static json_t *new_result(const struct compress_options *o, const struct image *
     json_set_number(line, "image_size", image->source_size);
     json_set_text(line, "source_checksum", f->source_checksum);
     json_set_number(line, "chunks_total", image->order_count);
-    json_set_number(line, "chunks_unique", image->chunk_count);
+    json_set_number(line, "chunks_unique", image->chunks.count);
     json_set_number(line, "unique_bytes", f->unique_bytes);
     json_set_number(line, "stored_bytes", f->stored_bytes);
     json_set_text(line, "compression", codec_get(image->compression)->name);
     json_set_number(line, "compression_level", image->compression_level);
-    json_set_number(line, "hash_length", image->hash_length);
+    json_set_number(line, "hash_length", image->chunks.hash_length);
     set_chunker(line, image);
     return line;
 }
@@ -96,7 +96,7 @@ static void print_result(const struct output *out, const struct compress_options
 
     snprintf(line, sizeof line, "%s: done: %s made of %s, %zu chunk%s, %zu of them unique, %.1f s",
              o->archive, text_size(image->archive_size, to), text_size(image->source_size, from),
-             image->order_count, text_s(image->order_count), image->chunk_count,
+             image->order_count, text_s(image->order_count), image->chunks.count,
              output_seconds(out));
     text_make_printable(line);
     fprintf(stderr, "%s\nheader checksum (for --verify-header): %s\n", line, f->header_checksum);
@@ -152,16 +152,16 @@ static void print_info(const struct image *image, const struct facts *f)
     print_size("Header size", image->header_size);
     print_metadata_keys(image);
     printf("  Header checksum: %s\n", f->header_checksum);
-    printf("  Chunk hash length: %zu bytes\n", image->hash_length);
+    printf("  Chunk hash length: %zu bytes\n", image->chunks.hash_length);
     printf("  Chunk compression: %s", codec_get(image->compression)->name);
     if (image->compression != IMAGE_NONE)
         printf(" (level %u)", image->compression_level);
     puts("");
     print_chunker(image);
     printf("Source:\n  Source checksum: %s\n", f->source_checksum);
-    printf("  Chunks in source: %zu (unique: %zu)\n", image->order_count, image->chunk_count);
+    printf("  Chunks in source: %zu (unique: %zu)\n", image->order_count, image->chunks.count);
     print_size("Average chunk size",
-               image->chunk_count > 0 ? f->unique_bytes / image->chunk_count : 0);
+               image->chunks.count > 0 ? f->unique_bytes / image->chunks.count : 0);
     print_size("Source size", image->source_size);
 }
 

@@ -222,7 +222,8 @@ static int open_file(struct output_file *t, struct err *e)
     return -1;
 }
 
-int output_file_open(struct output_file *t, const char *path, bool replace, int source_fd, struct err *e)
+int output_file_open(struct output_file *t, const char *path, bool replace, int source_fd,
+                     struct err *e)
 {
     const char *slash = strrchr(path, '/');
 
@@ -392,7 +393,7 @@ static int give_name(struct output_file *t, struct err *e)
 }
 
 int output_file_publish(struct output_file *t, const uint8_t *header, size_t header_size,
-                   uint64_t data_offset, struct err *e)
+                        uint64_t data_offset, struct err *e)
 {
     if (make_room(t, data_offset, e) < 0)
         return -1;

@@ -38,7 +38,7 @@ struct output_file {
     uint64_t size, flushed;                  /* written; on its way to the disk */
 };
 
-#define OUTPUT_FILE_INIT                                                                                \
+#define OUTPUT_FILE_INIT                                                                           \
     {                                                                                              \
         .folder_fd = -1, .fd = -1                                                                  \
     }
@@ -47,8 +47,8 @@ struct output_file {
  * is itself replaced); source_fd is not the file there. ERR_OTHER_IMAGE when path
  * exists; ERR_USAGE, ERR_NOT_FOUND (no such folder), ERR_SPACE, ERR_IO. Close in any
  * case. */
-int output_file_open(struct output_file *t, const char *path, bool replace, int source_fd, struct err *e)
-    __attribute__((warn_unused_result));
+int output_file_open(struct output_file *t, const char *path, bool replace, int source_fd,
+                     struct err *e) __attribute__((warn_unused_result));
 
 /* Appends chunk data. ERR_SPACE, ERR_IO. */
 int output_file_write(struct output_file *t, const void *data, size_t size, struct err *e)
@@ -58,7 +58,7 @@ int output_file_write(struct output_file *t, const void *data, size_t size, stru
  * durable and gives it its name. ERR_OTHER_IMAGE when somebody else took the name
  * meanwhile; ERR_SPACE, ERR_IO. */
 int output_file_publish(struct output_file *t, const uint8_t *header, size_t header_size,
-                   uint64_t data_offset, struct err *e) __attribute__((warn_unused_result));
+                        uint64_t data_offset, struct err *e) __attribute__((warn_unused_result));
 
 /* Removes what was not published. */
 void output_file_close(struct output_file *t);

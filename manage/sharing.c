@@ -41,12 +41,12 @@ static int diff(struct command *s, struct table *t, json_t *result, struct err *
     if (command_open(s, STORE_READ, e) < 0 ||
         store_release_find(s->store, s->names[0], &a, NULL, e) < 0 ||
         store_release_find(s->store, s->names[1], &b, NULL, e) < 0 ||
-        chunk_usage_add(&chunk_usage, &a, e) < 0 || chunk_usage_add(&chunk_usage, &b, e) < 0 ||
+        chunk_usage_add(&chunk_usage, &a.chunks, e) < 0 || chunk_usage_add(&chunk_usage, &b.chunks, e) < 0 ||
         table_add_row(t, head, e) < 0)
         return -1;
-    sums[0] = chunk_usage_sum(&chunk_usage, &a, 2);
-    sums[1] = chunk_usage_sum(&chunk_usage, &a, 1);
-    sums[2] = chunk_usage_sum(&chunk_usage, &b, 1);
+    sums[0] = chunk_usage_sum(&chunk_usage, &a.chunks, 2);
+    sums[1] = chunk_usage_sum(&chunk_usage, &a.chunks, 1);
+    sums[2] = chunk_usage_sum(&chunk_usage, &b.chunks, 1);
     json_set_text(result, "a", s->names[0]);
     json_set_text(result, "b", s->names[1]);
     for (size_t i = 0; i < 3; i++) {
@@ -78,9 +78,9 @@ static int count_all(struct command *s, const struct store_release_list *list, s
         struct chunk_usage_sum first;
         int r = command_load(s, list->items[i].name, &image, e);
 
-        if (r < 0 || (r > 0 && chunk_usage_add(chunk_usage, &image, e) < 0))
+        if (r < 0 || (r > 0 && chunk_usage_add(chunk_usage, &image.chunks, e) < 0))
             return -1;
-        first = chunk_usage_sum(chunk_usage, &image, 1); /* not in any before it */
+        first = chunk_usage_sum(chunk_usage, &image.chunks, 1); /* not in any before it */
         total->chunks += first.chunks;
         total->bytes += first.bytes;
     }
@@ -100,8 +100,8 @@ static int show_costs(struct command *s, const struct store_release_list *list,
             return -1;
         if (r == 0)
             continue;
-        all = chunk_usage_sum(NULL, &image, 0);
-        alone = chunk_usage_sum(chunk_usage, &image, 1);
+        all = chunk_usage_sum(NULL, &image.chunks, 0);
+        alone = chunk_usage_sum(chunk_usage, &image.chunks, 1);
         shared = (struct chunk_usage_sum){all.chunks - alone.chunks, all.bytes - alone.bytes};
         row = json_object();
         json_set_text(row, "name", list->items[i].name);

@@ -37,7 +37,7 @@ static json_t *list_row(const struct store_release *r, const struct image *image
     text_hex(image->source_checksum, CHUNK_HASH_SIZE, hex);
     json_set_text(row, "source_checksum", hex);
     json_set_number(row, "image_size", image->source_size);
-    json_set_number(row, "chunks", image->chunk_count);
+    json_set_number(row, "chunks", image->chunks.count);
     return row;
 }
 
@@ -58,7 +58,7 @@ static int list_cells(struct table *t, const struct store_release *r, const stru
         return -1;
     text_hex(image->source_checksum, CHUNK_HASH_SIZE, hex);
     if (table_add(t, e, "%s", good ? text_size(image->source_size, size) : "-") < 0 ||
-        table_add(t, e, good ? "%zu" : "-", image->chunk_count) < 0 ||
+        table_add(t, e, good ? "%zu" : "-", image->chunks.count) < 0 ||
         table_add(t, e, "%.*s", ID_SHOWN, good ? hex : "-") < 0)
         return -1;
     return table_add(t, e, "%s", good ? state_of(r) : "damaged");
@@ -194,21 +194,21 @@ static const char *chunker_text(const struct image *image, char text[128])
 static int show_image(struct table *t, json_t *result, const struct image *image, struct err *e)
 {
     char hex[CHUNK_HASH_HEX], chunker[128];
-    struct chunk_usage_sum data = chunk_usage_sum(NULL, image, 0);
+    struct chunk_usage_sum data = chunk_usage_sum(NULL, &image->chunks, 0);
     uint64_t zero = 0;
 
-    for (size_t i = 0; i < image->chunk_count; i++)
-        zero += image->chunks[i].zero;
+    for (size_t i = 0; i < image->chunks.count; i++)
+        zero += image->chunks.items[i].zero;
     text_hex(image->source_checksum, CHUNK_HASH_SIZE, hex);
     return show_facts(
         t, result,
         (const struct fact[]){
             {"image", "source_checksum", .text = hex},
             {"image size", "image_size", .number = image->source_size, .is_size = true},
-            {"chunks", "chunks", .number = image->chunk_count},
+            {"chunks", "chunks", .number = image->chunks.count},
             {"of zeros", "chunks_zero", .number = zero},
             {"data in chunks", "bytes", .number = data.bytes, .is_size = true},
-            {"chunk hash", "hash_length", .number = image->hash_length},
+            {"chunk hash", "hash_length", .number = image->chunks.hash_length},
             {"cut by", "chunker", .text = chunker_text(image, chunker)},
             {"made by", "application_version", .text = image->application_version},
             {NULL},
@@ -271,7 +271,8 @@ static int show_sharing(const struct command *s, struct table *t, json_t *result
     bool first = true;
 
     json_object_set_new(result, "shared_with", shared);
-    if (store_release_list_read(s->store, &list, e) < 0 || chunk_usage_add(&chunk_usage, image, e) < 0)
+    if (store_release_list_read(s->store, &list, e) < 0 ||
+        chunk_usage_add(&chunk_usage, &image->chunks, e) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
         CLEANUP(image_free) struct image other = {0};
@@ -284,7 +285,7 @@ static int show_sharing(const struct command *s, struct table *t, json_t *result
         if (strcmp(list.items[i].name, name) == 0 ||
             command_load(s, list.items[i].name, &other, &ignored) <= 0)
             continue;
-        sum = chunk_usage_sum(&chunk_usage, &other, 1);
+        sum = chunk_usage_sum(&chunk_usage, &other.chunks, 1);
         if (sum.chunks == 0)
             continue;
         row = json_object();

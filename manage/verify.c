@@ -23,8 +23,8 @@ struct verify {
     struct command *s;
     struct store_release_list list;
     /* All chunks of the releases, each once, by length of hash. Later only those
-     * that are bad. No order, no archive: just a chunk table. */
-    struct image chunks[CHUNK_HASH_SIZE + 1];
+     * that are bad. */
+    struct chunk_table chunks[CHUNK_HASH_SIZE + 1];
     struct chunk_usage bad, mended;
     uint64_t checked, missing, damaged, repaired, bytes_done, bytes_total;
     uint64_t downloaded, requests;
@@ -32,24 +32,9 @@ struct verify {
 
 /* ---- collecting ---- */
 
-static int append_chunk(struct image *to, size_t *chunk_room, size_t *hash_room,
-                        const struct image *from, size_t chunk, struct err *e)
-{
-    if (array_grow((void **)&to->chunks, chunk_room, to->chunk_count, sizeof *to->chunks, e) < 0 ||
-        array_grow((void **)&to->hashes, hash_room, to->chunk_count, from->hash_length, e) < 0)
-        return -1;
-    to->hash_length = from->hash_length;
-    to->chunks[to->chunk_count] = from->chunks[chunk];
-    memcpy(to->hashes + to->chunk_count * to->hash_length, image_hash(from, chunk),
-           to->hash_length);
-    to->chunk_count++;
-    return 0;
-}
-
 static int collect(struct verify *v, struct err *e)
 {
     CLEANUP(chunk_usage_free) struct chunk_usage seen = {0};
-    size_t chunk_room[CHUNK_HASH_SIZE + 1] = {0}, hash_room[CHUNK_HASH_SIZE + 1] = {0};
 
     for (size_t r = 0; r < v->list.count; r++) {
         CLEANUP(image_free) struct image image = {0};
@@ -62,13 +47,14 @@ static int collect(struct verify *v, struct err *e)
             *e = why;
             return -1;
         }
-        length = image.hash_length;
-        for (size_t i = 0; i < image.chunk_count; i++)
-            if (chunk_usage_count(&seen, image_hash(&image, i), length) == 0 &&
-                append_chunk(&v->chunks[length], &chunk_room[length], &hash_room[length], &image, i,
-                             e) < 0)
+        length = image.chunks.hash_length;
+        v->chunks[length].hash_length = length;
+        for (size_t i = 0; i < image.chunks.count; i++)
+            if (chunk_usage_count(&seen, chunk_table_hash(&image.chunks, i), length) == 0 &&
+                chunk_table_append(&v->chunks[length], chunk_table_hash(&image.chunks, i),
+                                   &image.chunks.items[i], e) < 0)
                 return -1;
-        if (chunk_usage_add(&seen, &image, e) < 0)
+        if (chunk_usage_add(&seen, &image.chunks, e) < 0)
             return -1;
     }
     return 0;
@@ -88,52 +74,27 @@ static void on_checked(void *user, uint64_t done, uint64_t total)
     output_progress(&v->s->out, &p);
 }
 
-static uint64_t bytes_of(const struct image *chunks)
-{
-    uint64_t bytes = 0;
-
-    for (size_t i = 0; i < chunks->chunk_count; i++)
-        bytes += chunks->chunks[i].source_size;
-    return bytes;
-}
-
-/* Keeps those chunks in the table that are bad. */
-static void retain_bad(struct image *chunks, const bool *bad)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < chunks->chunk_count; i++) {
-        if (!bad[i])
-            continue;
-        chunks->chunks[kept] = chunks->chunks[i];
-        memmove(chunks->hashes + kept * chunks->hash_length, image_hash(chunks, i),
-                chunks->hash_length);
-        kept++;
-    }
-    chunks->chunk_count = kept;
-}
-
-static int check(struct verify *v, struct image *chunks, struct err *e)
+static int check(struct verify *v, struct chunk_table *chunks, struct err *e)
 {
     CLEANUP(store_missing_free) struct store_missing p = {0};
-    uint64_t bytes = bytes_of(chunks);
+    uint64_t bytes = chunk_table_bytes(chunks);
 
     if (store_find_missing(v->s->store, chunks, STORE_CHECK_CONTENT, on_checked, v, &p, e) < 0)
         return -1;
     v->bytes_done += bytes;
-    v->checked += chunks->chunk_count;
+    v->checked += chunks->count;
     v->damaged += p.damaged_count;
     v->missing += p.missing_count - p.damaged_count;
-    retain_bad(chunks, p.missing);
+    chunk_table_retain(chunks, p.missing, NULL);
     return chunk_usage_add(&v->bad, chunks, e);
 }
 
 static int check_all(struct verify *v, struct err *e)
 {
     for (size_t i = 0; i <= CHUNK_HASH_SIZE; i++)
-        v->bytes_total += bytes_of(&v->chunks[i]);
+        v->bytes_total += chunk_table_bytes(&v->chunks[i]);
     for (size_t i = 0; i <= CHUNK_HASH_SIZE; i++)
-        if (v->chunks[i].chunk_count > 0 && check(v, &v->chunks[i], e) < 0)
+        if (v->chunks[i].count > 0 && check(v, &v->chunks[i], e) < 0)
             return -1;
     return 0;
 }
@@ -146,10 +107,10 @@ static void name_bad_chunks(const struct verify *v)
     uint64_t shown = 0;
 
     for (size_t l = 0; l <= CHUNK_HASH_SIZE; l++)
-        for (size_t i = 0; i < v->chunks[l].chunk_count; i++) {
+        for (size_t i = 0; i < v->chunks[l].count; i++) {
             char name[STORE_CHUNK_NAME_SIZE];
 
-            store_chunk_name(s->store, image_hash(&v->chunks[l], i), l, name);
+            store_chunk_name(s->store, chunk_table_hash(&v->chunks[l], i), l, name);
             if (s->o.common.json) {
                 json_t *line = json_object();
 
@@ -169,18 +130,18 @@ static void name_bad_chunks(const struct verify *v)
 static bool *find_bad(const struct verify *v, const struct image *image, size_t *count,
                       struct err *e)
 {
-    bool *bad = calloc(image->chunk_count + 1, sizeof *bad);
+    bool *bad = calloc(image->chunks.count + 1, sizeof *bad);
 
     *count = 0;
     if (!bad) {
         err_nomem(e, "verifying chunks");
         return NULL;
     }
-    for (size_t i = 0; i < image->chunk_count; i++) {
-        const uint8_t *hash = image_hash(image, i);
+    for (size_t i = 0; i < image->chunks.count; i++) {
+        const uint8_t *hash = chunk_table_hash(&image->chunks, i);
 
-        bad[i] = chunk_usage_count(&v->bad, hash, image->hash_length) > 0 &&
-                 chunk_usage_count(&v->mended, hash, image->hash_length) == 0;
+        bad[i] = chunk_usage_count(&v->bad, hash, image->chunks.hash_length) > 0 &&
+                 chunk_usage_count(&v->mended, hash, image->chunks.hash_length) == 0;
         *count += bad[i];
     }
     return bad;
@@ -248,7 +209,7 @@ static int check_archive(struct reader *reader, const struct image *image, struc
  * header tells, and replaces *image. */
 static int read_archive(struct reader *reader, struct image *image, struct err *e)
 {
-    const struct archive_policy policy = {.min_hash_length = image->hash_length};
+    const struct archive_policy policy = {.min_hash_length = image->chunks.hash_length};
     CLEANUP(image_free) struct image archive = {0};
     struct archive_header_start start;
     struct image swap;
@@ -256,7 +217,8 @@ static int read_archive(struct reader *reader, struct image *image, struct err *
     if (archive_header_read_start(reader, &start, e) < 0 ||
         archive_header_read(reader, &start, &policy, &archive, e) < 0)
         return -1;
-    if (!image_same_source(&archive, image) || archive.hash_length != image->hash_length)
+    if (!image_same_source(&archive, image) ||
+        archive.chunks.hash_length != image->chunks.hash_length)
         return err_set(e, ERR_ARCHIVE, "%s holds another image than this release", reader->name);
     swap = *image;
     *image = archive;
@@ -281,7 +243,7 @@ static int fetch_bad(struct verify *v, const struct image *image, struct reader 
         0)
         return -1;
     v->repaired += count;
-    return chunk_usage_add(&v->mended, image, e);
+    return chunk_usage_add(&v->mended, &image->chunks, e);
 }
 
 /* An address that was recorded without its query or password may not lead there. */
@@ -332,7 +294,7 @@ static int finish_release(struct verify *v, const struct store_release *r, struc
         return loaded;
     if (!(bad = find_bad(v, &image, &count, e)))
         return -1;
-    tell_release(v, r->name, image.chunk_count, count);
+    tell_release(v, r->name, image.chunks.count, count);
     return count > 0 && v->s->o.repair ? repair(v, r, &image, e) : 0;
 }
 
@@ -411,7 +373,7 @@ int command_verify(struct command *s, struct err *e)
     int r = verify(&v, e);
 
     for (size_t i = 0; i <= CHUNK_HASH_SIZE; i++)
-        image_free(&v.chunks[i]);
+        chunk_table_free(&v.chunks[i]);
     chunk_usage_free(&v.bad);
     chunk_usage_free(&v.mended);
     store_release_list_free(&v.list);

@@ -93,17 +93,17 @@ int chunk_fds_init(struct chunk_fds *c, const struct store *store, const struct 
                    struct fd_budget *budget, struct err *e)
 {
     *c = (struct chunk_fds){.store = store, .image = image, .budget = budget};
-    c->fds = calloc(image->chunk_count + 1, sizeof *c->fds);
+    c->fds = calloc(image->chunks.count + 1, sizeof *c->fds);
     if (!c->fds)
         return err_nomem(e, "preparing the chunk descriptors");
-    for (size_t i = 0; i < image->chunk_count; i++)
+    for (size_t i = 0; i < image->chunks.count; i++)
         atomic_init(&c->fds[i], -1);
     return 0;
 }
 
 void chunk_fds_make_room(const struct chunk_fds *c, int any_fd)
 {
-    uint64_t kept = min_u64((uint64_t)atomic_load(&c->budget->left), c->image->chunk_count);
+    uint64_t kept = min_u64((uint64_t)atomic_load(&c->budget->left), c->image->chunks.count);
     int highest = (int)min_u64(kept + FD_BUDGET_RESERVE, (uint64_t)c->budget->ceiling);
     int fd = fcntl(any_fd, F_DUPFD_CLOEXEC, highest);
 
@@ -113,7 +113,7 @@ void chunk_fds_make_room(const struct chunk_fds *c, int any_fd)
 
 void chunk_fds_free(struct chunk_fds *c)
 {
-    for (size_t i = 0; c->fds && i < c->image->chunk_count; i++) {
+    for (size_t i = 0; c->fds && i < c->image->chunks.count; i++) {
         int fd = atomic_load(&c->fds[i]);
 
         if (fd >= 0) {
@@ -127,8 +127,9 @@ void chunk_fds_free(struct chunk_fds *c)
 
 static int open_file(const struct chunk_fds *c, size_t chunk, struct err *e)
 {
-    int fd = store_chunk_open(c->store, image_hash(c->image, chunk), c->image->hash_length,
-                              c->image->chunks[chunk].source_size, e);
+    int fd = store_chunk_open(c->store, chunk_table_hash(&c->image->chunks, chunk),
+                              c->image->chunks.hash_length,
+                              c->image->chunks.items[chunk].source_size, e);
 
     if (fd < 0)
         return -1;

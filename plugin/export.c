@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "store/missing.h"
 #include "store/release_load.h"
+#include "format/zero_chunks.h"
 #include "plugin/stats.h"
 
 #include <errno.h>
@@ -81,7 +82,7 @@ static int deny(const struct export *x, size_t count, struct err *e)
     return err_set(e, ERR_IO,
                    "release %s/%s cannot be served: user %ld, whom this server runs as, may not "
                    "read %zu of %zu chunks; let that user read them (chmod -R go+rX %s/chunks)",
-                   store_path(x->store), x->name, (long)geteuid(), count, x->image.chunk_count,
+                   store_path(x->store), x->name, (long)geteuid(), count, x->image.chunks.count,
                    store_path(x->store));
 }
 
@@ -92,13 +93,13 @@ static int check_presence(const struct export *x, struct err *e)
     uint64_t bytes = 0;
     size_t count = 0;
 
-    if (store_find_missing(x->store, &x->image, STORE_CHECK_READABLE, NULL, NULL, &p, e) < 0)
+    if (store_find_missing(x->store, &x->image.chunks, STORE_CHECK_READABLE, NULL, NULL, &p, e) < 0)
         return -1;
     if (p.denied_count > 0)
         return deny(x, p.denied_count, e);
-    for (size_t i = 0; i < x->image.chunk_count; i++)
-        if (p.missing[i] && !x->image.chunks[i].zero) {
-            bytes += x->image.chunks[i].source_size;
+    for (size_t i = 0; i < x->image.chunks.count; i++)
+        if (p.missing[i] && !x->image.chunks.items[i].zero) {
+            bytes += x->image.chunks.items[i].source_size;
             count++;
         }
     if (count == 0)
@@ -106,7 +107,7 @@ static int check_presence(const struct export *x, struct err *e)
     err_set(e, ERR_NOT_FOUND,
             "release %s/%s cannot be served: %zu of %zu chunks (%llu bytes) are missing or have "
             "the wrong size",
-            store_path(x->store), x->name, count, x->image.chunk_count, (unsigned long long)bytes);
+            store_path(x->store), x->name, count, x->image.chunks.count, (unsigned long long)bytes);
     return add_remedy(x, "", "", e);
 }
 
@@ -117,7 +118,7 @@ static int prepare_image(struct export *x, struct err *e)
 
     if (check_id(x, e) < 0)
         return -1;
-    if (!x->image.has_archive && image_find_zero_chunks(&x->image, e) < 0)
+    if (!x->image.has_archive && zero_chunks_find(&x->image, e) < 0)
         return -1;
     if (x->options->check && check_presence(x, e) < 0)
         return -1;
@@ -132,7 +133,7 @@ static int prepare_tables(struct export *x, struct err *e)
     if (chunk_map_init(&x->map, &x->image, e) < 0 ||
         chunk_fds_init(&x->fds, x->store, &x->image, &x->shared->budget, e) < 0)
         return -1;
-    x->solid = calloc(x->image.chunk_count + 1, sizeof *x->solid);
+    x->solid = calloc(x->image.chunks.count + 1, sizeof *x->solid);
     if (!x->solid)
         return err_nomem(e, "preparing an export");
     if (x->options->verify && !(x->verifier = verifier_new(&x->image, e)))
@@ -210,7 +211,7 @@ static const char *chunk_path(const struct export *x, size_t chunk, struct chunk
 {
     char name[STORE_CHUNK_NAME_SIZE];
 
-    store_chunk_name(x->store, image_hash(&x->image, chunk), x->image.hash_length, name);
+    store_chunk_name(x->store, chunk_table_hash(&x->image.chunks, chunk), x->image.chunks.hash_length, name);
     snprintf(path->text, sizeof path->text, "%.250s/chunks/%s", store_path(x->store), name);
     return path->text;
 }
@@ -233,7 +234,7 @@ static void drop_pages(const struct export *x, int fd, const struct part *p)
     uint64_t end = p->offset + p->size;
     uint64_t start = p->offset - p->offset % 4096;
 
-    if (end == x->image.chunks[p->chunk].source_size)
+    if (end == x->image.chunks.items[p->chunk].source_size)
         start = end = 0; /* an end of 0: the whole file */
     posix_fadvise(fd, (off_t)start, (off_t)(end - start), POSIX_FADV_DONTNEED);
 }
@@ -322,7 +323,7 @@ int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, st
             .offset = offset - x->map.starts[i],
         };
 
-        if (x->image.chunks[p.chunk].zero) {
+        if (x->image.chunks.items[p.chunk].zero) {
             memset(at, 0, p.size);
             stats_count(STATS_ZERO_BYTES, p.size);
         } else if (read_part(x, &p, e) < 0) {
@@ -361,7 +362,7 @@ static void prefetch_chunk(struct prefetch_list *list, size_t chunk, uint64_t of
     struct chunk_lease lease;
     struct err ignored;
 
-    if (list->x->image.chunks[chunk].zero || chunk_fds_get(fds, chunk, &lease, &ignored) < 0)
+    if (list->x->image.chunks.items[chunk].zero || chunk_fds_get(fds, chunk, &lease, &ignored) < 0)
         return;
     for (uint64_t end = offset + size; offset < end; offset += size) {
         size = min_u64(end - offset, PREFETCH_PART_SIZE);

@@ -88,7 +88,7 @@ static int add_file(struct walk *w, int fd, uint64_t at, uint64_t end)
 /* Remembers a file without holes: it is never examined again. */
 static bool is_solid(struct walk *w, size_t chunk, int fd)
 {
-    uint64_t size = w->x->image.chunks[chunk].source_size;
+    uint64_t size = w->x->image.chunks.items[chunk].source_size;
     bool solid = lseek(fd, 0, SEEK_HOLE) >= (off_t)size;
 
     if (solid)
@@ -99,7 +99,7 @@ static bool is_solid(struct walk *w, size_t chunk, int fd)
 /* A store makes no hole shorter than HOLE_MIN. */
 static bool may_have_holes(const struct walk *w, size_t chunk)
 {
-    return w->x->image.chunks[chunk].source_size >= HOLE_MIN &&
+    return w->x->image.chunks.items[chunk].source_size >= HOLE_MIN &&
            !atomic_load_explicit(&w->x->solid[chunk], memory_order_relaxed);
 }
 
@@ -114,7 +114,7 @@ static int add_sparse(struct walk *w, size_t chunk, int fd, uint64_t at, uint64_
             w->done = true;
             return 0;
         }
-        w->hashed += w->x->image.chunks[chunk].source_size;
+        w->hashed += w->x->image.chunks.items[chunk].source_size;
         /* Reading it tells what is wrong. */
         if (export_verify(w->x, chunk, fd, &ignored) < 0)
             return add(w, end - at, false);
@@ -128,7 +128,7 @@ static int add_chunk(struct walk *w, size_t chunk, uint64_t at, uint64_t end)
     struct err ignored;
     int r;
 
-    if (w->x->image.chunks[chunk].zero)
+    if (w->x->image.chunks.items[chunk].zero)
         return add(w, end - at, true);
     if (!may_have_holes(w, chunk))
         return add(w, end - at, false);

@@ -44,7 +44,7 @@ struct verifier *verifier_new(const struct image *image, struct err *e)
     v->image = image;
     for (size_t i = 0; i < LANES; i++)
         pthread_mutex_init(&v->lanes[i].lock, NULL);
-    v->states = calloc(image->chunk_count + 1, sizeof *v->states);
+    v->states = calloc(image->chunks.count + 1, sizeof *v->states);
     for (size_t i = 0; v->states && i < LANES; i++) {
         v->lanes[i].hasher = chunk_hasher_new(e);
         v->lanes[i].block = malloc(BLOCK);
@@ -127,10 +127,10 @@ static int judge(const struct verifier *v, const struct lane *lane, size_t chunk
 {
     uint8_t hash[CHUNK_HASH_SIZE];
 
-    if (hash_file(lane, fd, v->image->chunks[chunk].source_size, what, hash, e) < 0)
+    if (hash_file(lane, fd, v->image->chunks.items[chunk].source_size, what, hash, e) < 0)
         return -1;
     stats_count(STATS_VERIFIED, 1);
-    if (memcmp(hash, image_hash(v->image, chunk), v->image->hash_length) == 0)
+    if (memcmp(hash, chunk_table_hash(&v->image->chunks, chunk), v->image->chunks.hash_length) == 0)
         return 0;
     set_state(v, chunk, BAD);
     return say_bad(what, e);

@@ -26,7 +26,7 @@ void decoder_release(struct decoder *d)
     d->state = NULL;
 }
 
-int decoder_run(struct decoder *d, const struct image_chunk *chunk, const uint8_t *in, uint8_t *out,
+int decoder_run(struct decoder *d, const struct chunk *chunk, const uint8_t *in, uint8_t *out,
                 const uint8_t **plain, struct err *e)
 {
     if (chunk->archive_size == chunk->source_size) {

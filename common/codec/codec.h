@@ -34,7 +34,7 @@ struct codec {
     size_t (*memory)(size_t out_size);
 };
 
-/* Always finds one: image_finish lets no other value pass. */
+/* Always finds one: image_builder_finish lets no other value pass. */
 const struct codec *codec_get(enum image_compression id);
 
 struct decoder {
@@ -52,7 +52,7 @@ void decoder_release(struct decoder *d);
  * source_size is stored as it is, whatever the codec. in has archive_size
  * bytes, out has room for source_size. *plain points to the chunk: into in or
  * to out. */
-int decoder_run(struct decoder *d, const struct image_chunk *chunk, const uint8_t *in, uint8_t *out,
+int decoder_run(struct decoder *d, const struct chunk *chunk, const uint8_t *in, uint8_t *out,
                 const uint8_t **plain, struct err *e) __attribute__((warn_unused_result));
 
 extern const struct codec codec_none, codec_xz, codec_zstd, codec_brotli;

@@ -19,8 +19,8 @@ int archive_header_read_start(struct reader *r, struct archive_header_start *sta
     return 0;
 }
 
-int archive_header_is_of(struct reader *r, const struct archive_header_start *start, const struct image *image,
-                 bool *same, struct err *e)
+int archive_header_is_of(struct reader *r, const struct archive_header_start *start,
+                         const struct image *image, bool *same, struct err *e)
 {
     uint8_t checksum[CHUNK_HASH_SIZE];
 
@@ -34,7 +34,7 @@ int archive_header_is_of(struct reader *r, const struct archive_header_start *st
 }
 
 int archive_header_read(struct reader *r, const struct archive_header_start *start,
-                const struct archive_policy *policy, struct image *image, struct err *e)
+                        const struct archive_policy *policy, struct image *image, struct err *e)
 {
     size_t size = (size_t)start->size, have = sizeof start->prefix;
     CLEANUP_FREE uint8_t *header = malloc(size); /* archive_parse_prefix has bounded it */

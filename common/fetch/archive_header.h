@@ -21,13 +21,14 @@ int archive_header_read_start(struct reader *r, struct archive_header_start *sta
 
 /* Step two, either only the checksum at the header's end: whether this is the archive
  * that image came from; */
-int archive_header_is_of(struct reader *r, const struct archive_header_start *start, const struct image *image,
-                 bool *same, struct err *e) __attribute__((warn_unused_result));
+int archive_header_is_of(struct reader *r, const struct archive_header_start *start,
+                         const struct image *image, bool *same, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* or all the rest, parsed. From then on the reader notices when the archive
  * changes. The caller frees *image. */
 int archive_header_read(struct reader *r, const struct archive_header_start *start,
-                const struct archive_policy *policy, struct image *image, struct err *e)
+                        const struct archive_policy *policy, struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
 /* Arms the reader with the header checksum of an image that is known already. */

@@ -31,22 +31,22 @@ static int find_missing(const struct store *store, const struct image *image,
                         struct store_missing *p, struct obtain_cost *cost, struct err *e)
 {
     store_missing_free(p);
-    if (store_find_missing(o->known_missing ? NULL : store, image, o->check, on_checked,
+    if (store_find_missing(o->known_missing ? NULL : store, &image->chunks, o->check, on_checked,
                            (void *)events, p, e) < 0)
         return -1;
     if (o->known_missing)
-        memcpy(p->missing, o->known_missing, image->chunk_count * sizeof *p->missing);
-    cost->chunks = image->chunk_count;
+        memcpy(p->missing, o->known_missing, image->chunks.count * sizeof *p->missing);
+    cost->chunks = image->chunks.count;
     cost->damaged = p->damaged_count;
     cost->missing = cost->zero = cost->seeded = 0;
     cost->write = cost->write_least = 0;
-    for (size_t i = 0; i < image->chunk_count; i++) {
+    for (size_t i = 0; i < image->chunks.count; i++) {
         cost->missing += p->missing[i];
-        cost->zero += p->missing[i] && image->chunks[i].zero;
-        if (!p->missing[i] || image->chunks[i].zero)
+        cost->zero += p->missing[i] && image->chunks.items[i].zero;
+        if (!p->missing[i] || image->chunks.items[i].zero)
             continue;
-        cost->write += image->chunks[i].source_size;
-        cost->write_least += plan_least_written(image, &image->chunks[i]);
+        cost->write += image->chunks.items[i].source_size;
+        cost->write_least += plan_least_written(image, &image->chunks.items[i]);
     }
     return 0;
 }

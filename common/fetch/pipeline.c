@@ -73,7 +73,7 @@ struct worker {
 
 static size_t decode_cost(const struct pipeline *p, uint32_t chunk)
 {
-    const struct image_chunk *c = &p->image->chunks[chunk];
+    const struct chunk *c = &p->image->chunks.items[chunk];
 
     if (c->archive_size == c->source_size)
         return 0;
@@ -191,7 +191,7 @@ static int decode_item(struct worker *w, const struct item *item, const uint8_t 
                        struct err *e)
 {
     const struct image *image = w->p->image;
-    const struct image_chunk *chunk = &image->chunks[item->chunk];
+    const struct chunk *chunk = &image->chunks.items[item->chunk];
     const struct range_request *q = &item->range->request;
     uint8_t *output = NULL, hash[CHUNK_HASH_SIZE];
 
@@ -201,7 +201,7 @@ static int decode_item(struct worker *w, const struct item *item, const uint8_t 
                     plain, e) < 0 ||
         chunk_hash(w->hasher, *plain, chunk->source_size, hash, e) < 0)
         return -1;
-    if (memcmp(hash, image_hash(image, item->chunk), image->hash_length) != 0)
+    if (memcmp(hash, chunk_table_hash(&image->chunks, item->chunk), image->chunks.hash_length) != 0)
         return err_set(e, ERR_ARCHIVE, "its content does not match its hash");
     return 0;
 }
@@ -210,13 +210,13 @@ static int decode_item(struct worker *w, const struct item *item, const uint8_t 
 static enum outcome judge_wrong(struct worker *w, const struct item *item, struct err *e)
 {
     const struct pipeline *p = w->p;
-    const struct image_chunk *chunk = &p->image->chunks[item->chunk];
+    const struct chunk *chunk = &p->image->chunks.items[item->chunk];
     char hex[CHUNK_HASH_HEX];
 
     if (!item->range->again)
         return CHUNK_WRONG;
     err_context(e, "%s: chunk %s at bytes %llu-%llu is damaged in the archive or on the way",
-                p->reader->name, image_hash_hex(p->image, item->chunk, hex),
+                p->reader->name, chunk_table_hash_hex(&p->image->chunks, item->chunk, hex),
                 (unsigned long long)chunk->archive_offset,
                 (unsigned long long)(chunk->archive_offset + chunk->archive_size - 1));
     return CHUNK_FAILED;
@@ -229,8 +229,8 @@ static enum outcome work_on(struct worker *w, const struct item *item, struct er
 
     if (decode_item(w, item, &plain, e) < 0)
         return e->kind == ERR_ARCHIVE ? judge_wrong(w, item, e) : CHUNK_FAILED;
-    if (deposit_add(p->deposit, image_hash(p->image, item->chunk), p->image->hash_length, plain,
-                    p->image->chunks[item->chunk].source_size, e) < 0)
+    if (deposit_add(p->deposit, chunk_table_hash(&p->image->chunks, item->chunk), p->image->chunks.hash_length, plain,
+                    p->image->chunks.items[item->chunk].source_size, e) < 0)
         return CHUNK_FAILED;
     return CHUNK_GOOD;
 }
@@ -321,7 +321,7 @@ static int request_range(struct pipeline *p, uint64_t offset, uint64_t size, con
 static int request_again(struct pipeline *p, size_t *asked, struct err *e)
 {
     for (;;) {
-        const struct image_chunk *chunk;
+        const struct chunk *chunk;
         const uint32_t *wrong = NULL;
 
         pthread_mutex_lock(&p->lock);
@@ -330,7 +330,7 @@ static int request_again(struct pipeline *p, size_t *asked, struct err *e)
         pthread_mutex_unlock(&p->lock);
         if (!wrong)
             return 0;
-        chunk = &p->image->chunks[*wrong];
+        chunk = &p->image->chunks.items[*wrong];
         if (!reserve(p, chunk->archive_size))
             return 0;
         (*asked)++;
@@ -377,7 +377,7 @@ static void hand_over_range(struct pipeline *p, struct range *range, bool comple
     size_t end = complete ? range->count : range->count - 1, count = range->handed;
 
     for (; count < end; count++) {
-        const struct image_chunk *chunk = &p->image->chunks[range->chunks[count]];
+        const struct chunk *chunk = &p->image->chunks.items[range->chunks[count]];
 
         if (!complete && chunk->archive_offset + chunk->archive_size > arrived)
             break;
@@ -469,8 +469,8 @@ static int add_zero_chunks(struct pipeline *p, struct err *e)
     for (size_t i = 0; i < p->plan->zero_count; i++) {
         uint32_t chunk = p->plan->zero_chunks[i];
 
-        if (deposit_add(p->deposit, image_hash(p->image, chunk), p->image->hash_length, NULL,
-                        p->image->chunks[chunk].source_size, e) < 0)
+        if (deposit_add(p->deposit, chunk_table_hash(&p->image->chunks, chunk), p->image->chunks.hash_length, NULL,
+                        p->image->chunks.items[chunk].source_size, e) < 0)
             return -1;
     }
     return 0;

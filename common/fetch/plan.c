@@ -21,7 +21,7 @@ static uint64_t stream_overhead(uint64_t size)
     return 1024 + size / 128;
 }
 
-uint64_t plan_least_written(const struct image *image, const struct image_chunk *chunk)
+uint64_t plan_least_written(const struct image *image, const struct chunk *chunk)
 {
     uint64_t least = chunk->source_size % HOLE_MIN, overhead = stream_overhead(chunk->archive_size);
 
@@ -38,7 +38,7 @@ uint64_t plan_least_written(const struct image *image, const struct image_chunk 
 
 static int by_offset(const void *a, const void *b, void *context)
 {
-    const struct image_chunk *chunks = context;
+    const struct chunk *chunks = context;
     uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
     uint64_t x = chunks[i].archive_offset, y = chunks[j].archive_offset;
 
@@ -47,12 +47,12 @@ static int by_offset(const void *a, const void *b, void *context)
 
 static int collect(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
 {
-    plan->chunks = malloc((image->chunk_count + 1) * sizeof *plan->chunks);
-    plan->zero_chunks = malloc((image->chunk_count + 1) * sizeof *plan->zero_chunks);
+    plan->chunks = malloc((image->chunks.count + 1) * sizeof *plan->chunks);
+    plan->zero_chunks = malloc((image->chunks.count + 1) * sizeof *plan->zero_chunks);
     if (!plan->chunks || !plan->zero_chunks)
         return err_nomem(e, "planning the download");
-    for (size_t i = 0; i < image->chunk_count; i++) {
-        const struct image_chunk *chunk = &image->chunks[i];
+    for (size_t i = 0; i < image->chunks.count; i++) {
+        const struct chunk *chunk = &image->chunks.items[i];
 
         if (!missing[i])
             continue;
@@ -68,7 +68,7 @@ static int collect(const struct image *image, const bool *missing, struct plan *
         if (chunk->source_size > plan->largest_source_size)
             plan->largest_source_size = chunk->source_size;
     }
-    qsort_r(plan->chunks, plan->chunk_count, sizeof *plan->chunks, by_offset, image->chunks);
+    qsort_r(plan->chunks, plan->chunk_count, sizeof *plan->chunks, by_offset, image->chunks.items);
     return 0;
 }
 
@@ -101,7 +101,7 @@ static uint64_t gap_limit(uint64_t *gaps, size_t count, uint64_t missing_bytes)
 
 static uint64_t chunk_end(const struct image *image, uint32_t chunk)
 {
-    return image->chunks[chunk].archive_offset + image->chunks[chunk].archive_size;
+    return image->chunks.items[chunk].archive_offset + image->chunks.items[chunk].archive_size;
 }
 
 /* Fills gaps (0 where two chunks touch or overlap); returns the missing bytes. */
@@ -110,9 +110,9 @@ static uint64_t measure_gaps(const struct image *image, const struct plan *plan,
     uint64_t bytes = 0, end = 0;
 
     for (size_t i = 0; i < plan->chunk_count; i++) {
-        uint64_t start = image->chunks[plan->chunks[i]].archive_offset;
+        uint64_t start = image->chunks.items[plan->chunks[i]].archive_offset;
 
-        bytes += image->chunks[plan->chunks[i]].archive_size;
+        bytes += image->chunks.items[plan->chunks[i]].archive_size;
         if (i > 0)
             gaps[i - 1] = start > end ? start - end : 0;
         end = max_u64(end, chunk_end(image, plan->chunks[i]));
@@ -123,7 +123,7 @@ static uint64_t measure_gaps(const struct image *image, const struct plan *plan,
 static void cut_ranges(const struct image *image, struct plan *plan, uint64_t limit)
 {
     for (size_t i = 0; i < plan->chunk_count; i++) {
-        const struct image_chunk *chunk = &image->chunks[plan->chunks[i]];
+        const struct chunk *chunk = &image->chunks.items[plan->chunks[i]];
         struct plan_range *last = plan->range_count ? &plan->ranges[plan->range_count - 1] : NULL;
         uint64_t end = chunk_end(image, plan->chunks[i]);
         uint64_t last_end = last ? last->offset + last->size : 0;

@@ -50,6 +50,6 @@ void plan_free(struct plan *plan);
 
 /* The least that storing this chunk writes. Nobody knows where it has zeros before it is
  * there, but they compress to nearly nothing. */
-uint64_t plan_least_written(const struct image *image, const struct image_chunk *chunk);
+uint64_t plan_least_written(const struct image *image, const struct chunk *chunk);
 
 #endif

@@ -33,10 +33,10 @@ static bool is_wanted_size(const struct scan *s, size_t size)
 
 static void note_wanted_sizes(struct scan *s)
 {
-    for (size_t i = 0; i < s->image->chunk_count; i++) {
-        uint32_t size = s->image->chunks[i].source_size;
+    for (size_t i = 0; i < s->image->chunks.count; i++) {
+        uint32_t size = s->image->chunks.items[i].source_size;
 
-        if (s->missing[i] && !s->image->chunks[i].zero)
+        if (s->missing[i] && !s->image->chunks.items[i].zero)
             s->sizes[size % SIZE_BITS / 8] |= (uint8_t)(1 << size % 8);
     }
 }
@@ -63,11 +63,11 @@ static int on_chunk(void *user, const struct cut_chunk *c, struct err *e)
         return 0;
     if (chunk_hash(s->hashers[c->worker], c->data, c->size, hash, e) < 0)
         return -1;
-    chunk = image_find_hash(s->image, s->sorted, hash);
-    if (chunk == IMAGE_NO_CHUNK || s->image->chunks[chunk].zero ||
-        s->image->chunks[chunk].source_size != c->size || !claim(s, chunk))
+    chunk = chunk_table_find(&s->image->chunks, s->sorted, hash);
+    if (chunk == CHUNK_TABLE_NONE || s->image->chunks.items[chunk].zero ||
+        s->image->chunks.items[chunk].source_size != c->size || !claim(s, chunk))
         return 0;
-    return s->deposit ? deposit_add(s->deposit, hash, s->image->hash_length, c->data, c->size, e)
+    return s->deposit ? deposit_add(s->deposit, hash, s->image->chunks.hash_length, c->data, c->size, e)
                       : 0;
 }
 
@@ -126,7 +126,7 @@ static int scan(struct scan *s, const char *path, unsigned jobs, struct err *e)
                    why.text);
         return 0;
     }
-    s->sorted = image_sort_by_hash(s->image, e);
+    s->sorted = chunk_table_sort_by_hash(&s->image->chunks, e);
     if (!s->sorted || make_hashers(s, jobs, e) < 0)
         return -1;
     note_wanted_sizes(s);

@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "format/dictionary.pb-c.h"
+#include "format/image_builder.h"
+#include "format/zero_chunks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +109,7 @@ static int add_chunk(struct image_builder *b, struct dict_reader *r, const struc
 {
     const Ihop__ArchiveChunk *c =
         (const Ihop__ArchiveChunk *)dict_unpack(r, f, &ihop__archive_chunk__descriptor, e);
-    struct image_chunk chunk = {0};
+    struct chunk chunk = {0};
     uint64_t end;
 
     if (!c)
@@ -118,14 +120,14 @@ static int add_chunk(struct image_builder *b, struct dict_reader *r, const struc
         return err_set(e, ERR_ARCHIVE,
                        "chunk %zu takes %u bytes of the archive (1 to %llu are "
                        "possible)",
-                       b->image.chunk_count, chunk.archive_size, (unsigned long long)LIMIT_CHUNK);
+                       b->image.chunks.count, chunk.archive_size, (unsigned long long)LIMIT_CHUNK);
     if (!checked_add_u64(data_offset, c->archive_offset, &chunk.archive_offset) ||
         !checked_add_u64(chunk.archive_offset, chunk.archive_size, &end) || end > archive_size)
         return err_set(e, ERR_ARCHIVE,
                        "chunk %zu lies beyond the end of the archive, which has %llu bytes: it is "
                        "cut short; upload it again",
-                       b->image.chunk_count, (unsigned long long)archive_size);
-    return image_add_chunk(b, &c->checksum, &chunk, e);
+                       b->image.chunks.count, (unsigned long long)archive_size);
+    return image_builder_add_chunk(b, &c->checksum, &chunk, e);
 }
 
 static int parse_field(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
@@ -135,20 +137,20 @@ static int parse_field(struct image_builder *b, struct dict_reader *r, const str
     case FIELD_APPLICATION_VERSION:
         return dict_get_text(r, f, LIMIT_VERSION_TEXT, &b->image.application_version, e);
     case FIELD_SOURCE_CHECKSUM:
-        return image_set_source_checksum(b, f, e);
+        return image_builder_set_source_checksum(b, f, e);
     case FIELD_SOURCE_TOTAL_SIZE:
         b->image.source_size = f->value;
         return 0;
     case FIELD_CHUNKER_PARAMS:
-        return image_set_chunker(b, r, f, e);
+        return image_builder_set_chunker(b, r, f, e);
     case FIELD_CHUNK_COMPRESSION:
-        return image_set_compression(b, r, f, e);
+        return image_builder_set_compression(b, r, f, e);
     case FIELD_REBUILD_ORDER:
         return dict_numbers_add(r, f, &b->order, e);
     case FIELD_CHUNK_DESCRIPTORS:
         return add_chunk(b, r, f, data_offset, archive_size, e);
     case FIELD_METADATA:
-        return image_add_metadata(b, r, f, e);
+        return image_builder_add_metadata(b, r, f, e);
     default:
         return 0; /* of a later version */
     }
@@ -195,9 +197,9 @@ int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
     b.image.archive_size = archive_size;
     b.image.header_size = size;
     memcpy(b.image.header_checksum, header + size - CHUNK_HASH_SIZE, CHUNK_HASH_SIZE);
-    if (image_finish(&b, policy->min_hash_length, image, e) < 0)
+    if (image_builder_finish(&b, policy->min_hash_length, image, e) < 0)
         return -1;
-    if (image_find_zero_chunks(image, e) < 0) {
+    if (zero_chunks_find(image, e) < 0) {
         image_free(image);
         return -1;
     }
@@ -206,11 +208,11 @@ int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
 
 static void put_chunk(struct dict_writer *w, const struct image *image, size_t i)
 {
-    const struct image_chunk *chunk = &image->chunks[i];
+    const struct chunk *chunk = &image->chunks.items[i];
     Ihop__ArchiveChunk c = IHOP__ARCHIVE_CHUNK__INIT;
 
-    c.checksum.data = (uint8_t *)image_hash(image, i);
-    c.checksum.len = image->hash_length;
+    c.checksum.data = (uint8_t *)chunk_table_hash(&image->chunks, i);
+    c.checksum.len = image->chunks.hash_length;
     c.archive_size = chunk->archive_size;
     c.archive_offset = chunk->archive_offset;
     c.source_size = chunk->source_size;
@@ -226,7 +228,7 @@ static void put_dictionary(struct dict_writer *w, const struct image *image)
     image_put_chunker(w, FIELD_CHUNKER_PARAMS, image);
     image_put_compression(w, FIELD_CHUNK_COMPRESSION, image);
     dict_put_numbers(w, FIELD_REBUILD_ORDER, image->order, image->order_count);
-    for (size_t i = 0; i < image->chunk_count; i++)
+    for (size_t i = 0; i < image->chunks.count; i++)
         put_chunk(w, image, i);
     image_put_metadata(w, FIELD_METADATA, image);
 }

@@ -14,12 +14,13 @@
 #define IHOP_FORMAT_ARCHIVE_H
 
 #include "base/err.h"
+#include "format/frame.h"
 #include "format/image.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define ARCHIVE_PREFIX_SIZE DICT_PREFIX_SIZE
+#define ARCHIVE_PREFIX_SIZE FRAME_PREFIX_SIZE
 #define ARCHIVE_OVERHEAD    (ARCHIVE_PREFIX_SIZE + 8 + CHUNK_HASH_SIZE) /* header less dictionary */
 
 /* From the first ARCHIVE_PREFIX_SIZE bytes, the size of the whole header. */

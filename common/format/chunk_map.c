@@ -16,7 +16,7 @@ int chunk_map_init(struct chunk_map *map, const struct image *image, struct err 
         return err_nomem(e, "preparing the chunk map");
     for (size_t i = 0; i < image->order_count; i++) {
         map->starts[i] = offset;
-        offset += image->chunks[image->order[i]].source_size;
+        offset += image->chunks.items[image->order[i]].source_size;
     }
     map->starts[image->order_count] = offset;
     return 0;

@@ -292,18 +292,18 @@ void dict_put_message(struct dict_writer *w, uint32_t field, const ProtobufCMess
     protobuf_c_message_pack_to_buffer(message, &target.base);
 }
 
-void dict_begin(struct dict_writer *w, const uint8_t magic[DICT_MAGIC_SIZE])
+void dict_begin(struct dict_writer *w, const uint8_t magic[FRAME_MAGIC_SIZE])
 {
-    static const uint8_t size[DICT_PREFIX_SIZE - DICT_MAGIC_SIZE]; /* until dict_end */
+    static const uint8_t size[FRAME_PREFIX_SIZE - FRAME_MAGIC_SIZE]; /* until dict_end */
 
-    dict_put_raw(w, magic, DICT_MAGIC_SIZE);
+    dict_put_raw(w, magic, FRAME_MAGIC_SIZE);
     dict_put_raw(w, size, sizeof size);
 }
 
 void dict_end(struct dict_writer *w)
 {
     if (!w->failed)
-        text_put_le64(w->data + DICT_MAGIC_SIZE, w->size - DICT_PREFIX_SIZE);
+        text_put_le64(w->data + FRAME_MAGIC_SIZE, w->size - FRAME_PREFIX_SIZE);
 }
 
 int dict_sign(struct dict_writer *w, struct err *e)

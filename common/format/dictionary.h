@@ -14,16 +14,12 @@
 
 #include "base/err.h"
 #include "format/chunk_hash.h"
+#include "format/frame.h"
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* Both kinds of dictionary have the same frame: magic (6), size of the dictionary
- * (u64, little-endian), dictionary; and a checksum of all that at the end. */
-#define DICT_MAGIC_SIZE  6
-#define DICT_PREFIX_SIZE (DICT_MAGIC_SIZE + 8)
 
 /* Reading */
 
@@ -84,7 +80,7 @@ void dict_put_message(struct dict_writer *w, uint32_t field, const ProtobufCMess
 
 /* The frame: begin comes first, end behind the dictionary's last field, sign after
  * what may follow. */
-void dict_begin(struct dict_writer *w, const uint8_t magic[DICT_MAGIC_SIZE]);
+void dict_begin(struct dict_writer *w, const uint8_t magic[FRAME_MAGIC_SIZE]);
 void dict_end(struct dict_writer *w);
 int dict_sign(struct dict_writer *w, struct err *e) __attribute__((warn_unused_result));
 

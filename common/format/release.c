@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "format/dictionary.pb-c.h"
+#include "format/image_builder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,17 +53,17 @@ static int add_chunk(struct image_builder *b, struct dict_reader *r, const struc
 {
     const Ihop__ReleaseChunk *c =
         (const Ihop__ReleaseChunk *)dict_unpack(r, f, &ihop__release_chunk__descriptor, e);
-    struct image_chunk chunk;
+    struct chunk chunk;
 
     if (!c)
         return -1;
-    chunk = (struct image_chunk){
+    chunk = (struct chunk){
         .archive_offset = c->archive_offset,
         .archive_size = c->archive_size,
         .source_size = c->source_size,
         .zero = c->zero,
     };
-    return image_add_chunk(b, &c->checksum, &chunk, e);
+    return image_builder_add_chunk(b, &c->checksum, &chunk, e);
 }
 
 static int set_header_checksum(struct image_builder *b, const struct dict_field *f, struct err *e)
@@ -80,7 +81,7 @@ static int parse_field(struct image_builder *b, struct dict_reader *r, const str
     case FIELD_APPLICATION_VERSION:
         return dict_get_text(r, f, LIMIT_VERSION_TEXT, &b->image.application_version, e);
     case FIELD_SOURCE_CHECKSUM:
-        return image_set_source_checksum(b, f, e);
+        return image_builder_set_source_checksum(b, f, e);
     case FIELD_SOURCE_TOTAL_SIZE:
         b->image.source_size = f->value;
         return 0;
@@ -89,7 +90,7 @@ static int parse_field(struct image_builder *b, struct dict_reader *r, const str
     case FIELD_CHUNK_DESCRIPTORS:
         return add_chunk(b, r, f, e);
     case FIELD_CHUNKER_PARAMS:
-        return image_set_chunker(b, r, f, e);
+        return image_builder_set_chunker(b, r, f, e);
     case FIELD_ARCHIVE_URL:
         return dict_get_text(r, f, LIMIT_URL, &b->image.archive_url, e);
     case FIELD_HEADER_CHECKSUM:
@@ -101,9 +102,9 @@ static int parse_field(struct image_builder *b, struct dict_reader *r, const str
         b->image.archive_size = f->value;
         return 0;
     case FIELD_CHUNK_COMPRESSION:
-        return image_set_compression(b, r, f, e);
+        return image_builder_set_compression(b, r, f, e);
     case FIELD_METADATA:
-        return image_add_metadata(b, r, f, e);
+        return image_builder_add_metadata(b, r, f, e);
     case FIELD_ARCHIVE_URL_LACKS:
         b->image.archive_url_lacks = f->value != 0;
         return 0;
@@ -121,8 +122,8 @@ static int check_archive_fields(const struct image *image, struct err *e)
         return 0;
     if (image->header_size < CHUNK_HASH_SIZE || image->header_size > image->archive_size)
         return err_set(e, ERR_DAMAGED, "the recorded header size is out of range");
-    for (size_t i = 0; i < image->chunk_count; i++) {
-        const struct image_chunk *c = &image->chunks[i];
+    for (size_t i = 0; i < image->chunks.count; i++) {
+        const struct chunk *c = &image->chunks.items[i];
 
         if (c->archive_size == 0 || c->archive_size > LIMIT_CHUNK ||
             !checked_add_u64(c->archive_offset, c->archive_size, &end) || end > image->archive_size)
@@ -148,16 +149,16 @@ int release_parse(const uint8_t *data, size_t size, struct image *image, struct 
             return -1;
     if (got < 0 || check_archive_fields(&b.image, e) < 0)
         return -1;
-    return image_finish(&b, LIMIT_HASH_MIN, image, e);
+    return image_builder_finish(&b, LIMIT_HASH_MIN, image, e);
 }
 
 static void put_chunk(struct dict_writer *w, const struct image *image, size_t i)
 {
-    const struct image_chunk *chunk = &image->chunks[i];
+    const struct chunk *chunk = &image->chunks.items[i];
     Ihop__ReleaseChunk c = IHOP__RELEASE_CHUNK__INIT;
 
-    c.checksum.data = (uint8_t *)image_hash(image, i);
-    c.checksum.len = image->hash_length;
+    c.checksum.data = (uint8_t *)chunk_table_hash(&image->chunks, i);
+    c.checksum.len = image->chunks.hash_length;
     c.source_size = chunk->source_size;
     c.archive_offset = chunk->archive_offset;
     c.archive_size = chunk->archive_size;
@@ -184,7 +185,7 @@ static void put_dictionary(struct dict_writer *w, const struct image *image)
     dict_put_bytes(w, FIELD_SOURCE_CHECKSUM, image->source_checksum, CHUNK_HASH_SIZE);
     dict_put_number(w, FIELD_SOURCE_TOTAL_SIZE, image->source_size);
     dict_put_numbers(w, FIELD_SOURCE_ORDER, image->order, image->order_count);
-    for (size_t i = 0; i < image->chunk_count; i++)
+    for (size_t i = 0; i < image->chunks.count; i++)
         put_chunk(w, image, i);
     image_put_chunker(w, FIELD_CHUNKER_PARAMS, image);
     if (image->has_archive)
@@ -256,7 +257,7 @@ int release_set_number(const uint8_t *data, size_t size, uint64_t number,
         err_nomem(e, "numbering a release");
     } else {
         memcpy(frame->head, w.data, sizeof frame->head);
-        text_put_le64(frame->head + DICT_MAGIC_SIZE,
+        text_put_le64(frame->head + FRAME_MAGIC_SIZE,
                       size - RELEASE_OVERHEAD + RELEASE_HEAD_SIZE - RELEASE_PREFIX_SIZE);
         r = sign_frame(data, size, frame, e);
     }

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "format/frame.h"
 #include "format/image.h"
 
 #include <stdbool.h>
@@ -22,7 +23,7 @@
 #include <stdint.h>
 
 #define RELEASE_MAGIC       "IHOP1" /* and its NUL */
-#define RELEASE_PREFIX_SIZE DICT_PREFIX_SIZE
+#define RELEASE_PREFIX_SIZE FRAME_PREFIX_SIZE
 #define RELEASE_OVERHEAD    (RELEASE_PREFIX_SIZE + CHUNK_HASH_SIZE)
 /* Ours is the larger one of the two dictionaries: 14 bytes more for a chunk. */
 #define RELEASE_MAX_SIZE (2 * LIMIT_DICTIONARY)

@@ -135,7 +135,7 @@ struct http_options {
     unsigned retry_delay_ms;                 /* the first one; doubles */
     unsigned connect_timeout_ms, timeout_ms; /* timeout: with almost no bytes */
     uint64_t limit_rate;                     /* bytes a second; 0: none */
-    const struct events *events;       /* for notes */
+    const struct events *events;             /* for notes */
 };
 
 bool reader_is_url(const char *archive);

@@ -56,16 +56,16 @@ static int reserve(struct chunk_usage *c, size_t more, struct err *e)
     return 0;
 }
 
-int chunk_usage_add(struct chunk_usage *c, const struct image *image, struct err *e)
+int chunk_usage_add(struct chunk_usage *c, const struct chunk_table *chunks, struct err *e)
 {
     uint8_t key[KEY_SIZE];
 
-    if (reserve(c, image->chunk_count, e) < 0)
+    if (reserve(c, chunks->count, e) < 0)
         return -1;
-    for (size_t i = 0; i < image->chunk_count; i++) {
+    for (size_t i = 0; i < chunks->count; i++) {
         struct chunk_usage_slot *slot;
 
-        make_key(image_hash(image, i), image->hash_length, key);
+        make_key(chunk_table_hash(chunks, i), chunks->hash_length, key);
         slot = find_slot(c, key);
         if (!slot->used) {
             memcpy(slot->key, key, KEY_SIZE);
@@ -77,12 +77,12 @@ int chunk_usage_add(struct chunk_usage *c, const struct image *image, struct err
     return 0;
 }
 
-void chunk_usage_subtract(struct chunk_usage *c, const struct image *image)
+void chunk_usage_subtract(struct chunk_usage *c, const struct chunk_table *chunks)
 {
     uint8_t key[KEY_SIZE];
 
-    for (size_t i = 0; i < image->chunk_count; i++) {
-        make_key(image_hash(image, i), image->hash_length, key);
+    for (size_t i = 0; i < chunks->count; i++) {
+        make_key(chunk_table_hash(chunks, i), chunks->hash_length, key);
         find_slot(c, key)->count--;
     }
 }
@@ -97,15 +97,17 @@ uint32_t chunk_usage_count(const struct chunk_usage *c, const uint8_t *hash, siz
     return find_slot(c, key)->count;
 }
 
-struct chunk_usage_sum chunk_usage_sum(const struct chunk_usage *c, const struct image *image, uint32_t count)
+struct chunk_usage_sum chunk_usage_sum(const struct chunk_usage *c,
+                                       const struct chunk_table *chunks, uint32_t count)
 {
     struct chunk_usage_sum sum = {0};
 
-    for (size_t i = 0; i < image->chunk_count; i++) {
-        if (count != 0 && chunk_usage_count(c, image_hash(image, i), image->hash_length) != count)
+    for (size_t i = 0; i < chunks->count; i++) {
+        if (count != 0 &&
+            chunk_usage_count(c, chunk_table_hash(chunks, i), chunks->hash_length) != count)
             continue;
         sum.chunks++;
-        sum.bytes += image->chunks[i].zero ? 0 : image->chunks[i].source_size;
+        sum.bytes += chunks->items[i].zero ? 0 : chunks->items[i].source_size;
     }
     return sum;
 }

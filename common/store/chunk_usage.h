@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "base/keyed.h"
-#include "format/image.h"
+#include "format/chunk_table.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,9 +23,9 @@ struct chunk_usage {
 };
 
 /* Counts each chunk of image once more, or once less. */
-int chunk_usage_add(struct chunk_usage *c, const struct image *image, struct err *e)
+int chunk_usage_add(struct chunk_usage *c, const struct chunk_table *chunks, struct err *e)
     __attribute__((warn_unused_result));
-void chunk_usage_subtract(struct chunk_usage *c, const struct image *image);
+void chunk_usage_subtract(struct chunk_usage *c, const struct chunk_table *chunks);
 
 /* How many of the images added have the chunk with this hash. */
 uint32_t chunk_usage_count(const struct chunk_usage *c, const uint8_t *hash, size_t hash_length);
@@ -39,6 +39,6 @@ struct chunk_usage_sum {
 
 /* Sums the chunks of image that exactly this many images have; 0: all of them, and
  * c is not looked at. */
-struct chunk_usage_sum chunk_usage_sum(const struct chunk_usage *c, const struct image *image, uint32_t count);
+struct chunk_usage_sum chunk_usage_sum(const struct chunk_usage *c, const struct chunk_table *chunks, uint32_t count);
 
 #endif

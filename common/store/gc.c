@@ -86,7 +86,7 @@ static int keep(struct gc *gc, int dirfd, const char *where, const char *name, s
                            "(clone it again, or remove it with ihop-store remove)");
         return -1;
     }
-    return chunk_usage_add(&gc->chunk_usage, &image, e);
+    return chunk_usage_add(&gc->chunk_usage, &image.chunks, e);
 }
 
 /* Pieces of a release that fsck found are nobody's. */
@@ -96,7 +96,7 @@ static int keep_stray(struct gc *gc, const char *name, int fd, struct err *e)
     struct err why = ERR_INIT;
 
     if (store_image_read(gc->store, "", name, fd, &image, &why) == 0)
-        return chunk_usage_add(&gc->chunk_usage, &image, e);
+        return chunk_usage_add(&gc->chunk_usage, &image.chunks, e);
     if (why.kind == ERR_DAMAGED && store_name_is_fsck(name))
         return 0;
     *e = why;
@@ -239,7 +239,7 @@ static int visit_partial(struct gc *gc, int dirfd, const char *name, struct err 
     }
     if (r == 0 && name[0] != '.' && !is_stale(gc, name) && !is_published(gc, name, &image)) {
         gc->result->partials_kept++;
-        return chunk_usage_add(&gc->chunk_usage, &image, e);
+        return chunk_usage_add(&gc->chunk_usage, &image.chunks, e);
     }
     gc->result->partials_removed++;
     if (!gc->o->dry_run)
@@ -255,7 +255,7 @@ static int count_kept(struct gc *gc, struct err *e)
         return -1;
     if (!gc->o->dry_run)
         store_sighting_clean(gc->store);
-    return gc->o->also_keep ? chunk_usage_add(&gc->chunk_usage, gc->o->also_keep, e) : 0;
+    return gc->o->also_keep ? chunk_usage_add(&gc->chunk_usage, &gc->o->also_keep->chunks, e) : 0;
 }
 
 /* ---- what is not ---- */

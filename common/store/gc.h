@@ -29,8 +29,8 @@
 struct store_gc_options {
     bool dry_run;
     uint64_t partial_age_s;
-    const struct image *also_keep; /* an image that is about to be cloned, or NULL */
-    struct chunk_usage *chunk_usage;         /* takes the count of all that is kept, or NULL */
+    const struct image *also_keep;   /* an image that is about to be cloned, or NULL */
+    struct chunk_usage *chunk_usage; /* takes the count of all that is kept, or NULL */
     /* For a dry run and store_gc_check: as if these were removed. */
     const char *const *without;
     size_t without_count;

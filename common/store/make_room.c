@@ -17,7 +17,7 @@ struct room {
     struct store *store;
     const struct store_room_wanted *o;
     struct store_release_list list;
-    struct image *images; /* of each release in list */
+    struct image *images;           /* of each release in list */
     struct chunk_usage chunk_usage; /* of all that is kept, the image to come included */
     bool *removed;
     size_t unsure; /* in list: from here on it is not known which one is the oldest */
@@ -92,7 +92,7 @@ static size_t find_unsure(const struct room *r)
 /* What removing release i frees, about: its own chunks, in blocks. */
 static uint64_t gain(const struct room *r, size_t i, uint64_t *inodes)
 {
-    struct chunk_usage_sum own = chunk_usage_sum(&r->chunk_usage, &r->images[i], 1);
+    struct chunk_usage_sum own = chunk_usage_sum(&r->chunk_usage, &r->images[i].chunks, 1);
 
     *inodes = own.chunks;
     return store_disk_bytes(own.bytes, own.chunks);
@@ -115,10 +115,10 @@ static int check_possible(struct room *r, struct err *e)
         count++;
         most += gain(r, i, &chunks);
         most_inodes += chunks;
-        chunk_usage_subtract(&r->chunk_usage, &r->images[i]);
+        chunk_usage_subtract(&r->chunk_usage, &r->images[i].chunks);
     }
     for (size_t i = 0; i < r->list.count; i++)
-        if (may_go(r, i) && chunk_usage_add(&r->chunk_usage, &r->images[i], e) < 0)
+        if (may_go(r, i) && chunk_usage_add(&r->chunk_usage, &r->images[i].chunks, e) < 0)
             return -1;
     if (bytes + most >= r->o->bytes &&
         (inodes >= r->o->inodes || inodes + most_inodes >= r->o->inodes))
@@ -155,7 +155,7 @@ static int remove_oldest(struct room *r, struct err *e)
         if (r->o->removed)
             r->o->removed(r->o->user, r->list.items[i].name);
         r->removed[i] = true;
-        chunk_usage_subtract(&r->chunk_usage, &r->images[i]);
+        chunk_usage_subtract(&r->chunk_usage, &r->images[i].chunks);
         return 1;
     }
     return 0;

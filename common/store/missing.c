@@ -99,7 +99,7 @@ void store_missing_free(struct store_missing *p)
 /* One run over the chunks of an image. */
 struct survey {
     const struct store *store;
-    const struct image *image;
+    const struct chunk_table *chunks;
     enum store_check check;
     uint32_t *sorted;          /* the chunks in order of hash */
     struct image *vouchers;    /* releases that we published; see vouched */
@@ -184,7 +184,7 @@ static int examine(struct walk *w, size_t chunk, struct err *e)
     const char *file = name + s->store->folder_digits + 1;
     struct stat st;
 
-    store_chunk_name(s->store, image_hash(s->image, chunk), s->image->hash_length, name);
+    store_chunk_name(s->store, chunk_table_hash(s->chunks, chunk), s->chunks->hash_length, name);
     if (enter_folder(w, name, e) < 0)
         return -1;
     if (w->folder_fd < 0)
@@ -193,7 +193,7 @@ static int examine(struct walk *w, size_t chunk, struct err *e)
         return judge_failure(w, errno, name, e);
     if (!S_ISREG(st.st_mode))
         return not_a_file(s->store, name, e);
-    if ((uint64_t)st.st_size != s->image->chunks[chunk].source_size)
+    if ((uint64_t)st.st_size != s->chunks->items[chunk].source_size)
         return 2;
     if (s->check == STORE_CHECK_READABLE && faccessat(w->folder_fd, file, R_OK, AT_EACCESS) < 0)
         return judge_failure(w, errno, name, e);
@@ -205,9 +205,9 @@ static int examine(struct walk *w, size_t chunk, struct err *e)
 static int content_is_good(const struct walk *w, size_t chunk, struct err *e)
 {
     const struct survey *s = w->survey;
-    uint64_t size = s->image->chunks[chunk].source_size, at = 0;
+    uint64_t size = s->chunks->items[chunk].source_size, at = 0;
     CLEANUP_FD int fd =
-        store_chunk_open(s->store, image_hash(s->image, chunk), s->image->hash_length, size, e);
+        store_chunk_open(s->store, chunk_table_hash(s->chunks, chunk), s->chunks->hash_length, size, e);
     uint8_t hash[CHUNK_HASH_SIZE];
 
     if (fd < 0)
@@ -228,18 +228,18 @@ static int content_is_good(const struct walk *w, size_t chunk, struct err *e)
     }
     if (chunk_hash_end(w->hasher, hash, e) < 0)
         return -1;
-    return at == size && memcmp(hash, image_hash(s->image, chunk), s->image->hash_length) == 0;
+    return at == size && memcmp(hash, chunk_table_hash(s->chunks, chunk), s->chunks->hash_length) == 0;
 }
 
 /* In a store that the original may write to, a chunk that belongs to a release
  * of ours was hashed and made durable when we published that. */
 static bool vouched(const struct survey *s, size_t chunk)
 {
-    const uint8_t *hash = image_hash(s->image, chunk);
+    const uint8_t *hash = chunk_table_hash(s->chunks, chunk);
 
     for (size_t v = 0; v < s->voucher_count; v++)
-        if (s->vouchers[v].hash_length == s->image->hash_length &&
-            image_find_hash(&s->vouchers[v], s->voucher_orders[v], hash) != IMAGE_NO_CHUNK)
+        if (s->vouchers[v].chunks.hash_length == s->chunks->hash_length &&
+            chunk_table_find(&s->vouchers[v].chunks, s->voucher_orders[v], hash) != CHUNK_TABLE_NONE)
             return true;
     return false;
 }
@@ -265,7 +265,7 @@ static int load_vouchers(struct survey *s, struct err *e)
             image_free(image);
             continue;
         }
-        s->voucher_orders[s->voucher_count++] = image_sort_by_hash(image, e);
+        s->voucher_orders[s->voucher_count++] = chunk_table_sort_by_hash(&image->chunks, e);
         if (!s->voucher_orders[s->voucher_count - 1])
             return -1;
     }
@@ -279,11 +279,11 @@ static bool hashes(const struct survey *s)
 
 static int begin_survey(struct survey *s, struct err *e)
 {
-    s->sorted = image_sort_by_hash(s->image, e);
+    s->sorted = chunk_table_sort_by_hash(s->chunks, e);
     if (!s->sorted)
         return -1;
-    for (size_t i = 0; i < s->image->chunk_count; i++)
-        s->total += s->image->chunks[i].source_size;
+    for (size_t i = 0; i < s->chunks->count; i++)
+        s->total += s->chunks->items[i].source_size;
     if (s->check == STORE_CHECK_TRUST && s->store->trusted)
         s->check = STORE_CHECK_SIZE;
     if (s->check != STORE_CHECK_TRUST)
@@ -307,7 +307,7 @@ static void tell_progress(struct survey *s, size_t chunk)
 {
     LOCK_SCOPE(&s->lock);
 
-    s->done += s->image->chunks[chunk].source_size;
+    s->done += s->chunks->items[chunk].source_size;
     if (s->progress)
         s->progress(s->user, s->done, s->total);
 }
@@ -328,7 +328,7 @@ static int survey_chunk(struct walk *w, size_t chunk, struct err *e)
     if (state < 0)
         return -1;
     if (state == 3) {
-        w->denied_count += !s->image->chunks[chunk].zero;
+        w->denied_count += !s->chunks->items[chunk].zero;
         return 0;
     }
     if (state != 1) {
@@ -349,7 +349,7 @@ static int walk_stretch(struct walk *w, size_t from, size_t to, struct err *e)
 
 static int walk_chunks(struct walk *w, struct err *e)
 {
-    size_t count = w->survey->image->chunk_count, from;
+    size_t count = w->survey->chunks->count, from;
 
     if (hashes(w->survey)) {
         w->hasher = chunk_hasher_new(e);
@@ -381,7 +381,7 @@ static void *run_walk(void *user)
 
 static size_t walks_wanted(const struct survey *s)
 {
-    size_t count = s->image->chunk_count;
+    size_t count = s->chunks->count;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
     if (!hashes(s))
@@ -418,25 +418,26 @@ static int run_survey(struct survey *s, struct store_missing *p, struct err *e)
     return r;
 }
 
-int store_find_missing(const struct store *store, const struct image *image, enum store_check check,
+int store_find_missing(const struct store *store, const struct chunk_table *chunks,
+                       enum store_check check,
                        store_check_progress progress, void *user, struct store_missing *p,
                        struct err *e)
 {
     struct survey s = {.store = store,
-                       .image = image,
+                       .chunks = chunks,
                        .check = check,
                        .progress = progress,
                        .user = user,
                        .lock = PTHREAD_MUTEX_INITIALIZER};
     int r;
 
-    *p = (struct store_missing){.missing = calloc(image->chunk_count + 1, sizeof *p->missing)};
+    *p = (struct store_missing){.missing = calloc(chunks->count + 1, sizeof *p->missing)};
     if (!p->missing)
         return err_nomem(e, "checking chunks");
     if (!store || store->chunks_fd < 0) {
-        for (size_t i = 0; i < image->chunk_count; i++)
+        for (size_t i = 0; i < chunks->count; i++)
             p->missing[i] = true;
-        p->missing_count = image->chunk_count;
+        p->missing_count = chunks->count;
         return 0;
     }
     s.missing = p->missing;

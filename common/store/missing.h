@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* presence: which chunks of an image the store has, and reading one.
+/* presence: which chunks of a table the store lacks, and reading one.
  *
  * A chunk that has its name and its size is whole, because of how it got there
  * (staging.h), unless the store is not trusted; then its content is hashed. A
@@ -10,7 +10,7 @@
 #define IHOP_STORE_MISSING_H
 
 #include "base/err.h"
-#include "format/image.h"
+#include "format/chunk_table.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -38,7 +38,7 @@ int store_chunk_open(const struct store *store, const uint8_t *hash, size_t hash
                      uint64_t size, struct err *e) __attribute__((warn_unused_result));
 
 struct store_missing {
-    bool *missing;                       /* for each chunk of the image; owned */
+    bool *missing;                       /* for each chunk of the table; owned */
     size_t missing_count, damaged_count; /* damaged ones are missing, too */
     size_t denied_count; /* STORE_CHECK_READABLE: there, not zero, not for this user */
 };
@@ -58,8 +58,8 @@ typedef void (*store_check_progress)(void *user, uint64_t done, uint64_t total);
 
 /* Uses threads, as many as there are cores when it hashes; they are joined when it
  * returns. The caller frees *p. A store of NULL has nothing. */
-int store_find_missing(const struct store *store, const struct image *image, enum store_check check,
-                       store_check_progress progress, void *user, struct store_missing *p,
-                       struct err *e) __attribute__((warn_unused_result));
+int store_find_missing(const struct store *store, const struct chunk_table *chunks,
+                       enum store_check check, store_check_progress progress, void *user,
+                       struct store_missing *p, struct err *e) __attribute__((warn_unused_result));
 
 #endif

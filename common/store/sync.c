@@ -119,8 +119,8 @@ static int sync_chunk(const struct store *store, const struct image *image, size
 
     if (store->trusted)
         return 0;
-    fd = store_chunk_open(store, image_hash(image, chunk), image->hash_length,
-                          image->chunks[chunk].source_size, e);
+    fd = store_chunk_open(store, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length,
+                          image->chunks.items[chunk].source_size, e);
     if (fd < 0)
         return -1;
     if (io_fsync(fd) < 0)
@@ -140,15 +140,15 @@ static int sync_chunk_folder(const struct store *store, const char *folder, stru
 
 static int sync_chunks(const struct store *store, const struct image *image, struct err *e)
 {
-    CLEANUP_FREE uint32_t *sorted = image_sort_by_hash(image, e);
+    CLEANUP_FREE uint32_t *sorted = chunk_table_sort_by_hash(&image->chunks, e);
     char name[STORE_CHUNK_NAME_SIZE], last[STORE_CHUNK_NAME_SIZE] = "";
 
     if (!sorted)
         return -1;
-    for (size_t i = 0; i < image->chunk_count; i++) {
+    for (size_t i = 0; i < image->chunks.count; i++) {
         size_t chunk = sorted[i];
 
-        store_chunk_name(store, image_hash(image, chunk), image->hash_length, name);
+        store_chunk_name(store, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length, name);
         name[store->folder_digits] = '\0';
         if (sync_chunk(store, image, chunk, e) < 0 ||
             (strcmp(name, last) != 0 && sync_chunk_folder(store, name, e) < 0))
@@ -165,7 +165,7 @@ int store_sync_release(const struct store *store, const uint8_t *data, size_t si
     if (store->sync_files && release_parse(data, size, &image, e) < 0 && e->kind != ERR_DAMAGED)
         return -1;
     /* What is no release has no chunks. */
-    if (image.chunk_count > 0 && sync_chunks(store, &image, e) < 0)
+    if (image.chunks.count > 0 && sync_chunks(store, &image, e) < 0)
         return -1;
     return store_sync_all(store, e);
 }

@@ -22,7 +22,7 @@ static void check_as_release(const struct image *image)
     FUZZ_ASSERT(size <= RELEASE_MAX_SIZE);
     FUZZ_ASSERT(release_parse(data, size, &back, &e) == 0);
     FUZZ_ASSERT(image_same_source(image, &back));
-    FUZZ_ASSERT(back.chunk_count == image->chunk_count && back.order_count == image->order_count);
+    FUZZ_ASSERT(back.chunks.count == image->chunks.count && back.order_count == image->order_count);
     FUZZ_ASSERT(back.metadata_count == image->metadata_count);
     image_free(&back);
     free(data);
@@ -32,16 +32,16 @@ static void check_image(const struct image *image, uint64_t archive_size)
 {
     uint64_t total = 0;
 
-    for (size_t i = 0; i < image->chunk_count; i++) {
-        const struct image_chunk *c = &image->chunks[i];
+    for (size_t i = 0; i < image->chunks.count; i++) {
+        const struct chunk *c = &image->chunks.items[i];
 
         FUZZ_ASSERT(c->source_size > 0 && c->archive_size > 0);
         FUZZ_ASSERT(c->archive_offset <= archive_size);
         FUZZ_ASSERT(c->archive_size <= archive_size - c->archive_offset);
     }
     for (size_t i = 0; i < image->order_count; i++) {
-        FUZZ_ASSERT(image->order[i] < image->chunk_count);
-        total += image->chunks[image->order[i]].source_size;
+        FUZZ_ASSERT(image->order[i] < image->chunks.count);
+        total += image->chunks.items[image->order[i]].source_size;
     }
     FUZZ_ASSERT(total == image->source_size);
 }

@@ -11,15 +11,15 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct decoder d = {0};
-    struct image_chunk chunk;
+    struct chunk chunk;
     const uint8_t *plain = NULL;
     struct err e = ERR_INIT;
     uint8_t *in, *out;
 
     if (size < 4)
         return 0;
-    chunk = (struct image_chunk){.archive_size = (uint32_t)size - 3,
-                                 .source_size = (uint32_t)(data[1] | data[2] << 8) + 1};
+    chunk = (struct chunk){.archive_size = (uint32_t)size - 3,
+                           .source_size = (uint32_t)(data[1] | data[2] << 8) + 1};
     /* Of the exact sizes, so that a sanitizer sees each byte beyond. */
     in = malloc(chunk.archive_size);
     out = malloc(chunk.source_size);

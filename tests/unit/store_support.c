@@ -31,8 +31,9 @@ void store_support_add(struct store *s, const struct image *image, size_t first,
     for (size_t i = first; i < first + count; i++) {
         uint8_t *data = support_chunk(image, i);
 
-        assert_ok(store_writer_add(w, image_hash(image, i), image->hash_length, data,
-                                   image->chunks[i].source_size, &e),
+        assert_ok(store_writer_add(w, chunk_table_hash(&image->chunks, i),
+                                   image->chunks.hash_length, data,
+                                   image->chunks.items[i].source_size, &e),
                   e);
         free(data);
     }
@@ -46,7 +47,7 @@ void store_support_publish(struct store *s, const char *name, const struct image
     struct err e = ERR_INIT;
     size_t size;
 
-    store_support_add(s, image, 0, image->chunk_count);
+    store_support_add(s, image, 0, image->chunks.count);
     assert_ok(release_encode(image, &data, &size, &e), e);
     assert_ok(store_publish(s, name, data, size, true, &e), e);
     free(data);
@@ -58,7 +59,8 @@ const char *store_support_chunk(const struct store *s, const struct image *image
     char name[STORE_CHUNK_NAME_SIZE];
 
     snprintf(path, sizeof path, "%s/chunks/%s", store_path(s),
-             store_chunk_name(s, image_hash(image, chunk), image->hash_length, name));
+             store_chunk_name(s, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length,
+                              name));
     return path;
 }
 
@@ -69,9 +71,9 @@ void store_support_assert_presence(const struct store *s, const struct image *im
     struct err e = ERR_INIT;
     size_t missing = 0;
 
-    assert_ok(store_find_missing(s, image, check, NULL, NULL, &p, &e), e);
-    assert_int_equal(strlen(expected), image->chunk_count);
-    for (size_t i = 0; i < image->chunk_count; i++) {
+    assert_ok(store_find_missing(s, &image->chunks, check, NULL, NULL, &p, &e), e);
+    assert_int_equal(strlen(expected), image->chunks.count);
+    for (size_t i = 0; i < image->chunks.count; i++) {
         if (p.missing[i] != (expected[i] == '-'))
             fail_msg("chunk %zu is %s", i, p.missing[i] ? "missing" : "there");
         missing += expected[i] == '-';
@@ -87,7 +89,7 @@ void store_support_assert_chunk(const struct store *s, const struct image *image
     size_t size;
 
     data = support_read_file(store_support_chunk(s, image, chunk), &size);
-    assert_int_equal(size, image->chunks[chunk].source_size);
+    assert_int_equal(size, image->chunks.items[chunk].source_size);
     assert_memory_equal(data, plain, size);
     free(data);
     free(plain);

@@ -128,9 +128,9 @@ static void *make(size_t count, size_t size)
 
 uint8_t *support_chunk(const struct image *image, size_t i)
 {
-    uint8_t *data = make(image->chunks[i].source_size, 1);
+    uint8_t *data = make(image->chunks.items[i].source_size, 1);
 
-    support_fill(data, image->chunks[i].source_size, i + 1);
+    support_fill(data, image->chunks.items[i].source_size, i + 1);
     return data;
 }
 
@@ -140,8 +140,8 @@ static void hash_source(struct image *image)
     uint8_t *whole = make(image->source_size, 1), *at = whole;
 
     for (size_t i = 0; i < image->order_count; i++) {
-        support_fill(at, image->chunks[image->order[i]].source_size, image->order[i] + 1);
-        at += image->chunks[image->order[i]].source_size;
+        support_fill(at, image->chunks.items[image->order[i]].source_size, image->order[i] + 1);
+        at += image->chunks.items[image->order[i]].source_size;
     }
     support_hash(whole, image->source_size, image->source_checksum);
     free(whole);
@@ -160,10 +160,10 @@ make_image(struct image *image, const uint32_t *sizes, size_t count, size_t hash
                             .min_chunk_size = 16384,
                             .max_chunk_size = 1 << 24,
                             .window_size = 64,
-                            .hash_length = hash_length,
-                            .chunks = make(count, sizeof *image->chunks),
-                            .hashes = make(count, hash_length),
-                            .chunk_count = count,
+                            .chunks = {.hash_length = hash_length,
+                                       .items = make(count, sizeof *image->chunks.items),
+                                       .hashes = make(count, hash_length),
+                                       .count = count},
                             .order = make(count, sizeof *image->order),
                             .order_count = count,
                             .has_archive = true,
@@ -173,13 +173,13 @@ make_image(struct image *image, const uint32_t *sizes, size_t count, size_t hash
     for (size_t i = 0; i < count; i++) {
         uint8_t *data;
 
-        image->chunks[i] = (struct image_chunk){.archive_offset = image->archive_size,
+        image->chunks.items[i] = (struct chunk){.archive_offset = image->archive_size,
                                                 .archive_size = sizes[i],
                                                 .source_size = sizes[i]};
         data = support_chunk(image, i);
         support_hash(data, sizes[i], hash);
         free(data);
-        memcpy(image->hashes + i * hash_length, hash, hash_length);
+        memcpy(image->chunks.hashes + i * hash_length, hash, hash_length);
         image->order[i] = (uint32_t)i;
         image->archive_size += sizes[i];
         image->source_size += sizes[i];

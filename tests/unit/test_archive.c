@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "format/archive.h"
 #include "format/dictionary.pb-c.h"
+#include "format/image_builder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +23,14 @@ struct header {
 
 static void put_chunks(struct dict_writer *w, const struct image *image)
 {
-    for (size_t i = 0; i < image->chunk_count; i++) {
+    for (size_t i = 0; i < image->chunks.count; i++) {
         Ihop__ArchiveChunk c = IHOP__ARCHIVE_CHUNK__INIT;
 
-        c.checksum.data = (uint8_t *)image_hash(image, i);
-        c.checksum.len = image->hash_length;
-        c.archive_size = image->chunks[i].archive_size;
-        c.archive_offset = image->chunks[i].archive_offset - image->header_size;
-        c.source_size = image->chunks[i].source_size;
+        c.checksum.data = (uint8_t *)chunk_table_hash(&image->chunks, i);
+        c.checksum.len = image->chunks.hash_length;
+        c.archive_size = image->chunks.items[i].archive_size;
+        c.archive_offset = image->chunks.items[i].archive_offset - image->header_size;
+        c.source_size = image->chunks.items[i].source_size;
         dict_put_message(w, 7, &c.base);
     }
 }
@@ -57,7 +58,7 @@ static struct header make_header(const struct image *image)
     struct header h;
 
     p.chunk_filter_bits = 15;
-    p.chunk_hash_length = (uint32_t)image->hash_length;
+    p.chunk_hash_length = (uint32_t)image->chunks.hash_length;
     p.chunking_algorithm = IHOP__CHUNKER_PARAMETERS__ALGORITHM__ROLLSUM;
     c.compression = IHOP__CHUNK_COMPRESSION__TYPE__BROTLI;
     c.compression_level = 6;
@@ -101,18 +102,19 @@ static void reads_all(void **state)
     assert_int_equal(image.filter_bits, 15);
     assert_int_equal(image.compression, IMAGE_BROTLI);
     assert_int_equal(image.compression_level, 6);
-    assert_int_equal(image.hash_length, 32);
+    assert_int_equal(image.chunks.hash_length, 32);
     assert_true(image.has_archive);
     assert_int_equal(image.header_size, h.size);
     assert_int_equal(image.archive_size, h.archive_size);
     assert_memory_equal(image.header_checksum, h.data + h.size - 64, 64);
-    assert_int_equal(image.chunk_count, COUNT(sizes));
+    assert_int_equal(image.chunks.count, COUNT(sizes));
     for (size_t i = 0; i < COUNT(sizes); i++) {
-        assert_int_equal(image.chunks[i].source_size, sizes[i]);
-        assert_int_equal(image.chunks[i].archive_size, sizes[i]);
-        assert_true(image.chunks[i].archive_offset ==
-                    source.chunks[i].archive_offset - source.header_size + h.size);
-        assert_memory_equal(image_hash(&image, i), image_hash(&source, i), 32);
+        assert_int_equal(image.chunks.items[i].source_size, sizes[i]);
+        assert_int_equal(image.chunks.items[i].archive_size, sizes[i]);
+        assert_true(image.chunks.items[i].archive_offset ==
+                    source.chunks.items[i].archive_offset - source.header_size + h.size);
+        assert_memory_equal(chunk_table_hash(&image.chunks, i), chunk_table_hash(&source.chunks, i),
+                            32);
         assert_int_equal(image.order[i], i);
     }
     image_free(&image);
@@ -229,8 +231,8 @@ static void prefixes(void **state)
 
 static void make_offsets_relative(struct image *image)
 {
-    for (size_t i = 0; i < image->chunk_count; i++)
-        image->chunks[i].archive_offset -= image->header_size;
+    for (size_t i = 0; i < image->chunks.count; i++)
+        image->chunks.items[i].archive_offset -= image->header_size;
 }
 
 /* bita's own headers, read and written again, are the same to the byte. */
@@ -283,8 +285,8 @@ static void leaves_a_gap(void **state)
     assert_ok(archive_parse(header, size, data_offset + chunk_bytes, &policy, &image, &e), e);
     assert_true(image_same_source(&image, &source));
     for (size_t i = 0; i < COUNT(sizes); i++)
-        assert_int_equal(image.chunks[i].archive_offset,
-                         data_offset + source.chunks[i].archive_offset);
+        assert_int_equal(image.chunks.items[i].archive_offset,
+                         data_offset + source.chunks.items[i].archive_offset);
     image_free(&image);
     assert_fails(archive_parse(header, size, data_offset + chunk_bytes - 1, &policy, &image, &e), e,
                  ERR_ARCHIVE, "lies beyond the end");

@@ -62,7 +62,7 @@ static void large_images(void **state)
     free(image.order);
     image.order = calloc(100, sizeof *image.order);
     image.order_count = 100;
-    image.chunks[0].source_size = 64 << 20;
+    image.chunks.items[0].source_size = 64 << 20;
     assert_ok(chunk_map_init(&map, &image, &e), e);
     assert_true(map.starts[100] == UINT64_C(100) * (64 << 20));
     for (size_t i = 0; i < 100; i++)

@@ -131,12 +131,12 @@ static void check_result(struct scene *s)
         size_t content = content_of(s, i);
 
         if (first[content] == SIZE_MAX) {
-            const struct image_chunk *c = &image.chunks[seen];
+            const struct chunk *c = &image.chunks.items[seen];
 
             first[content] = seen++;
             fill(s, i, plain);
             support_hash(plain, s->chunk_size, hash);
-            assert_memory_equal(image_hash(&image, first[content]), hash, 20);
+            assert_memory_equal(chunk_table_hash(&image.chunks, first[content]), hash, 20);
             assert_true(c->archive_offset == offset);
             assert_int_equal(c->source_size, s->chunk_size);
             if (c->archive_size == s->chunk_size)
@@ -145,7 +145,7 @@ static void check_result(struct scene *s)
         }
         assert_int_equal(image.order[i], first[content]);
     }
-    assert_int_equal(image.chunk_count, seen);
+    assert_int_equal(image.chunks.count, seen);
     assert_true(size == offset && s->target.size == offset);
     image_free(&image);
     free(data);

@@ -12,7 +12,7 @@ static const uint32_t second_sizes[] = {1000, 2001, 3000, 4001, 5000};
 
 static uint32_t count_of(const struct chunk_usage *c, const struct image *image, size_t chunk)
 {
-    return chunk_usage_count(c, image_hash(image, chunk), image->hash_length);
+    return chunk_usage_count(c, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length);
 }
 
 static void assert_sum(struct chunk_usage_sum sum, uint64_t chunks, uint64_t bytes)
@@ -30,22 +30,22 @@ static void adds_and_subtracts(void **state)
 
     (void)state;
     assert_int_equal(count_of(&c, &a, 0), 0); /* before it has a table */
-    assert_ok(chunk_usage_add(&c, &a, &e), e);
+    assert_ok(chunk_usage_add(&c, &a.chunks, &e), e);
     assert_int_equal(count_of(&c, &a, 0), 1);
     assert_int_equal(count_of(&c, &b, 1), 0);
-    assert_ok(chunk_usage_add(&c, &b, &e), e);
-    assert_ok(chunk_usage_add(&c, &b, &e), e);
+    assert_ok(chunk_usage_add(&c, &b.chunks, &e), e);
+    assert_ok(chunk_usage_add(&c, &b.chunks, &e), e);
     assert_int_equal(count_of(&c, &a, 0), 3);
     assert_int_equal(count_of(&c, &a, 1), 1);
     assert_int_equal(count_of(&c, &b, 1), 2);
     assert_int_equal(c.count, 7);
 
-    chunk_usage_subtract(&c, &b);
+    chunk_usage_subtract(&c, &b.chunks);
     assert_int_equal(count_of(&c, &a, 0), 2);
     assert_int_equal(count_of(&c, &b, 4), 1);
-    chunk_usage_subtract(&c, &b);
-    chunk_usage_subtract(&c, &a);
-    for (size_t i = 0; i < b.chunk_count; i++)
+    chunk_usage_subtract(&c, &b.chunks);
+    chunk_usage_subtract(&c, &a.chunks);
+    for (size_t i = 0; i < b.chunks.count; i++)
         assert_int_equal(count_of(&c, &b, i), 0);
     chunk_usage_free(&c);
     assert_int_equal(count_of(&c, &a, 0), 0);
@@ -61,15 +61,15 @@ static void sums(void **state)
     struct err e = ERR_INIT;
 
     (void)state;
-    b.chunks[4].zero = true; /* is a chunk, and takes no space */
-    assert_ok(chunk_usage_add(&c, &a, &e), e);
-    assert_ok(chunk_usage_add(&c, &b, &e), e);
-    assert_sum(chunk_usage_sum(&c, &a, 1), 2, 2000 + 4000);
-    assert_sum(chunk_usage_sum(&c, &a, 2), 2, 1000 + 3000);
-    assert_sum(chunk_usage_sum(&c, &b, 1), 3, 2001 + 4001);
-    assert_sum(chunk_usage_sum(&c, &b, 2), 2, 1000 + 3000);
-    assert_sum(chunk_usage_sum(&c, &a, 3), 0, 0);
-    assert_sum(chunk_usage_sum(NULL, &b, 0), 5, 1000 + 2001 + 3000 + 4001);
+    b.chunks.items[4].zero = true; /* is a chunk, and takes no space */
+    assert_ok(chunk_usage_add(&c, &a.chunks, &e), e);
+    assert_ok(chunk_usage_add(&c, &b.chunks, &e), e);
+    assert_sum(chunk_usage_sum(&c, &a.chunks, 1), 2, 2000 + 4000);
+    assert_sum(chunk_usage_sum(&c, &a.chunks, 2), 2, 1000 + 3000);
+    assert_sum(chunk_usage_sum(&c, &b.chunks, 1), 3, 2001 + 4001);
+    assert_sum(chunk_usage_sum(&c, &b.chunks, 2), 2, 1000 + 3000);
+    assert_sum(chunk_usage_sum(&c, &a.chunks, 3), 0, 0);
+    assert_sum(chunk_usage_sum(NULL, &b.chunks, 0), 5, 1000 + 2001 + 3000 + 4001);
     chunk_usage_free(&c);
     image_free(&a);
     image_free(&b);
@@ -86,12 +86,12 @@ static void lengths_differ(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(lengths); i++) {
         images[i] = support_image(first_sizes, 1, lengths[i]);
-        assert_ok(chunk_usage_add(&c, &images[i], &e), e);
+        assert_ok(chunk_usage_add(&c, &images[i].chunks, &e), e);
     }
     assert_int_equal(c.count, COUNT(lengths));
     for (size_t i = 0; i < COUNT(lengths); i++) {
         assert_int_equal(count_of(&c, &images[i], 0), 1);
-        chunk_usage_subtract(&c, &images[i]);
+        chunk_usage_subtract(&c, &images[i].chunks);
         assert_int_equal(count_of(&c, &images[i], 0), 0);
         image_free(&images[i]);
     }
@@ -101,16 +101,16 @@ static void lengths_differ(void **state)
 /* An image of many chunks with made-up hashes; begun: how many hashes to skip. */
 static struct image make_large(size_t begun, size_t count, size_t hash_length)
 {
-    struct image image = {.hash_length = hash_length,
-                          .chunks = calloc(count, sizeof *image.chunks),
-                          .hashes = malloc(count * hash_length),
-                          .chunk_count = count};
+    struct image image = {.chunks = {.hash_length = hash_length,
+                                     .items = calloc(count, sizeof *image.chunks.items),
+                                     .hashes = malloc(count * hash_length),
+                                     .count = count}};
 
-    assert_non_null(image.chunks);
-    assert_non_null(image.hashes);
+    assert_non_null(image.chunks.items);
+    assert_non_null(image.chunks.hashes);
     for (size_t i = 0; i < count; i++) {
-        image.chunks[i].source_size = 1;
-        support_fill(image.hashes + i * hash_length, hash_length, begun + i);
+        image.chunks.items[i].source_size = 1;
+        support_fill(image.chunks.hashes + i * hash_length, hash_length, begun + i);
     }
     return image;
 }
@@ -126,18 +126,18 @@ static void grows(void **state)
     (void)state;
     for (size_t s = 0; s < STEPS; s++) {
         small = make_large(LARGE - 5000 + s * STEP, STEP, 20);
-        assert_ok(chunk_usage_add(&c, &small, &e), e);
+        assert_ok(chunk_usage_add(&c, &small.chunks, &e), e);
         image_free(&small);
     }
-    assert_ok(chunk_usage_add(&c, &large, &e), e);
+    assert_ok(chunk_usage_add(&c, &large.chunks, &e), e);
     assert_int_equal(c.count, LARGE - 5000 + STEPS * STEP);
     assert_true(c.room > c.count);
     for (size_t i = 0; i < LARGE; i++)
         if (count_of(&c, &large, i) != (i < LARGE - 5000 ? 1 : 2))
             fail_msg("chunk %zu was counted %u times", i, count_of(&c, &large, i));
-    assert_sum(chunk_usage_sum(&c, &large, 2), 5000, 5000);
+    assert_sum(chunk_usage_sum(&c, &large.chunks, 2), 5000, 5000);
     small = make_large(LARGE - 5000 + STEPS * STEP, STEP, 20);
-    assert_sum(chunk_usage_sum(&c, &small, 1), 0, 0); /* never added */
+    assert_sum(chunk_usage_sum(&c, &small.chunks, 1), 0, 0); /* never added */
     image_free(&small);
     image_free(&large);
     chunk_usage_free(&c);

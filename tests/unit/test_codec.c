@@ -69,8 +69,7 @@ static void close_sample(struct sample *s)
 static int run(struct sample *s, const uint8_t *stream, size_t stream_size, size_t size,
                struct err *e)
 {
-    struct image_chunk chunk = {.archive_size = (uint32_t)stream_size,
-                                .source_size = (uint32_t)size};
+    struct chunk chunk = {.archive_size = (uint32_t)stream_size, .source_size = (uint32_t)size};
     uint8_t *in = malloc(stream_size ? stream_size : 1);
     const uint8_t *plain = NULL;
     int r;
@@ -224,7 +223,7 @@ static void there_and_back(struct encoded_sample *s, enum image_compression id,
                            const uint8_t *plain, size_t size)
 {
     uint8_t *in = malloc(size), *out = malloc(size), *stored;
-    struct image_chunk chunk = {.source_size = (uint32_t)size};
+    struct chunk chunk = {.source_size = (uint32_t)size};
     const uint8_t *back = NULL;
     struct decoder decoder;
     struct err e = ERR_INIT;

@@ -132,8 +132,8 @@ static void an_image_to_come(void **state)
     assert_ok(store_relock(f.s, true, 0, &e), e);
     assert_ok(store_gc(f.s, &o, &r, &e), e);
     assert_has(&f, &f.first, "++-");
-    assert_int_equal(chunk_usage_sum(&chunk_usage, &f.third, 1).chunks, 2);
-    assert_int_equal(chunk_usage_sum(&chunk_usage, &f.second, 1).chunks, 3);
+    assert_int_equal(chunk_usage_sum(&chunk_usage, &f.third.chunks, 1).chunks, 2);
+    assert_int_equal(chunk_usage_sum(&chunk_usage, &f.second.chunks, 1).chunks, 3);
     chunk_usage_free(&chunk_usage);
     end(&f);
 }

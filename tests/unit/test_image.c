@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The rules of image_finish, one by one, and what it makes of a valid table. */
+/* The rules of image_builder_finish, one by one, and what it makes of a valid table. */
 #include "support.h"
 
 #include "base/limits.h"
 #include "format/dictionary.pb-c.h"
+#include "format/image_builder.h"
+#include "format/zero_chunks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +24,10 @@ static int add(struct image_builder *b, uint8_t mark, uint32_t source_size, size
 {
     uint8_t hash[80];
     ProtobufCBinaryData data = {.len = hash_length, .data = hash};
-    struct image_chunk chunk = {.archive_size = 10, .source_size = source_size};
+    struct chunk chunk = {.archive_size = 10, .source_size = source_size};
 
     memset(hash, mark, sizeof hash);
-    return image_add_chunk(b, &data, &chunk, e);
+    return image_builder_add_chunk(b, &data, &chunk, e);
 }
 
 static void order(struct image_builder *b, size_t count, const uint32_t *items)
@@ -39,7 +41,7 @@ static void order(struct image_builder *b, size_t count, const uint32_t *items)
 static int finish_and_free(struct image_builder *b, size_t min, struct err *e)
 {
     struct image image;
-    int r = image_finish(b, min, &image, e);
+    int r = image_builder_finish(b, min, &image, e);
 
     if (r == 0)
         image_free(&image);
@@ -60,7 +62,7 @@ static void chunk_rules(void **state)
     assert_fails(add(&b, 1, LIMIT_CHUNK + 1, 16, &e), e, ERR_ARCHIVE, "67108865 bytes");
     assert_ok(add(&b, 1, LIMIT_CHUNK, 16, &e), e);
     assert_fails(add(&b, 2, 5, 17, &e), e, ERR_ARCHIVE, "a hash of 17 bytes, others of 16");
-    assert_int_equal(b.image.chunk_count, 1);
+    assert_int_equal(b.image.chunks.count, 1);
     image_builder_free(&b);
 }
 
@@ -139,13 +141,13 @@ static void keeps_what_is_used(void **state)
     assert_ok(add(&b, 3, 30, 16, &e), e);
     assert_ok(add(&b, 1, 10, 16, &e), e); /* the same as the second */
     order(&b, 4, items);
-    assert_ok(image_finish(&b, 16, &image, &e), e);
+    assert_ok(image_builder_finish(&b, 16, &image, &e), e);
     image_builder_free(&b);
-    assert_int_equal(image.chunk_count, 2);
+    assert_int_equal(image.chunks.count, 2);
     assert_int_equal(image.order_count, 4);
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(image.chunks[image.order[i]].source_size, i % 2 == 0 ? 30 : 10);
-    assert_string_equal(image_hash_hex(&image, image.order[1], hex),
+        assert_int_equal(image.chunks.items[image.order[i]].source_size, i % 2 == 0 ? 30 : 10);
+    assert_string_equal(chunk_table_hash_hex(&image.chunks, image.order[1], hex),
                         "01010101010101010101010101010101");
     assert_int_equal(image.order[1], image.order[3]);
     assert_string_equal(image.application_version, "");
@@ -182,10 +184,10 @@ static void empty_image(void **state)
 
     (void)state;
     begin(&b, 0);
-    assert_ok(image_finish(&b, 16, &image, &e), e);
+    assert_ok(image_builder_finish(&b, 16, &image, &e), e);
     image_builder_free(&b);
-    assert_int_equal(image.chunk_count, 0);
-    assert_int_equal(image.hash_length, 16);
+    assert_int_equal(image.chunks.count, 0);
+    assert_int_equal(image.chunks.hash_length, 16);
     image_free(&image);
     begin(&b, 1);
     assert_fails(finish_and_free(&b, 16, &e), e, ERR_ARCHIVE, "add up to 0 bytes");
@@ -205,7 +207,7 @@ static int add_metadata(struct image_builder *b, const char *key, size_t value_s
     entry.value.len = value_size;
     dict_put_message(&w, 8, &entry.base);
     dict_reader_init(&r, w.data, w.size, ERR_ARCHIVE);
-    got = dict_next(&r, &f, e) == 1 ? image_add_metadata(b, &r, &f, e) : -1;
+    got = dict_next(&r, &f, e) == 1 ? image_builder_add_metadata(b, &r, &f, e) : -1;
     dict_reader_free(&r);
     free(w.data);
     return got;
@@ -237,7 +239,7 @@ static void sorts_by_hash(void **state)
     static const uint32_t sizes[] = {5, 6, 7, 8, 9, 10};
     struct image image = support_image(sizes, COUNT(sizes), 32);
     struct err e = ERR_INIT;
-    uint32_t *sorted = image_sort_by_hash(&image, &e);
+    uint32_t *sorted = chunk_table_sort_by_hash(&image.chunks, &e);
     bool seen[COUNT(sizes)] = {false};
 
     (void)state;
@@ -246,8 +248,8 @@ static void sorts_by_hash(void **state)
         assert_false(seen[sorted[i]]);
         seen[sorted[i]] = true;
         if (i > 0)
-            assert_true(
-                memcmp(image_hash(&image, sorted[i - 1]), image_hash(&image, sorted[i]), 32) < 0);
+            assert_true(memcmp(chunk_table_hash(&image.chunks, sorted[i - 1]),
+                               chunk_table_hash(&image.chunks, sorted[i]), 32) < 0);
     }
     free(sorted);
     image_free(&image);
@@ -255,10 +257,11 @@ static void sorts_by_hash(void **state)
 
 static void set_hash_of_zeros(struct image *image, size_t chunk)
 {
-    uint8_t *zeros = calloc(1, image->chunks[chunk].source_size), hash[CHUNK_HASH_SIZE];
+    uint8_t *zeros = calloc(1, image->chunks.items[chunk].source_size), hash[CHUNK_HASH_SIZE];
 
-    support_hash(zeros, image->chunks[chunk].source_size, hash);
-    memcpy(image->hashes + chunk * image->hash_length, hash, image->hash_length);
+    support_hash(zeros, image->chunks.items[chunk].source_size, hash);
+    memcpy(image->chunks.hashes + chunk * image->chunks.hash_length, hash,
+           image->chunks.hash_length);
     free(zeros);
 }
 
@@ -273,17 +276,17 @@ static void finds_zero_chunks(void **state)
     image.max_chunk_size = 300000;
     for (size_t i = 0; i < COUNT(sizes); i++)
         if (sizes[i] == 200000 || sizes[i] == 70000)
-            image.chunks[i].archive_size = 20;
+            image.chunks.items[i].archive_size = 20;
     set_hash_of_zeros(&image, 0);
     set_hash_of_zeros(&image, 2);
     set_hash_of_zeros(&image, 5);
-    assert_ok(image_find_zero_chunks(&image, &e), e);
-    assert_true(image.chunks[0].zero);
-    assert_false(image.chunks[1].zero); /* well compressed, but something else */
-    assert_true(image.chunks[2].zero);
-    assert_false(image.chunks[3].zero);
-    assert_false(image.chunks[4].zero);
-    assert_true(image.chunks[5].zero);
+    assert_ok(zero_chunks_find(&image, &e), e);
+    assert_true(image.chunks.items[0].zero);
+    assert_false(image.chunks.items[1].zero); /* well compressed, but something else */
+    assert_true(image.chunks.items[2].zero);
+    assert_false(image.chunks.items[3].zero);
+    assert_false(image.chunks.items[4].zero);
+    assert_true(image.chunks.items[5].zero);
     image_free(&image);
 }
 

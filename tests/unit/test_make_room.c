@@ -100,11 +100,11 @@ static int make_room(struct fixture *f, const char *name, uint64_t bytes, uint64
                      struct err *e)
 {
     const struct store_room_wanted room = {.image = &f->image,
-                                    .name = name,
-                                    .bytes = bytes,
-                                    .inodes = inodes,
-                                    .removed = on_removed,
-                                    .user = f};
+                                           .name = name,
+                                           .bytes = bytes,
+                                           .inodes = inodes,
+                                           .removed = on_removed,
+                                           .user = f};
 
     f->removed[0] = '\0';
     f->told = 0;
@@ -276,7 +276,7 @@ static void publish_old(struct fixture *f, const char *folder, const char *name,
     struct err e = ERR_INIT;
     size_t size;
 
-    store_support_add(f->s, &image, 0, image.chunk_count);
+    store_support_add(f->s, &image, 0, image.chunks.count);
     assert_ok(release_encode(&image, &data, &size, &e), e);
     support_write_file(path, data, size);
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);

@@ -26,7 +26,7 @@ static void flip_first_byte(const char *path)
 static int find(const struct store *s, const struct image *image, struct err *e)
 {
     struct store_missing p;
-    int r = store_find_missing(s, image, STORE_CHECK_SIZE, NULL, NULL, &p, e);
+    int r = store_find_missing(s, &image->chunks, STORE_CHECK_SIZE, NULL, NULL, &p, e);
 
     if (r == 0)
         store_missing_free(&p);
@@ -35,8 +35,8 @@ static int find(const struct store *s, const struct image *image, struct err *e)
 
 static int open_chunk(const struct store *s, const struct image *image, size_t i, struct err *e)
 {
-    int fd = store_chunk_open(s, image_hash(image, i), image->hash_length,
-                              image->chunks[i].source_size, e);
+    int fd = store_chunk_open(s, chunk_table_hash(&image->chunks, i), image->chunks.hash_length,
+                              image->chunks.items[i].source_size, e);
 
     if (fd >= 0)
         close(fd);
@@ -211,7 +211,8 @@ static void progress(void **state)
     struct err e = ERR_INIT;
 
     store_support_add(s, &image, 0, 3);
-    assert_ok(store_find_missing(s, &image, STORE_CHECK_CONTENT, note_progress, last, &p, &e), e);
+    assert_ok(
+        store_find_missing(s, &image.chunks, STORE_CHECK_CONTENT, note_progress, last, &p, &e), e);
     assert_int_equal(last[0], image.source_size);
     assert_int_equal(last[1], image.source_size);
     store_missing_free(&p);
@@ -234,9 +235,9 @@ static void every_chunk_is_looked_at(void **state)
         struct image image = support_image(many, counts[i / 2], 32);
         struct store_missing p;
 
-        assert_ok(store_find_missing(s, &image, checks[i % 2], NULL, NULL, &p, &e), e);
-        assert_int_equal(p.missing_count, image.chunk_count);
-        for (size_t c = 0; c < image.chunk_count; c++)
+        assert_ok(store_find_missing(s, &image.chunks, checks[i % 2], NULL, NULL, &p, &e), e);
+        assert_int_equal(p.missing_count, image.chunks.count);
+        for (size_t c = 0; c < image.chunks.count; c++)
             assert_true(p.missing[c]);
         store_missing_free(&p);
         image_free(&image);

@@ -12,19 +12,19 @@
 /* A table of chunks at given places; only what plan_make looks at. */
 struct table {
     struct image image;
-    struct image_chunk chunks[MAX_CHUNKS];
+    struct chunk chunks[MAX_CHUNKS];
     bool missing[MAX_CHUNKS];
 };
 
 static void add(struct table *t, uint64_t offset, uint32_t size, bool missing)
 {
-    size_t i = t->image.chunk_count++;
+    size_t i = t->image.chunks.count++;
 
     assert_true(i < MAX_CHUNKS);
-    t->image.chunks = t->chunks;
+    t->image.chunks.items = t->chunks;
     t->image.has_archive = true;
-    t->chunks[i] = (struct image_chunk){
-        .archive_offset = offset, .archive_size = size, .source_size = 2 * size};
+    t->chunks[i] =
+        (struct chunk){.archive_offset = offset, .archive_size = size, .source_size = 2 * size};
     t->missing[i] = missing;
 }
 
@@ -55,7 +55,7 @@ static void nothing_missing(void **state)
     assert_int_equal(p.range_count, 0);
     assert_int_equal(p.download_bytes, 0);
     plan_free(&p);
-    t.image.chunk_count = 0; /* the empty image */
+    t.image.chunks.count = 0; /* the empty image */
     make(&t, &p);
     assert_int_equal(p.range_count, 0);
     plan_free(&p);
@@ -241,7 +241,7 @@ static void fill_at_random(struct table *t, uint64_t *seed)
     }
 }
 
-static bool lies_in(const struct image_chunk *c, const struct plan_range *r)
+static bool lies_in(const struct chunk *c, const struct plan_range *r)
 {
     return c->archive_offset >= r->offset &&
            c->archive_offset + c->archive_size <= r->offset + r->size;
@@ -268,7 +268,7 @@ static void check_membership(const struct table *t, const struct plan *p)
     assert_int_equal(next, p->chunk_count);
     for (size_t i = 0; i < p->zero_count; i++)
         seen[p->zero_chunks[i]]++;
-    for (size_t i = 0; i < t->image.chunk_count; i++)
+    for (size_t i = 0; i < t->image.chunks.count; i++)
         assert_int_equal(seen[i], t->missing[i] ? 1 : 0);
 }
 
@@ -297,7 +297,7 @@ static void properties(void **state)
 
     (void)state;
     for (int round = 0; round < 3000; round++) {
-        t.image.chunk_count = 0;
+        t.image.chunks.count = 0;
         fill_at_random(&t, &seed);
         make(&t, &p);
         check_membership(&t, &p);

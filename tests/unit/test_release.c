@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "format/dictionary.pb-c.h"
+#include "format/image_builder.h"
 #include "format/release.h"
 
 #include <stdlib.h>
@@ -24,19 +25,19 @@ static void make_full(struct image *image)
     image->metadata[0] = (struct image_metadata){strdup("board"), (uint8_t *)strdup("rev a"), 5};
     image->metadata[1] = (struct image_metadata){strdup(""), malloc(1), 0};
     image->metadata_count = 2;
-    image->chunks[1].zero = true;
+    image->chunks.items[1].zero = true;
 }
 
 static void assert_same_chunks(const struct image *a, const struct image *b)
 {
-    assert_int_equal(a->chunk_count, b->chunk_count);
-    assert_int_equal(a->hash_length, b->hash_length);
-    assert_memory_equal(a->hashes, b->hashes, a->chunk_count * a->hash_length);
-    for (size_t i = 0; i < a->chunk_count; i++) {
-        assert_int_equal(a->chunks[i].source_size, b->chunks[i].source_size);
-        assert_true(a->chunks[i].archive_offset == b->chunks[i].archive_offset);
-        assert_int_equal(a->chunks[i].archive_size, b->chunks[i].archive_size);
-        assert_int_equal(a->chunks[i].zero, b->chunks[i].zero);
+    assert_int_equal(a->chunks.count, b->chunks.count);
+    assert_int_equal(a->chunks.hash_length, b->chunks.hash_length);
+    assert_memory_equal(a->chunks.hashes, b->chunks.hashes, a->chunks.count * a->chunks.hash_length);
+    for (size_t i = 0; i < a->chunks.count; i++) {
+        assert_int_equal(a->chunks.items[i].source_size, b->chunks.items[i].source_size);
+        assert_true(a->chunks.items[i].archive_offset == b->chunks.items[i].archive_offset);
+        assert_int_equal(a->chunks.items[i].archive_size, b->chunks.items[i].archive_size);
+        assert_int_equal(a->chunks.items[i].zero, b->chunks.items[i].zero);
     }
     assert_int_equal(a->order_count, b->order_count);
     assert_memory_equal(a->order, b->order, a->order_count * sizeof *a->order);
@@ -101,8 +102,8 @@ static void round_trips(void **state)
     /* Without extras: what the original writes. */
     plain.has_archive = false;
     plain.archive_size = plain.header_size = 0;
-    for (size_t i = 0; i < plain.chunk_count; i++)
-        plain.chunks[i].archive_size = 0, plain.chunks[i].archive_offset = 0;
+    for (size_t i = 0; i < plain.chunks.count; i++)
+        plain.chunks.items[i].archive_size = 0, plain.chunks.items[i].archive_offset = 0;
     round_trip_of(&plain);
     image_free(&full);
     image_free(&plain);
@@ -126,10 +127,10 @@ static void original_format(void **state)
     dict_put_bytes(&w, 2, image.source_checksum, CHUNK_HASH_SIZE);
     dict_put_number(&w, 3, image.source_size);
     dict_put_numbers(&w, 4, image.order, image.order_count);
-    for (size_t i = 0; i < image.chunk_count; i++) {
+    for (size_t i = 0; i < image.chunks.count; i++) {
         Ihop__ReleaseChunk c = IHOP__RELEASE_CHUNK__INIT;
 
-        c.checksum.data = (uint8_t *)image_hash(&image, i);
+        c.checksum.data = (uint8_t *)chunk_table_hash(&image.chunks, i);
         c.checksum.len = 64;
         c.source_size = sizes[i];
         dict_put_message(&w, 5, &c.base);
@@ -142,8 +143,8 @@ static void original_format(void **state)
     assert_true(image_same_source(&image, &back));
     assert_false(back.has_archive);
     assert_null(back.archive_url);
-    assert_int_equal(back.chunk_count, COUNT(sizes));
-    assert_false(back.chunks[0].zero);
+    assert_int_equal(back.chunks.count, COUNT(sizes));
+    assert_false(back.chunks.items[0].zero);
     image_free(&back);
     image_free(&image);
     free(w.data);
@@ -197,13 +198,13 @@ static void places_must_be_usable(void **state)
 
     (void)state;
     make_full(&image);
-    image.chunks[0].archive_offset = UINT64_MAX;
+    image.chunks.items[0].archive_offset = UINT64_MAX;
     assert_refused(&image, "the recorded place of chunk 0 is out of range");
     make_full(&image);
-    image.chunks[2].archive_offset++;
+    image.chunks.items[2].archive_offset++;
     assert_refused(&image, "the recorded place of chunk 2 is out of range");
     make_full(&image);
-    image.chunks[1].archive_size = 0;
+    image.chunks.items[1].archive_size = 0;
     assert_refused(&image, "the recorded place of chunk 1 is out of range");
     make_full(&image);
     image.header_size = 63;

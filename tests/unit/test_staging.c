@@ -49,8 +49,8 @@ static void add_chunk(struct store_writer *w, const struct image *image, size_t 
     uint8_t *data = support_chunk(image, i);
     struct err e = ERR_INIT;
 
-    assert_ok(store_writer_add(w, image_hash(image, i), image->hash_length, data,
-                               image->chunks[i].source_size, &e),
+    assert_ok(store_writer_add(w, chunk_table_hash(&image->chunks, i), image->chunks.hash_length,
+                               data, image->chunks.items[i].source_size, &e),
               e);
     free(data);
 }
@@ -110,7 +110,7 @@ static void *add_every_nth(void *arg)
 {
     struct adder *a = arg;
 
-    for (size_t i = a->first; i < a->image->chunk_count; i += a->step)
+    for (size_t i = a->first; i < a->image->chunks.count; i += a->step)
         add_chunk(a->w, a->image, i);
     return NULL;
 }
@@ -137,7 +137,7 @@ static void several_threads(void **state)
         pthread_join(adders[i].thread, NULL);
     assert_ok(store_writer_finish(w, &e), e);
     store_writer_close(w);
-    for (size_t i = 0; i < image.chunk_count; i++)
+    for (size_t i = 0; i < image.chunks.count; i++)
         store_support_assert_chunk(s, &image, i);
     image_free(&image);
     store_close(s);
@@ -178,7 +178,7 @@ static void check_sparse(struct store *s, const struct sparse *c)
 
     memset(data + c->from, 0, c->to - c->from);
     support_hash(data, size, hash);
-    memcpy(image.hashes, hash, 32);
+    memcpy(image.chunks.hashes, hash, 32);
     assert_ok(store_writer_open(s, &w, &adopted, &e), e);
     assert_ok(store_writer_add(w, hash, 32, data, size, &e), e);
     assert_int_equal(store_writer_bytes(w), c->written);
@@ -226,7 +226,7 @@ static void zero_chunk(void **state)
     struct stat st;
 
     support_hash(zeros, size, hash);
-    memcpy(image.hashes, hash, 64);
+    memcpy(image.chunks.hashes, hash, 64);
     assert_ok(store_writer_open(s, &w, &adopted, &e), e);
     assert_ok(store_writer_add(w, hash, 64, NULL, size, &e), e);
     assert_int_equal(store_writer_bytes(w), 0);
@@ -251,8 +251,8 @@ static void stage(const char *folder, const struct image *image, size_t i, bool 
 
     if (corrupt)
         data[0] ^= 1;
-    snprintf(name, sizeof name, "%s.chunk", image_hash_hex(image, i, hex));
-    support_write_file(support_path(folder, name), data, image->chunks[i].source_size);
+    snprintf(name, sizeof name, "%s.chunk", chunk_table_hash_hex(&image->chunks, i, hex));
+    support_write_file(support_path(folder, name), data, image->chunks.items[i].source_size);
     free(data);
 }
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* image_builder: from the fields of a dictionary to a checked image, and back.
+ *
+ * archive and release walk their dictionaries and hand each field to a builder; finish
+ * checks the whole. Errors have the kind that init was given: ERR_ARCHIVE or
+ * ERR_DAMAGED, or ERR_MEMORY. Only format/ includes this header, since it knows
+ * protobuf-c. One thread.
+ */
+#ifndef IHOP_FORMAT_IMAGE_BUILDER_H
+#define IHOP_FORMAT_IMAGE_BUILDER_H
+
+#include "base/err.h"
+#include "format/dictionary.h"
+#include "format/image.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct image_builder {
+    struct image image;
+    enum err_kind kind;
+    struct dict_numbers order;
+    size_t metadata_room, metadata_bytes;
+    uint32_t declared_hash_length; /* from the chunker parameters */
+    bool has_chunker, has_source_checksum;
+};
+
+void image_builder_init(struct image_builder *b, enum err_kind kind);
+void image_builder_free(struct image_builder *b);
+
+int image_builder_add_chunk(struct image_builder *b, const ProtobufCBinaryData *hash,
+                            const struct chunk *chunk, struct err *e)
+    __attribute__((warn_unused_result));
+int image_builder_add_metadata(struct image_builder *b, struct dict_reader *r,
+                               const struct dict_field *f, struct err *e)
+    __attribute__((warn_unused_result));
+int image_builder_set_chunker(struct image_builder *b, struct dict_reader *r,
+                              const struct dict_field *f, struct err *e)
+    __attribute__((warn_unused_result));
+int image_builder_set_compression(struct image_builder *b, struct dict_reader *r,
+                                  const struct dict_field *f, struct err *e)
+    __attribute__((warn_unused_result));
+int image_builder_set_source_checksum(struct image_builder *b, const struct dict_field *f,
+                                      struct err *e) __attribute__((warn_unused_result));
+
+/* Checks the whole and moves it to *out. Afterwards each hash occurs once
+ * (order entries of a repeated one are redirected), chunks that nothing refers
+ * to are gone, and the sizes add up. min_hash_length: shorter chunk hashes are
+ * an error. */
+int image_builder_finish(struct image_builder *b, size_t min_hash_length, struct image *out,
+                         struct err *e) __attribute__((warn_unused_result));
+
+/* Writing: the parts that both kinds of dictionary have, as field. */
+void image_put_chunker(struct dict_writer *w, uint32_t field, const struct image *image);
+void image_put_compression(struct dict_writer *w, uint32_t field, const struct image *image);
+void image_put_metadata(struct dict_writer *w, uint32_t field, const struct image *image);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* zero_chunks: which chunks of an image are all zeros, told by their hash alone. Such
+ * a chunk is made as a hole and never fetched. */
+#ifndef IHOP_FORMAT_ZERO_CHUNKS_H
+#define IHOP_FORMAT_ZERO_CHUNKS_H
+
+#include "base/err.h"
+#include "format/image.h"
+
+/* Sets zero on chunks whose hash is that of zeros. Only those are tried that
+ * compress extremely well or have the chunker's maximum size, which is how a
+ * run of zeros is cut. Costs one hash over at most LIMIT_CHUNK bytes. ERR_MEMORY. */
+int zero_chunks_find(struct image *image, struct err *e) __attribute__((warn_unused_result));
+
+#endif
