@@ -2,7 +2,6 @@
 # Built with all the rest, so that it does not rot between two uses.
 noinst_PROGRAMS = bench-limit
 bench_limit_SOURCES = bench/limit.c
-bench_limit_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 bench_limit_LDADD = libcodec.la
 
 EXTRA_DIST += \

@@ -5,7 +5,7 @@ ihop_clone_SOURCES = \
 	clone/main.c \
 	clone/options.c clone/options.h \
 	clone/output.c clone/output.h
-ihop_clone_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PROTOBUF_C_CFLAGS)
+ihop_clone_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 ihop_clone_LDADD = libcli.la libfetch.la
 
 man1_MANS += ihop-clone.1

@@ -9,7 +9,7 @@ ihop_compress_SOURCES = \
 	compress/output.c compress/output.h \
 	compress/chunk_packer.c compress/chunk_packer.h \
 	compress/output_file.c compress/output_file.h
-ihop_compress_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PROTOBUF_C_CFLAGS)
+ihop_compress_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 ihop_compress_LDADD = libcli.la libfetch.la libchunker.la libencoder.la
 
 man1_MANS += ihop-compress.1

@@ -7,7 +7,7 @@ ihop_store_SOURCES = \
 	manage/command.c manage/command.h \
 	manage/sharing.c \
 	manage/verify.c
-ihop_store_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PROTOBUF_C_CFLAGS)
+ihop_store_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 ihop_store_LDADD = libcli.la libfetch.la
 
 man1_MANS += ihop-store.1

@@ -15,7 +15,7 @@ nbdkit_ihop_plugin_la_SOURCES = \
 	plugin/stats.c plugin/stats.h \
 	plugin/verifier.c plugin/verifier.h
 nbdkit_ihop_plugin_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
-nbdkit_ihop_plugin_la_CFLAGS = $(AM_CFLAGS) $(NBDKIT_CFLAGS) $(PROTOBUF_C_CFLAGS) $(LIBURING_CFLAGS)
+nbdkit_ihop_plugin_la_CFLAGS = $(AM_CFLAGS) $(NBDKIT_CFLAGS) $(LIBURING_CFLAGS)
 nbdkit_ihop_plugin_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(srcdir)/plugin/plugin.syms
 nbdkit_ihop_plugin_la_LIBADD = libstore.la $(LIBURING_LIBS)

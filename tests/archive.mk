@@ -22,7 +22,6 @@ EXTRA_DIST += $(archive_tests)
 
 # Prints how a file is cut.
 check_PROGRAMS += tests/cut-file
-tests_cut_file_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_cut_file_LDADD = libchunker.la
 
 # ---- unit programs: one for each module ----
@@ -61,41 +60,18 @@ check_LTLIBRARIES += libunit.la
 libunit_la_SOURCES = \
 	tests/unit/store_support.c tests/unit/store_support.h \
 	tests/unit/support.c tests/unit/support.h
-libunit_la_CFLAGS = $(UNIT_CFLAGS)
 libunit_la_LIBADD = libstore.la $(CMOCKA_LIBS)
 
 LDADD = libunit.la
-UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(PROTOBUF_C_CFLAGS)
-tests_unit_test_archive_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_base_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_chunk_hash_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_chunk_map_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_chunker_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_codec_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_cut_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_dictionary_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_etag_set_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_file_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_http_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_image_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_io_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_io_walk_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_name_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_chunk_packer_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_missing_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_publish_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_rate_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_release_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_retry_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_staging_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_text_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_archive_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+tests_unit_test_dictionary_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+tests_unit_test_image_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+tests_unit_test_release_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 
 tests_unit_test_chunker_LDADD = libchunker.la libunit.la
 tests_unit_test_cut_LDADD = libchunker.la libunit.la
 # The libraries' own encoders make what no encoder of ours would.
-tests_unit_test_codec_CFLAGS += $(ENCODERS_CFLAGS)
+tests_unit_test_codec_CFLAGS = $(AM_CFLAGS) $(ENCODERS_CFLAGS)
 tests_unit_test_codec_LDADD = libcodec.la libencoder.la libunit.la $(ENCODERS_LIBS)
 tests_unit_test_etag_set_LDADD = libfetch.la libunit.la
 tests_unit_test_file_LDADD = libfetch.la libunit.la
@@ -122,7 +98,7 @@ check_PROGRAMS += $(fuzz_programs)
 TESTS += tests/fuzz/replay.sh
 EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus
 
-FUZZ_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+FUZZ_CFLAGS = $(AM_CFLAGS)
 if ENABLE_FUZZERS
 FUZZ_CFLAGS += -fsanitize=fuzzer
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer

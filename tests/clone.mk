@@ -51,5 +51,4 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_bar
 TESTS += tests/unit/test_bar
 tests_unit_test_bar_SOURCES = tests/unit/test_bar.c cli/bar.c cli/bar.h
-tests_unit_test_bar_CFLAGS = $(UNIT_CFLAGS)
 endif

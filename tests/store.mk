@@ -26,9 +26,4 @@ store_unit_programs = \
 check_PROGRAMS += $(store_unit_programs)
 TESTS += $(store_unit_programs)
 
-tests_unit_test_chunk_usage_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_gc_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_release_lock_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_release_list_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_make_room_CFLAGS = $(UNIT_CFLAGS)
 endif
