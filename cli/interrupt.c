@@ -10,27 +10,27 @@
 static volatile sig_atomic_t bar_shown;
 static const char *volatile last_words;
 
-static void say(const char *text)
+static void say_interrupted(const char *text)
 {
     ssize_t n = write(STDERR_FILENO, text, strlen(text));
 
     (void)n; /* there is nobody left to tell */
 }
 
-static void on_signal(int number)
+static void on_interrupt(int number)
 {
     const char *words = last_words;
 
     if (bar_shown)
-        say("\n");
+        say_interrupted("\n");
     if (words)
-        say(words);
+        say_interrupted(words);
     raise(number); /* its default action, by SA_RESETHAND, once this returns */
 }
 
 static void catch (int number)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, old;
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND}, old;
 
     if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
         sigaction(number, &action, NULL);

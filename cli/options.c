@@ -135,7 +135,7 @@ static size_t find_spec(const struct flat_specs *flat, int code)
     return i;
 }
 
-static int explain(int code, char **argv, struct err *e)
+static int explain_option(int code, char **argv, struct err *e)
 {
     if (code == ':')
         return err_set(e, ERR_USAGE, "option '%s' needs a value", argv[optind - 1]);
@@ -176,7 +176,7 @@ static int parse(const struct flat_specs *flat, int argc, char **argv, struct er
         size_t i;
 
         if (code == '?' || code == ':')
-            return explain(code, argv, e);
+            return explain_option(code, argv, e);
         i = find_spec(flat, code);
         if (flat->specs[i]->type == OPTION_PAIR &&
             !(second = optind < argc ? argv[optind++] : NULL))

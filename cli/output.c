@@ -179,7 +179,7 @@ double output_seconds(const struct output *out)
     return (double)(io_now_ms() - out->begun_ms) / 1000;
 }
 
-static void report(struct output *out, const struct err *e)
+static void report_failure(struct output *out, const struct err *e)
 {
     json_t *line;
 
@@ -199,7 +199,7 @@ int output_end(struct output *out, int result, struct err *e)
     if (result == 0)
         e->kind = ERR_NONE; /* something on the way may have failed and been mended */
     if (e->kind != ERR_NONE)
-        report(out, e);
+        report_failure(out, e);
     if ((fflush(stdout) != 0 || ferror(stdout)) && e->kind == ERR_NONE) {
         err_sys(e, errno, "cannot write to standard output");
         e->kind = ERR_IO; /* full or not: it is not the store */

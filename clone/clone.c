@@ -96,7 +96,7 @@ static struct archive_policy archive_policy(const struct clone_options *o)
 }
 
 /* Fills c->image; *same: it is the old release's, moved here. */
-static int read_archive(struct clone *c, bool *same, struct err *e)
+static int read_archive_header(struct clone *c, bool *same, struct err *e)
 {
     const struct events_progress progress = {.phase = EVENTS_HEADER};
     struct archive_policy policy = archive_policy(c->o);
@@ -143,7 +143,7 @@ static int set_location(struct clone *c, struct err *e)
     return c->image.archive_url ? 0 : err_nomem(e, "recording the archive's address");
 }
 
-static void describe(struct clone *c)
+static void describe_image(struct clone *c)
 {
     struct clone_result *r = c->result;
 
@@ -153,7 +153,7 @@ static void describe(struct clone *c)
 }
 
 /* The name may be taken by another image, which only --force replaces. */
-static int check_name(struct clone *c, bool same, struct err *e)
+static int check_release_name(struct clone *c, bool same, struct err *e)
 {
     c->replace =
         c->replace || c->o->force || same || (c->has_old && image_same_source(&c->old, &c->image));
@@ -209,7 +209,7 @@ static void on_removed(void *user, const char *name)
     events_note(c->events, "removed release %s/%s to make room", c->o->store, name);
 }
 
-static int make_room(void *user, struct store *store, uint64_t bytes, uint64_t inodes,
+static int make_room_for_image(void *user, struct store *store, uint64_t bytes, uint64_t inodes,
                      struct err *e)
 {
     struct clone *c = user;
@@ -238,7 +238,7 @@ static int update_store(struct clone *c, struct err *e)
     c->obtain.partial_name = c->o->release;
     c->obtain.partial_data = data;
     c->obtain.partial_size = size;
-    c->obtain.make_room = c->o->make_room ? make_room : NULL;
+    c->obtain.make_room = c->o->make_room ? make_room_for_image : NULL;
     c->obtain.user = c;
     if (obtain_chunks(store, &c->image, c->reader, &c->obtain, c->events, &c->result->cost,
                       &c->result->written, e) < 0 ||
@@ -254,15 +254,15 @@ static int estimate(struct clone *c, struct err *e)
     return obtain_estimate(c->store, &c->image, &c->obtain, c->events, &c->result->cost, e);
 }
 
-static int run(struct clone *c, struct err *e)
+static int run_clone(struct clone *c, struct err *e)
 {
     bool same = false, complete = false;
 
-    if (open_reader(c, e) < 0 || look_at_store(c, e) < 0 || read_archive(c, &same, e) < 0 ||
+    if (open_reader(c, e) < 0 || look_at_store(c, e) < 0 || read_archive_header(c, &same, e) < 0 ||
         set_location(c, e) < 0)
         return -1;
-    describe(c);
-    if (check_name(c, same, e) < 0)
+    describe_image(c);
+    if (check_release_name(c, same, e) < 0)
         return -1;
     if (c->o->dry_run)
         return estimate(c, e);
@@ -288,7 +288,7 @@ int clone_run(const struct clone_options *o, const struct events *events,
     int r;
 
     *result = (struct clone_result){0};
-    r = run(&c, e);
+    r = run_clone(&c, e);
     if (c.reader) {
         result->downloaded = c.reader->stats.bytes;
         result->requests = c.reader->stats.requests;

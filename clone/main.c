@@ -17,7 +17,7 @@ static void prepare_for_end(const struct clone_options *o)
                         "again to go on from there\n");
 }
 
-static int run(struct clone_options *o, struct output *out, struct err *e)
+static int run_parsed(struct clone_options *o, struct output *out, struct err *e)
 {
     struct clone_result result;
 
@@ -46,7 +46,7 @@ int main(int argc, char **argv)
     else if (r == 0 && o.common.version)
         puts("ihop-clone " PACKAGE_VERSION);
     else if (r == 0)
-        r = run(&o, &out, &e);
+        r = run_parsed(&o, &out, &e);
     code = output_end(&out, r, &e);
     clone_options_free(&o);
     return code;

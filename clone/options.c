@@ -81,7 +81,7 @@ void clone_options_help(void)
     puts("\nSizes take a suffix: k, M, G or KiB, MiB, GiB. Exit codes: see ihop-clone(1).");
 }
 
-static int take_operands(struct clone_options *o, int argc, char **argv, struct err *e)
+static int take_clone_operands(struct clone_options *o, int argc, char **argv, struct err *e)
 {
     if (argc != 2)
         return err_set(e, ERR_USAGE,
@@ -111,7 +111,7 @@ int clone_options_parse(int argc, char **argv, struct clone_options *o, struct e
         return -1;
     if (o->common.help || o->common.version)
         return 0;
-    return take_operands(o, argc - first, argv + first, e);
+    return take_clone_operands(o, argc - first, argv + first, e);
 }
 
 void clone_options_free(struct clone_options *o)

@@ -30,7 +30,7 @@ static size_t fetched(const struct clone_result *r)
     return r->cost.missing - r->cost.zero - r->cost.seeded;
 }
 
-static void print_json(const struct output *out, const struct clone_options *o,
+static void print_clone_json(const struct output *out, const struct clone_options *o,
                        const struct clone_result *r)
 {
     static const char *const outcomes[] = {"published", "complete", "restored", "estimated"};
@@ -90,7 +90,7 @@ void clone_output_result(struct output *out, const struct clone_options *o,
         output_note(out, "warning: the image's size is not a multiple of 512 bytes: the kernel's "
                          "block device cuts its tail");
     if (o->common.json) {
-        print_json(out, o, r);
+        print_clone_json(out, o, r);
         return;
     }
     format_result(out, o, r, line, sizeof line);

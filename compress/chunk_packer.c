@@ -137,7 +137,7 @@ void chunk_packer_cleanup(struct chunk_packer **p)
 /* ---- looking up; with the lock held ---- */
 
 /* The slot of a hash, or the empty one where it belongs. */
-static size_t find_slot(const struct chunk_packer *p, const uint8_t *hash)
+static size_t find_content_slot(const struct chunk_packer *p, const uint8_t *hash)
 {
     size_t at = (size_t)keyed_hash(&p->secret, hash) % p->slot_count;
 
@@ -161,7 +161,7 @@ static int grow_slots(struct chunk_packer *p, struct err *e)
     p->slots = grown;
     p->slot_count *= 2;
     for (size_t i = 0; i < p->content_count; i++)
-        p->slots[find_slot(p, p->contents[i].hash)] = (uint32_t)i;
+        p->slots[find_content_slot(p, p->contents[i].hash)] = (uint32_t)i;
     return 0;
 }
 
@@ -174,7 +174,7 @@ static int add_content(struct chunk_packer *p, const uint8_t *hash, size_t size,
     if (grow_slots(p, e) < 0 || array_grow((void **)&p->contents, &p->content_room,
                                            p->content_count, sizeof *p->contents, e) < 0)
         return -1;
-    slot = find_slot(p, hash);
+    slot = find_content_slot(p, hash);
     *added = p->slots[slot] == NOT_YET;
     if (*added) {
         struct content *c = &p->contents[p->content_count];

@@ -55,14 +55,14 @@ static int on_input(void *user, const uint8_t *data, size_t size, struct err *e)
     return chunk_hash_update(j->source_hasher, data, size, e);
 }
 
-static int on_chunk(void *user, const struct cut_chunk *chunk, struct err *e)
+static int on_image_chunk(void *user, const struct cut_chunk *chunk, struct err *e)
 {
     struct job *j = user;
 
     return chunk_packer_chunk(j->pack, chunk->worker, chunk->index, chunk->data, chunk->size, e);
 }
 
-static void on_progress(void *user, uint64_t bytes_done)
+static void on_input_progress(void *user, uint64_t bytes_done)
 {
     struct job *j = user;
 
@@ -78,9 +78,9 @@ static int cut(struct job *j, struct err *e)
                                       .hash_length = o->hash_length};
     const struct cut_options options = {.jobs = o->jobs,
                                         .name = j->source.name,
-                                        .chunk = on_chunk,
+                                        .chunk = on_image_chunk,
                                         .input = on_input,
-                                        .progress = on_progress,
+                                        .progress = on_input_progress,
                                         .user = j};
 
     j->source_hasher = chunk_hasher_new(e);
@@ -100,7 +100,7 @@ static int cut(struct job *j, struct err *e)
 
 /* ---- archive ---- */
 
-static int describe(struct job *j, struct err *e)
+static int describe_result(struct job *j, struct err *e)
 {
     const struct compress_options *o = j->o;
     struct image *image = &j->image;
@@ -154,11 +154,11 @@ static int write_archive(struct job *j, struct image *image, struct err *e)
     return 0;
 }
 
-static int run(struct job *j, struct image *image, struct err *e)
+static int run_compress(struct job *j, struct image *image, struct err *e)
 {
     if (open_source(j, e) < 0 ||
         output_file_open(&j->target, j->o->archive, j->o->force, j->source.fd, e) < 0 || cut(j, e) < 0 ||
-        describe(j, e) < 0)
+        describe_result(j, e) < 0)
         return -1;
     j->events->writing(j->events->user);
     return write_archive(j, image, e);
@@ -173,7 +173,7 @@ int compress_run(const struct compress_options *o, const struct compress_events 
     /* Lent, and taken back before it is freed. */
     j.image.metadata = o->metadata;
     j.image.metadata_count = o->metadata_count;
-    r = run(&j, image, e);
+    r = run_compress(&j, image, e);
     j.image.metadata = NULL;
     j.image.metadata_count = 0;
     image_free(&j.image);

@@ -44,7 +44,7 @@ static int read_old(const struct compress_options *o, struct image *image, struc
 }
 
 /* Hashes of another length are names of other chunks. */
-static bool *find_missing(const struct image *old, const struct image *new, struct err *e)
+static bool *compare_tables(const struct image *old, const struct image *new, struct err *e)
 {
     CLEANUP_FREE uint32_t *sorted = chunk_table_sort_by_hash(&old->chunks, e);
     bool *missing;
@@ -65,7 +65,7 @@ static int count(const struct image *old, const struct image *new, struct diff_r
                  struct err *e)
 {
     CLEANUP(plan_free) struct plan plan = {0};
-    CLEANUP_FREE bool *missing = find_missing(old, new, e);
+    CLEANUP_FREE bool *missing = compare_tables(old, new, e);
 
     if (!missing || plan_make(new, missing, &plan, e) < 0)
         return -1;
@@ -79,7 +79,7 @@ static int count(const struct image *old, const struct image *new, struct diff_r
     return 0;
 }
 
-static int check_budget(const struct compress_options *o, const struct diff_result *result,
+static int check_diff_budget(const struct compress_options *o, const struct diff_result *result,
                         struct err *e)
 {
     char a[TEXT_SIZE_BYTES], b[TEXT_SIZE_BYTES];
@@ -104,5 +104,5 @@ int diff_run(const struct compress_options *o, struct diff_result *result, struc
         return -1;
     result->download = header.bytes;
     result->requests = header.requests;
-    return count(&old, &new, result, e) < 0 ? -1 : check_budget(o, result, e);
+    return count(&old, &new, result, e) < 0 ? -1 : check_diff_budget(o, result, e);
 }

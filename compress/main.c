@@ -57,7 +57,7 @@ static int compare(const struct compress_options *o, struct output *out, struct 
     return r;
 }
 
-static int look(struct compress_options *o, struct output *out, struct err *e)
+static int look_at_archive(struct compress_options *o, struct output *out, struct err *e)
 {
     struct image image;
     int r = 0;
@@ -91,7 +91,7 @@ int main(int argc, char **argv)
     else if (r == 0 && o.common.version)
         puts("ihop-compress " PACKAGE_VERSION);
     else if (r == 0)
-        r = o.image ? make(&o, &out, &e) : look(&o, &out, &e);
+        r = o.image ? make(&o, &out, &e) : look_at_archive(&o, &out, &e);
     code = output_end(&out, r, &e);
     compress_options_free(&o);
     return code;

@@ -175,7 +175,7 @@ static uint32_t filter_bits(uint64_t average)
     return average < 2 ? 0 : 62 - (uint32_t)__builtin_clzll(average);
 }
 
-static int set_chunker(struct compress_options *o, struct err *e)
+static int choose_chunker(struct compress_options *o, struct err *e)
 {
     struct chunker_config *c = &o->chunker;
     bool buzhash = o->hash_word == 1;
@@ -207,7 +207,7 @@ static bool is_look(const struct compress_options *o, int operands)
     return o->info || o->old || o->metadata_key || (o->print_header && operands == 1 && !o->input);
 }
 
-static int take_operands(struct compress_options *o, int argc, char **argv, struct err *e)
+static int take_compress_operands(struct compress_options *o, int argc, char **argv, struct err *e)
 {
     bool look = is_look(o, argc);
     int want = look || o->input ? 1 : 2;
@@ -244,8 +244,8 @@ int compress_options_parse(int argc, char **argv, struct compress_options *o, st
         return -1;
     if (o->common.help || o->common.version)
         return 0;
-    if (take_operands(o, argc - first, argv + first, e) < 0 || set_compression(o, e) < 0 ||
-        set_chunker(o, e) < 0)
+    if (take_compress_operands(o, argc - first, argv + first, e) < 0 || set_compression(o, e) < 0 ||
+        choose_chunker(o, e) < 0)
         return -1;
     return finish_metadata(o, e);
 }

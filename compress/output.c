@@ -17,7 +17,7 @@ struct facts {
     uint64_t stored_bytes; /* and in the archive */
 };
 
-static void collect(const struct image *image, struct facts *f)
+static void collect_metadata(const struct image *image, struct facts *f)
 {
     *f = (struct facts){0};
     text_hex(image->header_checksum, CHUNK_HASH_SIZE, f->header_checksum);
@@ -30,7 +30,7 @@ static void collect(const struct image *image, struct facts *f)
 
 /* ---- JSON ---- */
 
-static void set_chunker(json_t *line, const struct image *image)
+static void set_chunker_members(json_t *line, const struct image *image)
 {
     json_set_text(line, "hash_chunking", image_chunker_name(image));
     if (image->chunker == IMAGE_FIXED_SIZE) {
@@ -62,7 +62,7 @@ static json_t *new_result(const struct compress_options *o, const struct image *
     json_set_text(line, "compression", codec_get(image->compression)->name);
     json_set_number(line, "compression_level", image->compression_level);
     json_set_number(line, "hash_length", image->chunks.hash_length);
-    set_chunker(line, image);
+    set_chunker_members(line, image);
     return line;
 }
 
@@ -89,7 +89,7 @@ static void print_json_info(const struct compress_options *o, const struct image
 
 /* ---- text ---- */
 
-static void print_result(const struct output *out, const struct compress_options *o,
+static void print_compress_result(const struct output *out, const struct compress_options *o,
                          const struct image *image, const struct facts *f)
 {
     char from[TEXT_SIZE_BYTES], to[TEXT_SIZE_BYTES], line[LINE_SIZE];
@@ -172,12 +172,12 @@ void compress_output_result(struct output *out, const struct compress_options *o
 {
     struct facts f;
 
-    collect(image, &f);
+    collect_metadata(image, &f);
     output_clear(out);
     if (o->common.json)
         print_json_result(out, o, image, &f);
     else if (!o->print_header && !o->common.quiet)
-        print_result(out, o, image, &f);
+        print_compress_result(out, o, image, &f);
     if (o->print_header && !o->common.json)
         puts(f.header_checksum);
 }
@@ -187,7 +187,7 @@ void compress_output_info(struct output *out, const struct compress_options *o,
 {
     struct facts f;
 
-    collect(image, &f);
+    collect_metadata(image, &f);
     output_clear(out);
     if (o->common.json)
         print_json_info(o, image, &f);

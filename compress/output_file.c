@@ -34,7 +34,7 @@ static const int ending_signals[] = {SIGHUP, SIGINT, SIGTERM};
 /* Who had the signals before. */
 static struct sigaction before[ENDING_SIGNALS];
 
-static void on_signal(int number)
+static void on_output_signal(int number)
 {
     if (doomed.armed)
         unlinkat(doomed.folder_fd, doomed.name, 0);
@@ -46,12 +46,12 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
-    const struct sigaction action = {.sa_handler = on_signal};
+    const struct sigaction action = {.sa_handler = on_output_signal};
     struct sigaction old;
 
     for (size_t i = 0; i < ENDING_SIGNALS; i++) {
         if (sigaction(ending_signals[i], NULL, &old) < 0 || old.sa_handler == SIG_IGN ||
-            old.sa_handler == on_signal)
+            old.sa_handler == on_output_signal)
             continue;
         before[i] = old;
         sigaction(ending_signals[i], &action, NULL);
@@ -89,7 +89,7 @@ static void remove_temporary(struct output_file *t)
 
 /* ---- opening ---- */
 
-static int open_folder(struct output_file *t, struct err *e)
+static int open_parent(struct output_file *t, struct err *e)
 {
     size_t size = (size_t)(t->name - t->path);
     CLEANUP_FREE char *folder = strndup(t->path, size);
@@ -138,7 +138,7 @@ static bool is_stream(const struct stat *st)
 }
 
 /* A regular file may be replaced, and a link to one or to nothing. */
-static int check_type(const struct output_file *t, const struct stat *st, struct err *e)
+static int check_output_type(const struct output_file *t, const struct stat *st, struct err *e)
 {
     struct stat at_end;
 
@@ -156,13 +156,13 @@ static int check_type(const struct output_file *t, const struct stat *st, struct
                    t->path);
 }
 
-static int check_name(const struct output_file *t, int source_fd, struct err *e)
+static int check_output_name(const struct output_file *t, int source_fd, struct err *e)
 {
     struct stat st, source;
 
     if (fstatat(t->folder_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine %s", t->path);
-    if (check_type(t, &st, e) < 0)
+    if (check_output_type(t, &st, e) < 0)
         return -1;
     if (!t->replace)
         return err_set(e, ERR_OTHER_IMAGE, "%s exists: pass --force-create to replace it", t->path);
@@ -207,7 +207,7 @@ static bool can_link(struct output_file *t)
 }
 
 /* A file without a name, or else with a hidden one. */
-static int open_file(struct output_file *t, struct err *e)
+static int open_unnamed(struct output_file *t, struct err *e)
 {
     t->fd = can_link(t) ? open_nameless(t) : -1;
     if (t->fd >= 0)
@@ -233,9 +233,9 @@ int output_file_open(struct output_file *t, const char *path, bool replace, int 
     t->replace = replace;
     if (!*t->name || strcmp(t->name, ".") == 0 || strcmp(t->name, "..") == 0)
         return err_set(e, ERR_USAGE, "'%s' is not the name of a file", path);
-    if (open_folder(t, e) < 0 || check_name(t, source_fd, e) < 0)
+    if (open_parent(t, e) < 0 || check_output_name(t, source_fd, e) < 0)
         return -1;
-    return open_file(t, e);
+    return open_unnamed(t, e);
 }
 
 /* ---- writing ---- */
@@ -307,7 +307,7 @@ static int move_by_copy(struct output_file *t, uint64_t data_offset, struct err 
     copy.temporary[0] = '\0';
     /* Only one hidden name can be guarded: the first file goes on without one. */
     remove_temporary(t);
-    r = open_file(&copy, e);
+    r = open_unnamed(&copy, e);
     if (r == 0)
         r = copy_data(t, &copy, data_offset, e);
     cleanup_fd(&t->fd);
@@ -315,7 +315,7 @@ static int move_by_copy(struct output_file *t, uint64_t data_offset, struct err 
     return r;
 }
 
-static int make_room(struct output_file *t, uint64_t data_offset, struct err *e)
+static int insert_header_room(struct output_file *t, uint64_t data_offset, struct err *e)
 {
     if (t->size == 0)
         return 0;
@@ -383,7 +383,7 @@ static int give_name(struct output_file *t, struct err *e)
             return cannot_name(t, e);
     }
     if (t->replace && fstatat(t->folder_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        check_type(t, &st, e) < 0) /* it appeared meanwhile */
+        check_output_type(t, &st, e) < 0) /* it appeared meanwhile */
         return -1;
     if ((t->replace ? renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) : rename_new(t)) <
         0)
@@ -395,7 +395,7 @@ static int give_name(struct output_file *t, struct err *e)
 int output_file_publish(struct output_file *t, const uint8_t *header, size_t header_size,
                         uint64_t data_offset, struct err *e)
 {
-    if (make_room(t, data_offset, e) < 0)
+    if (insert_header_room(t, data_offset, e) < 0)
         return -1;
     if (io_pwrite_full(t->fd, header, header_size, 0) < 0 || io_fsync(t->fd) < 0)
         return cannot_write(t, e);

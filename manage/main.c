@@ -154,7 +154,7 @@ static int no_command(struct command *s, int argc, char **argv, struct err *e)
                    argv[1][0] == '-' ? "no command after" : "unknown command", argv[1]);
 }
 
-static int run(struct command *s, int argc, char **argv, struct err *e)
+static int run_selected(struct command *s, int argc, char **argv, struct err *e)
 {
     const struct command_spec *command;
 
@@ -184,7 +184,7 @@ int main(int argc, char **argv)
     umask(022); /* another user may serve the store */
     network_options_init(&s.o.http);
     output_init(&s.out, "ihop-store", &s.o.common);
-    r = run(&s, argc, argv, &e);
+    r = run_selected(&s, argc, argv, &e);
     code = output_end(&s.out, r, &e);
     command_free(&s);
     return code;

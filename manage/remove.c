@@ -40,7 +40,7 @@ static int choose_victims(const struct store_release_list *list, size_t keep, st
 }
 
 /* Which ones are the youngest must be known: a guess could remove the wrong one. */
-static int check_order(const struct command *s, const struct store_release_list *list, size_t keep,
+static int check_release_order(const struct command *s, const struct store_release_list *list, size_t keep,
                        struct err *e)
 {
     const struct store_release *items = list->items;
@@ -84,7 +84,7 @@ static void on_gc_progress(void *user, uint64_t bytes)
     output_progress(user, &p);
 }
 
-static void print_json(const struct command *s, const struct victims *v,
+static void print_gc_json(const struct command *s, const struct victims *v,
                        const struct store_gc_result *r)
 {
     json_t *result = command_result(s), *names = json_array();
@@ -107,7 +107,7 @@ static void print_json(const struct command *s, const struct victims *v,
     json_print(result);
 }
 
-static void print_result(const struct command *s, const struct store_gc_result *r)
+static void print_gc_result(const struct command *s, const struct store_gc_result *r)
 {
     char size[TEXT_SIZE_BYTES];
 
@@ -150,7 +150,7 @@ int command_gc(struct command *s, struct err *e)
         return -1;
     if (s->o.keep > 0 &&
         (command_releases(s, &list, e) < 0 || store_releases_check_served(s->store, &list, e) < 0 ||
-         check_order(s, &list, s->o.keep, e) < 0 || choose_victims(&list, s->o.keep, &v, e) < 0))
+         check_release_order(s, &list, s->o.keep, e) < 0 || choose_victims(&list, s->o.keep, &v, e) < 0))
         return -1;
     options.without = v.names;
     options.without_count = v.count;
@@ -160,14 +160,14 @@ int command_gc(struct command *s, struct err *e)
         return -1;
     output_clear(&s->out);
     if (s->o.common.json)
-        print_json(s, &v, &result);
+        print_gc_json(s, &v, &result);
     else if (!s->o.common.quiet)
-        print_result(s, &result);
+        print_gc_result(s, &result);
     return 0;
 }
 
 /* The result of a command that changes one release. */
-static int finish(const struct command *s, const char *what)
+static int tell_done(const struct command *s, const char *what)
 {
     json_t *result;
 
@@ -187,7 +187,7 @@ int command_remove(struct command *s, struct err *e)
     if (command_open(s, STORE_WRITE, e) < 0 ||
         store_release_remove(s->store, s->names[0], s->o.force, e) < 0)
         return -1;
-    return finish(s, "removed");
+    return tell_done(s, "removed");
 }
 
 static int change_protection(struct command *s, bool on, struct err *e)
@@ -195,7 +195,7 @@ static int change_protection(struct command *s, bool on, struct err *e)
     if (command_open(s, STORE_WRITE, e) < 0 ||
         store_release_protect(s->store, s->names[0], on, e) < 0)
         return -1;
-    return finish(s, on ? "protected" : "not protected");
+    return tell_done(s, on ? "protected" : "not protected");
 }
 
 int command_protect(struct command *s, struct err *e)

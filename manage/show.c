@@ -14,7 +14,7 @@
 
 #define ID_SHOWN 16 /* hex digits of an image's checksum in tables */
 
-static void set_state(json_t *row, const struct store_release *r)
+static void set_state_text(json_t *row, const struct store_release *r)
 {
     json_set_text(row, "name", r->name);
     json_set_number(row, "published", (uint64_t)r->published.tv_sec);
@@ -30,7 +30,7 @@ static json_t *list_row(const struct store_release *r, const struct image *image
     json_t *row = json_object();
     char hex[CHUNK_HASH_HEX];
 
-    set_state(row, r);
+    set_state_text(row, r);
     json_set_bool(row, "damaged", !good);
     if (!good)
         return row;
@@ -41,7 +41,7 @@ static json_t *list_row(const struct store_release *r, const struct image *image
     return row;
 }
 
-static const char *state_of(const struct store_release *r)
+static const char *release_state(const struct store_release *r)
 {
     if (r->served == STORE_SERVED_UNKNOWN)
         return r->is_protected ? "served?, protected" : "served?";
@@ -61,7 +61,7 @@ static int list_cells(struct table *t, const struct store_release *r, const stru
         table_add(t, e, good ? "%zu" : "-", image->chunks.count) < 0 ||
         table_add(t, e, "%.*s", ID_SHOWN, good ? hex : "-") < 0)
         return -1;
-    return table_add(t, e, "%s", good ? state_of(r) : "damaged");
+    return table_add(t, e, "%s", good ? release_state(r) : "damaged");
 }
 
 static int list_releases(struct command *s, const struct store_release_list *list, struct table *t,
@@ -310,10 +310,10 @@ static int show_release(struct command *s, const struct store_release *r, struct
 
     if (store_release_load(s->store, r->name, &image, NULL, e) < 0)
         return -1;
-    set_state(result, r);
+    set_state_text(result, r);
     if (row_of(t, e, "release", r->name) < 0 ||
         row_of(t, e, "published", command_time(r, when)) < 0 ||
-        row_of(t, e, "state", state_of(r)) < 0)
+        row_of(t, e, "state", release_state(r)) < 0)
         return -1;
     if (show_image(t, result, &image, e) < 0 || show_archive(t, result, &image, e) < 0 ||
         show_metadata(t, result, &image, e) < 0)

@@ -32,7 +32,7 @@ struct verify {
 
 /* ---- collecting ---- */
 
-static int collect(struct verify *v, struct err *e)
+static int collect_chunks(struct verify *v, struct err *e)
 {
     CLEANUP(chunk_usage_free) struct chunk_usage seen = {0};
 
@@ -62,7 +62,7 @@ static int collect(struct verify *v, struct err *e)
 
 /* ---- checking ---- */
 
-static void on_checked(void *user, uint64_t done, uint64_t total)
+static void show_checked(void *user, uint64_t done, uint64_t total)
 {
     const struct verify *v = user;
     const struct output_progress p = {.phase = "checking",
@@ -74,12 +74,12 @@ static void on_checked(void *user, uint64_t done, uint64_t total)
     output_progress(&v->s->out, &p);
 }
 
-static int check(struct verify *v, struct chunk_table *chunks, struct err *e)
+static int check_table(struct verify *v, struct chunk_table *chunks, struct err *e)
 {
     CLEANUP(store_missing_free) struct store_missing p = {0};
     uint64_t bytes = chunk_table_bytes(chunks);
 
-    if (store_find_missing(v->s->store, chunks, STORE_CHECK_CONTENT, on_checked, v, &p, e) < 0)
+    if (store_find_missing(v->s->store, chunks, STORE_CHECK_CONTENT, show_checked, v, &p, e) < 0)
         return -1;
     v->bytes_done += bytes;
     v->checked += chunks->count;
@@ -94,7 +94,7 @@ static int check_all(struct verify *v, struct err *e)
     for (size_t i = 0; i <= CHUNK_HASH_SIZE; i++)
         v->bytes_total += chunk_table_bytes(&v->chunks[i]);
     for (size_t i = 0; i <= CHUNK_HASH_SIZE; i++)
-        if (v->chunks[i].count > 0 && check(v, &v->chunks[i], e) < 0)
+        if (v->chunks[i].count > 0 && check_table(v, &v->chunks[i], e) < 0)
             return -1;
     return 0;
 }
@@ -172,7 +172,7 @@ static void tell_release(const struct verify *v, const char *name, size_t chunks
 
 /* ---- repairing ---- */
 
-static struct reader *open_archive(const struct verify *v, const struct store_release *r,
+static struct reader *open_release_archive(const struct verify *v, const struct store_release *r,
                                    const struct image *image, struct err *e)
 {
     const char *from = v->s->o.from ? v->s->o.from : image->archive_url;
@@ -207,7 +207,7 @@ static int check_archive(struct reader *reader, const struct image *image, struc
 
 /* A release of the original does not say where in the archive its chunks are: the
  * header tells, and replaces *image. */
-static int read_archive(struct reader *reader, struct image *image, struct err *e)
+static int read_original_archive(struct reader *reader, struct image *image, struct err *e)
 {
     const struct archive_policy policy = {.min_hash_length = image->chunks.hash_length};
     CLEANUP(image_free) struct image archive = {0};
@@ -247,7 +247,7 @@ static int fetch_bad(struct verify *v, const struct image *image, struct reader 
 }
 
 /* An address that was recorded without its query or password may not lead there. */
-static void add_remedy(const struct verify *v, const struct image *image, const char *name,
+static void add_repair_remedy(const struct verify *v, const struct image *image, const char *name,
                        struct err *e)
 {
     struct err why = *e;
@@ -266,18 +266,18 @@ static void add_remedy(const struct verify *v, const struct image *image, const 
 static int repair(struct verify *v, const struct store_release *r, struct image *image,
                   struct err *e)
 {
-    CLEANUP(reader_cleanup) struct reader *reader = open_archive(v, r, image, e);
+    CLEANUP(reader_cleanup) struct reader *reader = open_release_archive(v, r, image, e);
     int result;
 
     if (!reader)
         return -1;
-    result = image->has_archive ? check_archive(reader, image, e) : read_archive(reader, image, e);
+    result = image->has_archive ? check_archive(reader, image, e) : read_original_archive(reader, image, e);
     if (result == 0)
         result = fetch_bad(v, image, reader, e);
     v->downloaded += reader->stats.bytes;
     v->requests += reader->stats.requests;
     if (result < 0)
-        add_remedy(v, image, r->name, e);
+        add_repair_remedy(v, image, r->name, e);
     return result;
 }
 
@@ -349,7 +349,7 @@ static int verify(struct verify *v, struct err *e)
     /* What a clean-up removes meanwhile would seem to be missing. */
     if (command_open(s, s->o.repair ? STORE_WRITE : STORE_READ, e) < 0 ||
         (!s->o.repair && store_hold(s->store, s->o.wait_seconds, &held, e) < 0) ||
-        command_releases(s, &v->list, e) < 0 || collect(v, e) < 0 || check_all(v, e) < 0)
+        command_releases(s, &v->list, e) < 0 || collect_chunks(v, e) < 0 || check_all(v, e) < 0)
         return -1;
     output_clear(&s->out);
     name_bad_chunks(v);

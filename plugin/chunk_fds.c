@@ -125,7 +125,7 @@ void chunk_fds_free(struct chunk_fds *c)
     c->fds = NULL;
 }
 
-static int open_file(const struct chunk_fds *c, size_t chunk, struct err *e)
+static int open_chunk_file(const struct chunk_fds *c, size_t chunk, struct err *e)
 {
     int fd = store_chunk_open(c->store, chunk_table_hash(&c->image->chunks, chunk),
                               c->image->chunks.hash_length,
@@ -155,7 +155,7 @@ int chunk_fds_open(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease,
     while (sem_wait(&c->budget->momentary) < 0)
         ; /* EINTR */
     for (int tries = 0; tries < FULL_TABLE_TRIES; tries++) {
-        fd = open_file(c, chunk, e);
+        fd = open_chunk_file(c, chunk, e);
         if (fd >= 0 || !is_table_full(e))
             break;
         nanosleep(&pause, NULL);
@@ -181,7 +181,7 @@ static bool leaves_room(const struct fd_budget *budget, int fd)
 static int open_and_keep(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease,
                          struct err *e)
 {
-    int none = -1, fd = open_file(c, chunk, e);
+    int none = -1, fd = open_chunk_file(c, chunk, e);
 
     if (fd < 0 && !is_table_full(e)) {
         budget_return(c->budget);

@@ -39,7 +39,7 @@ static bool is_safe_in_shell(const char *url)
 }
 
 /* Appends how to get chunks back. */
-static int add_remedy(const struct export *x, const char *option, const char *then, struct err *e)
+static int add_serving_remedy(const struct export *x, const char *option, const char *then, struct err *e)
 {
     const char *url = x->image.archive_url;
 
@@ -108,7 +108,7 @@ static int check_presence(const struct export *x, struct err *e)
             "release %s/%s cannot be served: %zu of %zu chunks (%llu bytes) are missing or have "
             "the wrong size",
             store_path(x->store), x->name, count, x->image.chunks.count, (unsigned long long)bytes);
-    return add_remedy(x, "", "", e);
+    return add_serving_remedy(x, "", "", e);
 }
 
 /* Releases of the original do not say which chunks are zero. */
@@ -281,12 +281,12 @@ static bool is_bad(const struct export *x, size_t chunk)
     return x->verifier && verifier_is_bad(x->verifier, chunk);
 }
 
-static int explain(const struct export *x, size_t chunk, struct err *e)
+static int explain_lost_chunk(const struct export *x, size_t chunk, struct err *e)
 {
     if (is_bad(x, chunk))
-        return add_remedy(x, "--recheck ", ", then restart this server", e);
+        return add_serving_remedy(x, "--recheck ", ", then restart this server", e);
     if (e->kind == ERR_NOT_FOUND || e->kind == ERR_DAMAGED)
-        return add_remedy(x, "", "", e);
+        return add_serving_remedy(x, "", "", e);
     return -1;
 }
 
@@ -296,14 +296,14 @@ static int read_part(struct export *x, const struct part *p, struct err *e)
     int r;
 
     if (chunk_fds_get(&x->fds, p->chunk, &lease, e) < 0)
-        return explain(x, p->chunk, e);
+        return explain_lost_chunk(x, p->chunk, e);
     r = export_verify(x, p->chunk, lease.fd, e);
     if (r == 0)
         r = read_from(x, p, lease.fd, e);
     if (__builtin_expect(r < 0, 0) && lease.kept && !is_bad(x, p->chunk))
         r = read_reopened(x, p, &lease, e);
     chunk_fds_put(&x->fds, &lease);
-    return r < 0 ? explain(x, p->chunk, e) : 0;
+    return r < 0 ? explain_lost_chunk(x, p->chunk, e) : 0;
 }
 
 int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, struct err *e)

@@ -48,7 +48,7 @@ static struct pinned *find(const struct exports *r, const char *name)
     return p;
 }
 
-static struct pinned *add(struct exports *r, const char *name)
+static struct pinned *add_export(struct exports *r, const char *name)
 {
     struct pinned *p = calloc(1, sizeof *p);
 
@@ -61,7 +61,7 @@ static struct pinned *add(struct exports *r, const char *name)
     return p;
 }
 
-static void forget(struct exports *r, const struct pinned *p)
+static void forget_export(struct exports *r, const struct pinned *p)
 {
     struct pinned **at = &r->first;
 
@@ -72,7 +72,7 @@ static void forget(struct exports *r, const struct pinned *p)
 }
 
 /* Waits for the thread that is loading it. */
-static struct export *join(struct exports *r, struct pinned *p, struct err *e)
+static struct export *join_loading(struct exports *r, struct pinned *p, struct err *e)
 {
     struct export *export;
 
@@ -91,7 +91,7 @@ static struct export *join(struct exports *r, struct pinned *p, struct err *e)
 
 /* Lets go of the lock meanwhile: one that cannot be had must not be in the way of
  * others, nor of the server's end. */
-static struct export *load(struct exports *r, struct pinned *p, struct err *e)
+static struct export *load_export(struct exports *r, struct pinned *p, struct err *e)
 {
     struct export *export;
 
@@ -106,7 +106,7 @@ static struct export *load(struct exports *r, struct pinned *p, struct err *e)
     if (export)
         return export;
     p->why = *e;
-    forget(r, p);
+    forget_export(r, p);
     if (p->waiting == 0)
         free(p);
     return NULL;
@@ -121,11 +121,11 @@ struct export *exports_open(struct exports *r, const char *name, struct err *e)
     LOCK_SCOPE(&r->lock);
     p = find(r, name);
     if (p)
-        return p->loading ? join(r, p, e) : p->export;
-    p = add(r, name);
+        return p->loading ? join_loading(r, p, e) : p->export;
+    p = add_export(r, name);
     if (!p) {
         err_nomem(e, "opening an export");
         return NULL;
     }
-    return load(r, p, e);
+    return load_export(r, p, e);
 }

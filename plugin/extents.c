@@ -35,7 +35,7 @@ static int flush(struct walk *w)
     return r;
 }
 
-static int add(struct walk *w, uint64_t size, bool hole)
+static int append_extent(struct walk *w, uint64_t size, bool hole)
 {
     if (w->size > 0 && w->hole != hole) {
         if (w->one) {
@@ -68,17 +68,17 @@ static int add_file(struct walk *w, int fd, uint64_t at, uint64_t end)
         uint64_t next;
 
         if (data < 0)
-            return add(w, end - at, is_hole(fd, end));
+            return append_extent(w, end - at, is_hole(fd, end));
         if (data > (off_t)at) {
             next = min_u64((uint64_t)data, end);
-            if (add(w, next - at, true) < 0)
+            if (append_extent(w, next - at, true) < 0)
                 return -1;
             at = next;
             continue;
         }
         hole = lseek(fd, (off_t)at, SEEK_HOLE);
         next = hole > (off_t)at ? min_u64((uint64_t)hole, end) : end;
-        if (add(w, next - at, false) < 0)
+        if (append_extent(w, next - at, false) < 0)
             return -1;
         at = next;
     }
@@ -117,26 +117,26 @@ static int add_sparse(struct walk *w, size_t chunk, int fd, uint64_t at, uint64_
         w->hashed += w->x->image.chunks.items[chunk].source_size;
         /* Reading it tells what is wrong. */
         if (export_verify(w->x, chunk, fd, &ignored) < 0)
-            return add(w, end - at, false);
+            return append_extent(w, end - at, false);
     }
     return add_file(w, fd, at, end);
 }
 
-static int add_chunk(struct walk *w, size_t chunk, uint64_t at, uint64_t end)
+static int add_chunk_extents(struct walk *w, size_t chunk, uint64_t at, uint64_t end)
 {
     struct chunk_lease lease;
     struct err ignored;
     int r;
 
     if (w->x->image.chunks.items[chunk].zero)
-        return add(w, end - at, true);
+        return append_extent(w, end - at, true);
     if (!may_have_holes(w, chunk))
-        return add(w, end - at, false);
+        return append_extent(w, end - at, false);
     w->probes++;
     /* A chunk that cannot be opened is data: reading it tells what is wrong. */
     if (chunk_fds_get(&w->x->fds, chunk, &lease, &ignored) < 0)
-        return add(w, end - at, false);
-    r = is_solid(w, chunk, lease.fd) ? add(w, end - at, false)
+        return append_extent(w, end - at, false);
+    r = is_solid(w, chunk, lease.fd) ? append_extent(w, end - at, false)
                                      : add_sparse(w, chunk, lease.fd, at, end);
     chunk_fds_put(&w->x->fds, &lease);
     return r;
@@ -152,7 +152,7 @@ int extents_find(struct export *x, uint64_t offset, uint64_t count, bool one, ex
     for (; offset < end && !w.done && w.probes < PROBES_MAX; i++) {
         uint64_t start = x->map.starts[i], next = min_u64(x->map.starts[i + 1], end);
 
-        if (add_chunk(&w, x->image.order[i], offset - start, next - start) < 0)
+        if (add_chunk_extents(&w, x->image.order[i], offset - start, next - start) < 0)
             return -1;
         offset = next;
     }

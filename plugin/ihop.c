@@ -51,7 +51,7 @@ struct handle {
 };
 
 /* Messages may carry names that a client sent. */
-static int report(struct err *e)
+static int report_to_nbdkit(struct err *e)
 {
     text_make_printable(e->text);
     nbdkit_error("%s", e->text);
@@ -119,19 +119,19 @@ static int ihop_get_ready(void)
     tune_malloc();
     if (options.release &&
         store_foreign_check(options.store, options.release, STORE_FOREIGN_READ, &e) < 0)
-        return report(&e);
+        return report_to_nbdkit(&e);
     if (store_open(options.store, &access, &shared.store, &e) < 0 ||
         fd_budget_init(&shared.budget, options.max_fds, &e) < 0)
-        return report(&e);
+        return report_to_nbdkit(&e);
     shared.options = options.export;
     read_list_init(&shared.read_list, !options.no_uring);
     exports_init(&opened, &shared);
     is_ready = true;
     if (options.release) {
         single = exports_open(&opened, options.release, &e);
-        return single ? 0 : report(&e);
+        return single ? 0 : report_to_nbdkit(&e);
     }
-    return require_releases(&e) < 0 ? report(&e) : 0;
+    return require_releases(&e) < 0 ? report_to_nbdkit(&e) : 0;
 }
 
 /* Whether this process is the child of nbdkit --run. Its parent runs the command and has
@@ -160,7 +160,7 @@ static int ihop_after_fork(void)
                : !options.export.check || store_check_readable(shared.store, &e) == 0)
         return 0;
     if (!is_captive())
-        return report(&e);
+        return report_to_nbdkit(&e);
     refusal = e;
     return 0;
 }
@@ -211,7 +211,7 @@ static int ihop_list_exports(int readonly, int is_tls, struct nbdkit_exports *ex
     (void)is_tls;
     if (single)
         return nbdkit_add_export(exports, "", single->description);
-    return list_store(exports, &e) < 0 ? report(&e) : 0;
+    return list_store(exports, &e) < 0 ? report_to_nbdkit(&e) : 0;
 }
 
 /* Not the release's name: filters that serve the default export alone (scan)
@@ -251,13 +251,13 @@ static void *ihop_open(int readonly)
     (void)readonly;
     if (!h) {
         err_nomem(&e, "opening a connection");
-        report(&e);
+        report_to_nbdkit(&e);
         return NULL;
     }
     h->export = find_export(&e);
     if (!h->export) {
         free(h);
-        report(&e);
+        report_to_nbdkit(&e);
         return NULL;
     }
     return h;
@@ -318,7 +318,7 @@ static int ihop_pread(void *handle, void *buf, uint32_t count, uint64_t offset, 
     (void)flags;
     readahead_note(&h->readahead, h->export, count, offset);
     if (export_read(h->export, buf, count, offset, &e) < 0)
-        return report(&e);
+        return report_to_nbdkit(&e);
     return 0;
 }
 

@@ -15,7 +15,7 @@
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 
-static int set_text(char **text, const char *key, const char *value)
+static int set_option_text(char **text, const char *key, const char *value)
 {
     if (*text) {
         nbdkit_error("%s= is given twice", key);
@@ -80,7 +80,7 @@ static int set_id(struct options *o, const char *value)
                      value);
         return -1;
     }
-    return set_text(&o->id, "id", value);
+    return set_option_text(&o->id, "id", value);
 }
 
 int options_set(struct options *o, const char *key, const char *value)
@@ -91,11 +91,11 @@ int options_set(struct options *o, const char *key, const char *value)
         return -1;
     }
     if (strcmp(key, "path") == 0)
-        return set_text(&o->path, key, value);
+        return set_option_text(&o->path, key, value);
     if (strcmp(key, "store") == 0)
-        return set_text(&o->store, key, value);
+        return set_option_text(&o->store, key, value);
     if (strcmp(key, "release") == 0)
-        return set_text(&o->release, key, value);
+        return set_option_text(&o->release, key, value);
     if (strcmp(key, "id") == 0)
         return set_id(o, value);
     if (strcmp(key, "check") == 0)
@@ -115,7 +115,7 @@ int options_set(struct options *o, const char *key, const char *value)
     return -1;
 }
 
-static int report(const struct err *e)
+static int report_option(const struct err *e)
 {
     nbdkit_error("%s", e->text);
     return -1;
@@ -132,7 +132,7 @@ static int split_path(struct options *o)
         return -1;
     }
     if (io_is_folder(AT_FDCWD, o->path, 0))
-        return set_text(&o->store, "store", o->path);
+        return set_option_text(&o->store, "store", o->path);
     if (o->release) {
         nbdkit_error("'%s' is not a folder, so release=%s has no store: use store=STORE release=%s",
                      o->path, o->release, o->release);
@@ -144,8 +144,8 @@ static int split_path(struct options *o)
         return -1;
     }
     if (store_name_split(o->path, &o->store, &name, &e) < 0)
-        return report(&e);
-    return set_text(&o->release, "release", name);
+        return report_option(&e);
+    return set_option_text(&o->release, "release", name);
 }
 
 /* nbdkit changes to / when it becomes a daemon. */
@@ -179,7 +179,7 @@ int options_complete(struct options *o)
         return -1;
     }
     if (o->release && store_name_check(o->release, &e) < 0)
-        return report(&e);
+        return report_option(&e);
     if (o->id && !o->release) {
         nbdkit_error("id= is about one release: add release=NAME");
         return -1;

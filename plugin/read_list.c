@@ -60,7 +60,7 @@ static void try_ring(struct read_list *p)
 
 /* What came of the list, which is complete as soon as it is submitted: 1 when a part has
  * to be waited for, 0 when none has, -1 when the kernel will not read so. */
-static int collect(struct read_list *p, size_t count)
+static int collect_completions(struct read_list *p, size_t count)
 {
     int result = 0;
 
@@ -91,7 +91,7 @@ static int read_list(struct read_list *p, const struct prefetch_part *parts, siz
     do
         submitted = io_uring_submit(p->ring);
     while (submitted == -EINTR);
-    return submitted == (int)count ? collect(p, count) : -1;
+    return submitted == (int)count ? collect_completions(p, count) : -1;
 }
 
 static void advise(const struct prefetch_part *parts, size_t count)

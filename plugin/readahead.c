@@ -38,7 +38,7 @@ static unsigned count_run(struct readahead *r, uint64_t offset, uint64_t end)
 
 /* Takes the next step in the window that begins at end, unless someone else did: its
  * size, and where it begins. */
-static uint64_t claim(struct readahead *r, uint64_t end, uint64_t image, bool first, uint64_t *from)
+static uint64_t claim_window(struct readahead *r, uint64_t end, uint64_t image, bool first, uint64_t *from)
 {
     unsigned ahead = get(&r->ahead), next;
     /* In whole units, or ahead would tell of a rest that nobody reads. */
@@ -69,7 +69,7 @@ void readahead_note(struct readahead *r, struct export *x, uint32_t count, uint6
 
     if (run < NEAR_READS)
         return;
-    size = claim(r, offset + count, x->image.source_size, run == NEAR_READS, &from);
+    size = claim_window(r, offset + count, x->image.source_size, run == NEAR_READS, &from);
     if (size == 0)
         return;
     cold = is_needed(r, x, from, size) && export_prefetch(x, size, from);

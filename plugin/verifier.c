@@ -72,7 +72,7 @@ void verifier_free(struct verifier *v)
     free(v);
 }
 
-static unsigned char state_of(const struct verifier *v, size_t chunk)
+static unsigned char verified_state(const struct verifier *v, size_t chunk)
 {
     return atomic_load_explicit(&v->states[chunk], memory_order_acquire);
 }
@@ -84,12 +84,12 @@ static void set_state(const struct verifier *v, size_t chunk, unsigned char stat
 
 bool verifier_is_good(const struct verifier *v, size_t chunk)
 {
-    return state_of(v, chunk) == GOOD;
+    return verified_state(v, chunk) == GOOD;
 }
 
 bool verifier_is_bad(const struct verifier *v, size_t chunk)
 {
-    return state_of(v, chunk) == BAD;
+    return verified_state(v, chunk) == BAD;
 }
 
 static int hash_file(const struct lane *lane, int fd, uint64_t size, const char *what,
@@ -141,9 +141,9 @@ int verifier_check(struct verifier *v, size_t chunk, int fd, const char *what, s
     struct lane *lane = &v->lanes[chunk % LANES];
 
     LOCK_SCOPE(&lane->lock);
-    if (state_of(v, chunk) == BAD)
+    if (verified_state(v, chunk) == BAD)
         return say_bad(what, e);
-    if (state_of(v, chunk) == GOOD)
+    if (verified_state(v, chunk) == GOOD)
         return 0;
     if (judge(v, lane, chunk, fd, what, e) < 0)
         return -1;
@@ -158,7 +158,7 @@ int verifier_replace(struct verifier *v, size_t chunk, const struct chunk_lease 
 
     /* The lock also keeps a file from changing while it is hashed. */
     LOCK_SCOPE(&lane->lock);
-    if (state_of(v, chunk) == BAD)
+    if (verified_state(v, chunk) == BAD)
         return say_bad(what, e);
     if (judge(v, lane, chunk, fresh->fd, what, e) < 0)
         return -1;

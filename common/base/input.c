@@ -41,7 +41,7 @@ static int open_path(const char *path, const char *what, int *fd, struct err *e)
 }
 
 /* A device such as /dev/zero gives bytes for ever; those that have an end tell where. */
-static int check_type(const struct input *in, const struct input_words *w, bool chosen,
+static int check_input_type(const struct input *in, const struct input_words *w, bool chosen,
                       struct err *e)
 {
     const char *type = NULL;
@@ -71,7 +71,7 @@ int input_open(const char *path, const struct input_words *words, struct input *
         return -1;
     in->fd = fd;
     in->size = io_input_size(fd);
-    if (check_type(in, words, standard, e) < 0) {
+    if (check_input_type(in, words, standard, e) < 0) {
         in->fd = -1;
         return -1;
     }

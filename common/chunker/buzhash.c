@@ -114,7 +114,7 @@ const struct rolling_ops buzhash_ops = {
 
 /* A byte of the window that the input begins with. A zero at its end is what bita
  * takes it for. */
-static void fill(struct buzhash_start *s, const struct rolling *r, uint8_t byte)
+static void fill_window(struct buzhash_start *s, const struct rolling *r, uint8_t byte)
 {
     s->first[s->filled++] = byte;
     if (s->filled < r->window)
@@ -131,7 +131,7 @@ size_t buzhash_start_push(struct buzhash_start *s, const struct rolling *r, size
     *hit = false;
     while (s->active && i < size && !*hit) {
         if (s->filled < r->window) {
-            fill(s, r, data[i]);
+            fill_window(s, r, data[i]);
         } else {
             if (length >= s->fed_from && data[i] != 0) {
                 s->active = false;

@@ -231,7 +231,7 @@ static void find_end(struct cutter *c, const struct piece *p)
 
 /* Room in head for size more bytes. Returns 0 when chunks that are being handled must
  * give some back first, and -1 for ERR_MEMORY. */
-static int make_room(struct cutter *c, size_t size, struct err *e)
+static int grow_spanning(struct cutter *c, size_t size, struct err *e)
 {
     size_t need = c->head.size + size, room = c->head.room;
     uint8_t *grown;
@@ -295,7 +295,7 @@ static void hand_out(struct cutter *c, struct task *t, struct piece *p, const ui
 
 /* Takes what the piece has of the chunk. Returns 1 when *t is a chunk, 0 when the
  * cursor went on without one, and -1 when it cannot. */
-static int take_part(struct cutter *c, struct task *t, struct piece *p, struct err *e)
+static int take_piece_part(struct cutter *c, struct task *t, struct piece *p, struct err *e)
 {
     size_t size;
 
@@ -305,7 +305,7 @@ static int take_part(struct cutter *c, struct task *t, struct piece *p, struct e
     if (c->at_end && c->head.size == 0) {
         hand_out(c, t, p, p->data + c->at, size);
     } else {
-        if (make_room(c, size, e) <= 0)
+        if (grow_spanning(c, size, e) <= 0)
             return -1;
         memcpy(c->head.data + c->head.size, p->data + c->at, size);
         c->head.size += size;
@@ -327,7 +327,7 @@ static bool take_chunk(struct cutter *c, struct task *t)
 
         if (!p->searched)
             return false;
-        r = c->at < p->size ? take_part(c, t, p, &e) : 0;
+        r = c->at < p->size ? take_piece_part(c, t, p, &e) : 0;
         if (e.kind != ERR_NONE)
             fail_locked(c, &e);
         if (r != 0)
@@ -397,7 +397,7 @@ static void *work(void *argument)
 }
 
 /* The calling thread is worker 0. Without a thread it is one worker less. */
-static void run_workers(struct cutter *c, unsigned jobs)
+static void run_cut_workers(struct cutter *c, unsigned jobs)
 {
     struct worker workers[LIMIT_JOBS];
     unsigned count;
@@ -470,7 +470,7 @@ int cut_input(int fd, const struct chunker_config *config, const struct cut_opti
     if (make_pieces(&c, jobs, e) < 0)
         return -1;
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint; a pipe has none */
-    run_workers(&c, jobs);
+    run_cut_workers(&c, jobs);
     if (c.error.kind != ERR_NONE) {
         *e = c.error;
         return -1;

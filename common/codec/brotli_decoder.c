@@ -8,7 +8,7 @@
 
 /* The stream interface, as the one-shot call accepts trailing bytes. Brotli
  * cannot reset a decoder, so each chunk has its own. */
-static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
+static int brotli_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
                   struct err *e)
 {
     BrotliDecoderState *s = BrotliDecoderCreateInstance(NULL, NULL, NULL);
@@ -26,9 +26,9 @@ static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, 
 
 /* The window: no larger than 16 MiB without the large window extension, and
  * about twice the output when that is less; and Huffman tables. */
-static size_t memory(size_t out_size)
+static size_t brotli_memory(size_t out_size)
 {
     return min_size(2 * out_size, 16 * MIB) + 256 * KIB;
 }
 
-const struct codec codec_brotli = {.name = "brotli", .decode = decode, .memory = memory};
+const struct codec codec_brotli = {.name = "brotli", .decode = brotli_decode, .memory = brotli_memory};

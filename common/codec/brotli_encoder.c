@@ -11,7 +11,7 @@
 #define MAX_WINDOW_BITS 22
 #define WINDOW_GAP      16 /* of a window, what cannot be referred to (RFC 7932) */
 
-static uint32_t window_bits(size_t size)
+static uint32_t brotli_window_bits(size_t size)
 {
     uint32_t bits = MIN_WINDOW_BITS;
 
@@ -22,7 +22,7 @@ static uint32_t window_bits(size_t size)
 
 /* Brotli cannot reset an encoder, so each chunk has its own; malloc hands it the
  * last one's memory. */
-static enum encoded encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
+static enum encoded brotli_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
                            uint8_t *out, size_t room, size_t *size)
 {
     BrotliEncoderState *s = BrotliEncoderCreateInstance(NULL, NULL, NULL);
@@ -33,7 +33,7 @@ static enum encoded encode(void *state, uint32_t level, const uint8_t *in, size_
     if (!s)
         return ENCODED_FAILED;
     ok = BrotliEncoderSetParameter(s, BROTLI_PARAM_QUALITY, level) &&
-         BrotliEncoderSetParameter(s, BROTLI_PARAM_LGWIN, window_bits(in_size)) &&
+         BrotliEncoderSetParameter(s, BROTLI_PARAM_LGWIN, brotli_window_bits(in_size)) &&
          BrotliEncoderCompressStream(s, BROTLI_OPERATION_FINISH, &in_size, &in, &left, &out, NULL);
     finished = ok && BrotliEncoderIsFinished(s);
     BrotliEncoderDestroyInstance(s);
@@ -41,4 +41,4 @@ static enum encoded encode(void *state, uint32_t level, const uint8_t *in, size_
     return !ok ? ENCODED_FAILED : finished ? ENCODED_FITS : ENCODED_TOO_LONG;
 }
 
-const struct encoding encoding_brotli = {.max_level = 11, .encode = encode};
+const struct encoding encoding_brotli = {.max_level = 11, .encode = brotli_encode};

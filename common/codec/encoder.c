@@ -30,7 +30,7 @@ void encoder_release(struct encoder *c)
     c->room = 0;
 }
 
-static int make_room(struct encoder *c, size_t size)
+static int grow_encoded(struct encoder *c, size_t size)
 {
     if (c->encoding->open && !c->state && !(c->state = c->encoding->open()))
         return -1;
@@ -52,7 +52,7 @@ int encoder_run(struct encoder *c, const uint8_t *in, size_t size, const uint8_t
     size_t n = size;
 
     if (c->encoding) {
-        if (make_room(c, size) < 0)
+        if (grow_encoded(c, size) < 0)
             return err_nomem(e, "preparing an encoder");
         /* One byte less, as a stream of the chunk's own size would mean: stored raw. */
         result = c->encoding->encode(c->state, c->level, in, size, c->out, size - 1, &n);

@@ -3,7 +3,7 @@
  * decoder_run hands that through; one that has not is invalid. */
 #include "codec/codec.h"
 
-static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
+static int none_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
                   struct err *e)
 {
     (void)state;
@@ -13,10 +13,10 @@ static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, 
                    in_size);
 }
 
-static size_t memory(size_t out_size)
+static size_t none_memory(size_t out_size)
 {
     (void)out_size;
     return 0;
 }
 
-const struct codec codec_none = {.name = "none", .decode = decode, .memory = memory};
+const struct codec codec_none = {.name = "none", .decode = none_decode, .memory = none_memory};

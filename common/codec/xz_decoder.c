@@ -9,7 +9,7 @@
 /* xz -9 uses a dictionary of 64 MiB, and no preset uses more. */
 #define DECODER_LIMIT (80 * MIB)
 
-static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
+static int xz_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
                   struct err *e)
 {
     lzma_stream *s = state;
@@ -39,7 +39,7 @@ static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, 
 }
 
 /* Of the dictionary, only what the output fills is ever touched. */
-static size_t memory(size_t out_size)
+static size_t xz_memory(size_t out_size)
 {
     return min_size(out_size, 64 * MIB) + 256 * KIB;
 }
@@ -47,5 +47,5 @@ static size_t memory(size_t out_size)
 const struct codec codec_xz = {.name = "lzma",
                                .open = xz_state_open,
                                .close = xz_state_close,
-                               .decode = decode,
-                               .memory = memory};
+                               .decode = xz_decode,
+                               .memory = xz_memory};

@@ -20,7 +20,7 @@ static void choose_dictionary(lzma_options_lzma *options, size_t in_size)
         options->dict_size = dictionary;
 }
 
-static enum encoded encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
+static enum encoded xz_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
                            uint8_t *out, size_t room, size_t *size)
 {
     lzma_options_lzma options;
@@ -49,4 +49,4 @@ static enum encoded encode(void *state, uint32_t level, const uint8_t *in, size_
 }
 
 const struct encoding encoding_xz = {
-    .max_level = 9, .open = xz_state_open, .close = xz_state_close, .encode = encode};
+    .max_level = 9, .open = xz_state_open, .close = xz_state_close, .encode = xz_encode};

@@ -5,19 +5,19 @@
 
 #include <zstd.h>
 
-static void *open_state(void)
+static void *open_decoder_state(void)
 {
     return ZSTD_createDCtx();
 }
 
-static void close_state(void *state)
+static void close_decoder_state(void *state)
 {
     ZSTD_freeDCtx(state);
 }
 
 /* A chunk is one frame; its content size may be missing. The library would
  * also take several frames in a row: the first must be all there is. */
-static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
+static int zstd_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
                   struct err *e)
 {
     size_t n = ZSTD_findFrameCompressedSize(in, in_size);
@@ -32,11 +32,11 @@ static int decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, 
 }
 
 /* Decoding in one call uses the output as window. */
-static size_t memory(size_t out_size)
+static size_t zstd_memory(size_t out_size)
 {
     (void)out_size;
     return 256 * KIB;
 }
 
 const struct codec codec_zstd = {
-    .name = "zstd", .open = open_state, .close = close_state, .decode = decode, .memory = memory};
+    .name = "zstd", .open = open_decoder_state, .close = close_decoder_state, .decode = zstd_decode, .memory = zstd_memory};

@@ -10,17 +10,17 @@
 #define MIN_WINDOW_BITS 18
 #define MAX_WINDOW_BITS 21
 
-static void *open_state(void)
+static void *open_encoder_state(void)
 {
     return ZSTD_createCCtx();
 }
 
-static void close_state(void *state)
+static void close_encoder_state(void *state)
 {
     ZSTD_freeCCtx(state);
 }
 
-static int window_bits(size_t size)
+static int zstd_window_bits(size_t size)
 {
     int bits = MIN_WINDOW_BITS;
 
@@ -33,13 +33,13 @@ static bool set_parameters(ZSTD_CCtx *c, uint32_t level, size_t in_size)
 {
     return !ZSTD_isError(ZSTD_CCtx_reset(c, ZSTD_reset_session_and_parameters)) &&
            !ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, (int)level)) &&
-           !ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, window_bits(in_size)));
+           !ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, zstd_window_bits(in_size)));
 }
 
 /* First "there may be more", as bita does: told in one call that this is all, the
  * library takes another, simpler set of parameters for small inputs, and what comes
  * out is up to 2 % larger. */
-static enum encoded encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
+static enum encoded zstd_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
                            uint8_t *out, size_t room, size_t *size)
 {
     ZSTD_inBuffer from = {in, in_size, 0};
@@ -64,4 +64,4 @@ static enum encoded encode(void *state, uint32_t level, const uint8_t *in, size_
 }
 
 const struct encoding encoding_zstd = {
-    .max_level = 22, .open = open_state, .close = close_state, .encode = encode};
+    .max_level = 22, .open = open_encoder_state, .close = close_encoder_state, .encode = zstd_encode};

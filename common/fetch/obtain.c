@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void on_checked(void *user, uint64_t done, uint64_t total)
+static void report_checked(void *user, uint64_t done, uint64_t total)
 {
     const struct events *events = user;
     const struct events_progress p = {
@@ -26,12 +26,12 @@ static void on_checked(void *user, uint64_t done, uint64_t total)
 }
 
 /* Which chunks are missing, and what having them writes. The caller frees *p. */
-static int find_missing(const struct store *store, const struct image *image,
+static int find_missing_chunks(const struct store *store, const struct image *image,
                         const struct obtain_options *o, const struct events *events,
                         struct store_missing *p, struct obtain_cost *cost, struct err *e)
 {
     store_missing_free(p);
-    if (store_find_missing(o->known_missing ? NULL : store, &image->chunks, o->check, on_checked,
+    if (store_find_missing(o->known_missing ? NULL : store, &image->chunks, o->check, report_checked,
                            (void *)events, p, e) < 0)
         return -1;
     if (o->known_missing)
@@ -82,7 +82,7 @@ int obtain_estimate(const struct store *store, const struct image *image,
     CLEANUP(plan_free) struct plan plan = {0};
 
     cost->adopted = 0;
-    if (find_missing(store, image, o, events, &p, cost, e) < 0 ||
+    if (find_missing_chunks(store, image, o, events, &p, cost, e) < 0 ||
         search_seeds(image, o, NULL, events, p.missing, cost, e) < 0)
         return -1;
     return make_plan(image, p.missing, &plan, cost, e);
@@ -102,7 +102,7 @@ struct attempt {
     struct plan plan;
 };
 
-static int check_budget(const struct attempt *a, const char *option, const char *verb,
+static int check_plan_budget(const struct attempt *a, const char *option, const char *verb,
                         uint64_t needed, uint64_t budget, struct err *e)
 {
     char text[TEXT_SIZE_BYTES], allowed[TEXT_SIZE_BYTES];
@@ -116,7 +116,7 @@ static int check_budget(const struct attempt *a, const char *option, const char 
 
 static int check_download(const struct attempt *a, struct err *e)
 {
-    return check_budget(a, "--max-download", "download", a->cost->download, a->o->max_download, e);
+    return check_plan_budget(a, "--max-download", "download", a->cost->download, a->o->max_download, e);
 }
 
 /* What writing so many bytes of data needs: what files take beyond it, and what is to stay
@@ -158,9 +158,9 @@ static int check_space(const struct attempt *a, struct err *e)
  * download, so with seeds that is compared when they were searched. */
 static int find_allowed(struct attempt *a, struct err *e)
 {
-    if (find_missing(a->store, a->image, a->o, a->events, &a->presence, a->cost, e) < 0 ||
+    if (find_missing_chunks(a->store, a->image, a->o, a->events, &a->presence, a->cost, e) < 0 ||
         make_plan(a->image, a->presence.missing, &a->plan, a->cost, e) < 0 ||
-        check_budget(a, "--max-write",
+        check_plan_budget(a, "--max-write",
                      a->cost->write > a->cost->write_least ? "write at least" : "write",
                      a->cost->write_least, a->deposit.max_write, e) < 0)
         return -1;
@@ -169,7 +169,7 @@ static int find_allowed(struct attempt *a, struct err *e)
 
 /* The same, and sees that there is space. Making room frees the store's lock for a
  * moment, so it looks again then. */
-static int prepare(struct attempt *a, struct err *e)
+static int prepare_plan(struct attempt *a, struct err *e)
 {
     const struct obtain_options *o = a->o;
     struct err why = ERR_INIT;
@@ -208,7 +208,7 @@ static int take_from_seeds(struct attempt *a, struct err *e)
     return check_download(a, e);
 }
 
-static int fill(struct attempt *a, struct err *e)
+static int fill_store(struct attempt *a, struct err *e)
 {
     const struct events_progress syncing = {.phase = EVENTS_SYNCING};
     struct store_writer *writer = a->deposit.writer;
@@ -235,11 +235,11 @@ static int try_to_fill(struct attempt *a, uint64_t *written, struct err *e)
     if (store_writer_open(a->store, &writer, &a->cost->adopted, e) < 0)
         return -1;
     a->deposit.writer = writer;
-    if (prepare(a, e) < 0 ||
+    if (prepare_plan(a, e) < 0 ||
         (o->partial_name &&
          store_partial_write(a->store, o->partial_name, o->partial_data, o->partial_size, e) < 0))
         return -1;
-    r = fill(a, e);
+    r = fill_store(a, e);
     *written += store_writer_bytes(writer);
     return r;
 }
@@ -256,7 +256,7 @@ static int fill_with_room(struct attempt *a, uint64_t *written, struct err *e)
 
     events_note(a->events, "%s", e->text);
     *e = (struct err)ERR_INIT;
-    if (find_missing(a->store, a->image, o, a->events, &a->presence, a->cost, e) < 0 ||
+    if (find_missing_chunks(a->store, a->image, o, a->events, &a->presence, a->cost, e) < 0 ||
         o->make_room(o->user, a->store, bytes_needed(a, a->cost->write), a->cost->missing, e) < 0)
         return -1;
     a->deposit.over_budget = a->deposit.short_of_space = false;

@@ -81,7 +81,7 @@ static size_t decode_cost(const struct pipeline *p, uint32_t chunk)
 }
 
 /* Takes the next chunk of the first range in the queue. Needs the lock. */
-static void take_first(struct pipeline *p, struct item *item)
+static void take_first_range(struct pipeline *p, struct item *item)
 {
     struct range *range = p->first;
 
@@ -108,7 +108,7 @@ static bool take_item(struct pipeline *p, struct item *item)
             *item = (struct item){.range = range, .chunk = range->chunks[range->taken]};
             item->cost = decode_cost(p, item->chunk);
             if (p->decoded == 0 || p->decoded + item->cost <= BUDGET_DECODED) {
-                take_first(p, item);
+                take_first_range(p, item);
                 return true;
             }
         }
@@ -280,7 +280,7 @@ static void worker_join(struct worker *w)
 /* ---- the main thread ---- */
 
 /* Whether another range of this size may be in hand; takes its part of the budget. */
-static bool reserve(struct pipeline *p, uint64_t size)
+static bool reserve_received(struct pipeline *p, uint64_t size)
 {
     uint64_t cost = range_cost(size);
 
@@ -331,7 +331,7 @@ static int request_again(struct pipeline *p, size_t *asked, struct err *e)
         if (!wrong)
             return 0;
         chunk = &p->image->chunks.items[*wrong];
-        if (!reserve(p, chunk->archive_size))
+        if (!reserve_received(p, chunk->archive_size))
             return 0;
         (*asked)++;
         if (request_range(p, chunk->archive_offset, chunk->archive_size, wrong, 1, true, e) < 0)
@@ -344,7 +344,7 @@ static int request_more(struct pipeline *p, struct err *e)
     while (p->next_range < p->plan->range_count) {
         const struct plan_range *r = &p->plan->ranges[p->next_range];
 
-        if (!reserve(p, r->size))
+        if (!reserve_received(p, r->size))
             return 0;
         p->next_range++;
         if (request_range(p, r->offset, r->size, p->plan->chunks + r->first, r->count, false, e) <
@@ -521,7 +521,7 @@ static void blame_change(struct pipeline *p, struct err *e)
                 r->name);
 }
 
-static int run_workers(struct pipeline *p, unsigned jobs, struct err *e)
+static int run_pipeline_workers(struct pipeline *p, unsigned jobs, struct err *e)
 {
     CLEANUP_FREE struct worker *workers = calloc(jobs, sizeof *workers);
     unsigned started = 0;
@@ -569,7 +569,7 @@ int pipeline_run(struct reader *reader, const struct image *image, const struct 
     p.last = &p.first;
     r = add_zero_chunks(&p, e);
     if (r == 0 && plan->chunk_count > 0)
-        r = run_workers(&p, jobs, e);
+        r = run_pipeline_workers(&p, jobs, e);
     pthread_cond_destroy(&p.work);
     pthread_mutex_destroy(&p.lock);
     return r;

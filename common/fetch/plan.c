@@ -45,7 +45,7 @@ static int by_offset(const void *a, const void *b, void *context)
     return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
 }
 
-static int collect(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
+static int collect_missing(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
 {
     plan->chunks = malloc((image->chunks.count + 1) * sizeof *plan->chunks);
     plan->zero_chunks = malloc((image->chunks.count + 1) * sizeof *plan->zero_chunks);
@@ -148,7 +148,7 @@ int plan_make(const struct image *image, const bool *missing, struct plan *plan,
     CLEANUP_FREE uint64_t *gaps = NULL;
     uint64_t bytes;
 
-    if (collect(image, missing, &p, e) < 0)
+    if (collect_missing(image, missing, &p, e) < 0)
         return -1;
     gaps = malloc((p.chunk_count + 1) * sizeof *gaps);
     p.ranges = malloc((p.chunk_count + 1) * sizeof *p.ranges);

@@ -42,7 +42,7 @@ static void note_wanted_sizes(struct scan *s)
 }
 
 /* Whether this worker is the first one with a chunk that is missing. */
-static bool claim(struct scan *s, size_t chunk)
+static bool claim_chunk(struct scan *s, size_t chunk)
 {
     LOCK_SCOPE(&s->lock);
 
@@ -53,7 +53,7 @@ static bool claim(struct scan *s, size_t chunk)
     return true;
 }
 
-static int on_chunk(void *user, const struct cut_chunk *c, struct err *e)
+static int on_seed_chunk(void *user, const struct cut_chunk *c, struct err *e)
 {
     struct scan *s = user;
     uint8_t hash[CHUNK_HASH_SIZE];
@@ -65,13 +65,13 @@ static int on_chunk(void *user, const struct cut_chunk *c, struct err *e)
         return -1;
     chunk = chunk_table_find(&s->image->chunks, s->sorted, hash);
     if (chunk == CHUNK_TABLE_NONE || s->image->chunks.items[chunk].zero ||
-        s->image->chunks.items[chunk].source_size != c->size || !claim(s, chunk))
+        s->image->chunks.items[chunk].source_size != c->size || !claim_chunk(s, chunk))
         return 0;
     return s->deposit ? deposit_add(s->deposit, hash, s->image->chunks.hash_length, c->data, c->size, e)
                       : 0;
 }
 
-static void on_progress(void *user, uint64_t bytes_done)
+static void on_seed_progress(void *user, uint64_t bytes_done)
 {
     const struct scan *s = user;
     const struct events_progress p = {
@@ -107,7 +107,7 @@ static int make_hashers(struct scan *s, unsigned jobs, struct err *e)
 static int scan(struct scan *s, const char *path, unsigned jobs, struct err *e)
 {
     struct cut_options options = {
-        .jobs = jobs, .chunk = on_chunk, .progress = on_progress, .user = s};
+        .jobs = jobs, .chunk = on_seed_chunk, .progress = on_seed_progress, .user = s};
     struct err why = ERR_INIT;
     struct chunker_config config;
     struct input in;

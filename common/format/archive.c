@@ -104,7 +104,7 @@ static int check_authentic(const uint8_t *header, size_t size, const struct arch
     return 0;
 }
 
-static int add_chunk(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+static int add_archive_chunk(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
                      uint64_t data_offset, uint64_t archive_size, struct err *e)
 {
     const Ihop__ArchiveChunk *c =
@@ -130,7 +130,7 @@ static int add_chunk(struct image_builder *b, struct dict_reader *r, const struc
     return image_builder_add_chunk(b, &c->checksum, &chunk, e);
 }
 
-static int parse_field(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+static int parse_archive_field(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
                        uint64_t data_offset, uint64_t archive_size, struct err *e)
 {
     switch (f->number) {
@@ -148,7 +148,7 @@ static int parse_field(struct image_builder *b, struct dict_reader *r, const str
     case FIELD_REBUILD_ORDER:
         return dict_numbers_add(r, f, &b->order, e);
     case FIELD_CHUNK_DESCRIPTORS:
-        return add_chunk(b, r, f, data_offset, archive_size, e);
+        return add_archive_chunk(b, r, f, data_offset, archive_size, e);
     case FIELD_METADATA:
         return image_builder_add_metadata(b, r, f, e);
     default:
@@ -163,7 +163,7 @@ static int parse_dictionary(struct image_builder *b, struct dict_reader *r, uint
     int got;
 
     while ((got = dict_next(r, &f, e)) > 0)
-        if (parse_field(b, r, &f, data_offset, archive_size, e) < 0)
+        if (parse_archive_field(b, r, &f, data_offset, archive_size, e) < 0)
             return -1;
     if (got == 0 && !b->image.has_archive)
         return err_set(e, ERR_ARCHIVE, "the dictionary has no compression");
@@ -206,7 +206,7 @@ int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
     return 0;
 }
 
-static void put_chunk(struct dict_writer *w, const struct image *image, size_t i)
+static void put_archive_chunk(struct dict_writer *w, const struct image *image, size_t i)
 {
     const struct chunk *chunk = &image->chunks.items[i];
     Ihop__ArchiveChunk c = IHOP__ARCHIVE_CHUNK__INIT;
@@ -219,7 +219,7 @@ static void put_chunk(struct dict_writer *w, const struct image *image, size_t i
     dict_put_message(w, FIELD_CHUNK_DESCRIPTORS, &c.base);
 }
 
-static void put_dictionary(struct dict_writer *w, const struct image *image)
+static void put_archive_dictionary(struct dict_writer *w, const struct image *image)
 {
     dict_put_bytes(w, FIELD_APPLICATION_VERSION, image->application_version,
                    strlen(image->application_version));
@@ -229,7 +229,7 @@ static void put_dictionary(struct dict_writer *w, const struct image *image)
     image_put_compression(w, FIELD_CHUNK_COMPRESSION, image);
     dict_put_numbers(w, FIELD_REBUILD_ORDER, image->order, image->order_count);
     for (size_t i = 0; i < image->chunks.count; i++)
-        put_chunk(w, image, i);
+        put_archive_chunk(w, image, i);
     image_put_metadata(w, FIELD_METADATA, image);
 }
 
@@ -241,7 +241,7 @@ int archive_encode(const struct image *image, uint64_t alignment, uint8_t **head
     uint8_t bytes[8];
 
     dict_begin(&w, magic);
-    put_dictionary(&w, image);
+    put_archive_dictionary(&w, image);
     dict_end(&w);
     behind = w.size + sizeof bytes + CHUNK_HASH_SIZE;
     offset = (behind + alignment - 1) / alignment * alignment;

@@ -50,29 +50,29 @@ void chunk_hasher_cleanup(struct chunk_hasher **h)
     chunk_hasher_free(*h);
 }
 
-static int check(int ok, struct err *e)
+static int check_digest(int ok, struct err *e)
 {
     return ok ? 0 : err_nomem(e, "computing BLAKE2b");
 }
 
 int chunk_hash_begin(struct chunk_hasher *h, struct err *e)
 {
-    return check(EVP_DigestInit_ex2(h->running, h->md, NULL), e);
+    return check_digest(EVP_DigestInit_ex2(h->running, h->md, NULL), e);
 }
 
 int chunk_hash_update(struct chunk_hasher *h, const void *data, size_t size, struct err *e)
 {
-    return check(EVP_DigestUpdate(h->running, data, size), e);
+    return check_digest(EVP_DigestUpdate(h->running, data, size), e);
 }
 
 int chunk_hash_end(struct chunk_hasher *h, uint8_t out[CHUNK_HASH_SIZE], struct err *e)
 {
-    return check(EVP_DigestFinal_ex(h->running, out, NULL), e);
+    return check_digest(EVP_DigestFinal_ex(h->running, out, NULL), e);
 }
 
 int chunk_hash_peek(struct chunk_hasher *h, uint8_t out[CHUNK_HASH_SIZE], struct err *e)
 {
-    return check(EVP_MD_CTX_copy_ex(h->copy, h->running) && EVP_DigestFinal_ex(h->copy, out, NULL),
+    return check_digest(EVP_MD_CTX_copy_ex(h->copy, h->running) && EVP_DigestFinal_ex(h->copy, out, NULL),
                  e);
 }
 

@@ -187,7 +187,7 @@ static int find_repeated(const struct image_builder *b, uint32_t *target, struct
 }
 
 /* Checks the order against table and size, and marks the chunks in use. */
-static int check_order(struct image_builder *b, uint32_t *target, bool *used, struct err *e)
+static int check_chunk_order(struct image_builder *b, uint32_t *target, bool *used, struct err *e)
 {
     struct image *image = &b->image;
     uint64_t total = 0;
@@ -226,7 +226,7 @@ int image_builder_finish(struct image_builder *b, size_t min_hash_length, struct
     used = calloc(b->image.chunks.count + 1, sizeof *used);
     if (!target || !used)
         return err_nomem(e, "checking the chunk table");
-    if (find_repeated(b, target, e) < 0 || check_order(b, target, used, e) < 0)
+    if (find_repeated(b, target, e) < 0 || check_chunk_order(b, target, used, e) < 0)
         return -1;
     chunk_table_retain(&b->image.chunks, used, target);
     for (size_t i = 0; i < b->order.count; i++)

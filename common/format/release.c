@@ -48,7 +48,7 @@ static int check_frame(const uint8_t *data, size_t size, struct err *e)
     return 0;
 }
 
-static int add_chunk(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+static int add_release_chunk(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
                      struct err *e)
 {
     const Ihop__ReleaseChunk *c =
@@ -74,7 +74,7 @@ static int set_header_checksum(struct image_builder *b, const struct dict_field 
     return 0;
 }
 
-static int parse_field(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+static int parse_release_field(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
                        struct err *e)
 {
     switch (f->number) {
@@ -88,7 +88,7 @@ static int parse_field(struct image_builder *b, struct dict_reader *r, const str
     case FIELD_SOURCE_ORDER:
         return dict_numbers_add(r, f, &b->order, e);
     case FIELD_CHUNK_DESCRIPTORS:
-        return add_chunk(b, r, f, e);
+        return add_release_chunk(b, r, f, e);
     case FIELD_CHUNKER_PARAMS:
         return image_builder_set_chunker(b, r, f, e);
     case FIELD_ARCHIVE_URL:
@@ -145,14 +145,14 @@ int release_parse(const uint8_t *data, size_t size, struct image *image, struct 
         return -1;
     dict_reader_init(&r, data + RELEASE_PREFIX_SIZE, size - RELEASE_OVERHEAD, ERR_DAMAGED);
     while ((got = dict_next(&r, &f, e)) > 0)
-        if (parse_field(&b, &r, &f, e) < 0)
+        if (parse_release_field(&b, &r, &f, e) < 0)
             return -1;
     if (got < 0 || check_archive_fields(&b.image, e) < 0)
         return -1;
     return image_builder_finish(&b, LIMIT_HASH_MIN, image, e);
 }
 
-static void put_chunk(struct dict_writer *w, const struct image *image, size_t i)
+static void put_release_chunk(struct dict_writer *w, const struct image *image, size_t i)
 {
     const struct chunk *chunk = &image->chunks.items[i];
     Ihop__ReleaseChunk c = IHOP__RELEASE_CHUNK__INIT;
@@ -178,7 +178,7 @@ static void put_archive_fields(struct dict_writer *w, const struct image *image)
     image_put_compression(w, FIELD_CHUNK_COMPRESSION, image);
 }
 
-static void put_dictionary(struct dict_writer *w, const struct image *image)
+static void put_release_dictionary(struct dict_writer *w, const struct image *image)
 {
     dict_put_bytes(w, FIELD_APPLICATION_VERSION, image->application_version,
                    strlen(image->application_version));
@@ -186,7 +186,7 @@ static void put_dictionary(struct dict_writer *w, const struct image *image)
     dict_put_number(w, FIELD_SOURCE_TOTAL_SIZE, image->source_size);
     dict_put_numbers(w, FIELD_SOURCE_ORDER, image->order, image->order_count);
     for (size_t i = 0; i < image->chunks.count; i++)
-        put_chunk(w, image, i);
+        put_release_chunk(w, image, i);
     image_put_chunker(w, FIELD_CHUNKER_PARAMS, image);
     if (image->has_archive)
         put_archive_fields(w, image);
@@ -198,7 +198,7 @@ int release_encode(const struct image *image, uint8_t **data, size_t *size, stru
     struct dict_writer w = {0};
 
     dict_begin(&w, magic);
-    put_dictionary(&w, image);
+    put_release_dictionary(&w, image);
     dict_end(&w);
     if (dict_sign(&w, e) < 0) {
         free(w.data);

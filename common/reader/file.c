@@ -108,7 +108,7 @@ static bool looks_like_address(const char *path)
            (memchr(path + name, '.', host - name) || memchr(path + name, ':', host - name));
 }
 
-static int no_archive(const char *path, struct err *e)
+static int no_archive_here(const char *path, struct err *e)
 {
     if (looks_like_address(path))
         return err_set(e, ERR_NOT_FOUND,
@@ -118,7 +118,7 @@ static int no_archive(const char *path, struct err *e)
     return err_set(e, ERR_NOT_FOUND, "there is no archive %s", path);
 }
 
-static int open_archive(struct file_reader *f, struct err *e)
+static int open_archive_file(struct file_reader *f, struct err *e)
 {
     struct stat st;
 
@@ -127,7 +127,7 @@ static int open_archive(struct file_reader *f, struct err *e)
         f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     while (f->fd < 0 && errno == EINTR);
     if (f->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return no_archive(f->path, e);
+        return no_archive_here(f->path, e);
     if (f->fd < 0 || fstat(f->fd, &st) < 0)
         return err_sys(e, errno, "cannot open archive %s", f->path);
     if (!S_ISREG(st.st_mode))
@@ -156,7 +156,7 @@ struct reader *reader_open_file(const char *path, struct err *e)
         return NULL;
     }
     f->base.name = f->path;
-    if (open_archive(f, e) < 0) {
+    if (open_archive_file(f, e) < 0) {
         file_close(&f->base);
         return NULL;
     }

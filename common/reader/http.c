@@ -5,7 +5,7 @@
  * Content-Range, encoding and length are checked here before a byte is used.
  * Redirects are followed here as well, since libcurl would send custom headers
  * along to another host. Retries are requests put back into the queue with a
- * time before which they do not start; http_decide.c decides on them.
+ * time before which they do not start_request; http_decide.c decides on them.
  */
 #include "reader/reader.h"
 
@@ -104,7 +104,7 @@ static int check_limit(struct http_reader *h, const struct range_request *q, str
                    h->base.name);
 }
 
-static int start(struct http_reader *h, struct transfer *t, struct range_request *q, struct err *e)
+static int start_request(struct http_reader *h, struct transfer *t, struct range_request *q, struct err *e)
 {
     const struct http_origin *o = http_site_origin(&h->site);
     bool home = http_site_is_home(&h->site);
@@ -136,7 +136,7 @@ static int start_due(struct http_reader *h, bool *started, struct err *e)
     struct range_request *q;
 
     while ((q = dequeue_due(h))) {
-        if (start(h, idle_transfer(h), q, e) < 0)
+        if (start_request(h, idle_transfer(h), q, e) < 0)
             return -1;
         *started = true;
     }
@@ -145,7 +145,7 @@ static int start_due(struct http_reader *h, bool *started, struct err *e)
 
 /* ---- the end of a transfer ---- */
 
-static int finish(struct http_reader *h, struct transfer *t, CURLcode code, struct err *e)
+static int finish_request(struct http_reader *h, struct transfer *t, CURLcode code, struct err *e)
 {
     int r;
 
@@ -155,7 +155,7 @@ static int finish(struct http_reader *h, struct transfer *t, CURLcode code, stru
     return r;
 }
 
-static int collect(struct http_reader *h, struct err *e)
+static int collect_finished(struct http_reader *h, struct err *e)
 {
     CURLMsg *message;
     int left;
@@ -167,7 +167,7 @@ static int collect(struct http_reader *h, struct err *e)
         if (message->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        if (finish(h, t, code, e) < 0)
+        if (finish_request(h, t, code, e) < 0)
             return -1;
     }
     return 0;
@@ -191,7 +191,7 @@ static int end_stalled(struct http_reader *h, struct err *e)
             continue;
         if (!done && t->error.kind == ERR_NONE)
             err_set(&t->error, ERR_NETWORK, "nothing came for %u s", h->o->timeout_ms / 1000);
-        if (finish(h, t, done ? CURLE_OK : CURLE_OPERATION_TIMEDOUT, e) < 0)
+        if (finish_request(h, t, done ? CURLE_OK : CURLE_OPERATION_TIMEDOUT, e) < 0)
             return -1;
     }
     return 0;
@@ -220,7 +220,7 @@ static int perform(struct http_reader *h, struct err *e)
 
     if (curl_multi_perform(h->multi, &running) != CURLM_OK)
         return err_nomem(e, "downloading");
-    return collect(h, e);
+    return collect_finished(h, e);
 }
 
 static int http_step(struct reader *r, int timeout_ms, struct range_request **done, struct err *e)
@@ -311,7 +311,7 @@ static int prepare_headers(struct http_reader *h, struct err *e)
     return ok ? 0 : err_nomem(e, "preparing a download");
 }
 
-static int prepare(struct http_reader *h, const char *url, struct err *e)
+static int prepare_reader(struct http_reader *h, const char *url, struct err *e)
 {
     if (http_error_init() != CURLE_OK || !(h->multi = curl_multi_init()))
         return err_nomem(e, "preparing a download");
@@ -343,7 +343,7 @@ struct reader *reader_open_http(const char *url, const struct http_options *opti
         h->transfers[i] = (struct transfer){
             .judge = http_judge, .user = h, .stats = &h->base.stats, .rate = &h->rate};
     srandom((unsigned)(io_now_ms() ^ (uint64_t)getpid() << 16));
-    if (prepare(h, url, e) < 0) {
+    if (prepare_reader(h, url, e) < 0) {
         http_close(&h->base);
         return NULL;
     }

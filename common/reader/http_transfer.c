@@ -102,7 +102,7 @@ static void set_options(struct transfer *t, const struct http_options *o)
 
 /* A text that libcurl copies. Going on without one would be wrong: without a range, a
  * proxy or the demanded certificate. */
-static int set_text(CURL *c, CURLoption option, const char *text, struct err *e)
+static int set_curl_text(CURL *c, CURLoption option, const char *text, struct err *e)
 {
     CURLcode code = curl_easy_setopt(c, option, text);
 
@@ -115,9 +115,9 @@ static int set_text(CURL *c, CURLoption option, const char *text, struct err *e)
  * that it was built with. */
 static int set_cas(CURL *c, const char *file, struct err *e)
 {
-    if (set_text(c, CURLOPT_CAINFO, file, e) < 0 || set_text(c, CURLOPT_CAPATH, NULL, e) < 0 ||
-        set_text(c, CURLOPT_PROXY_CAINFO, file, e) < 0 ||
-        set_text(c, CURLOPT_PROXY_CAPATH, NULL, e) < 0)
+    if (set_curl_text(c, CURLOPT_CAINFO, file, e) < 0 || set_curl_text(c, CURLOPT_CAPATH, NULL, e) < 0 ||
+        set_curl_text(c, CURLOPT_PROXY_CAINFO, file, e) < 0 ||
+        set_curl_text(c, CURLOPT_PROXY_CAPATH, NULL, e) < 0)
         return -1;
     return 0;
 }
@@ -136,7 +136,7 @@ static int set_texts(CURL *c, const struct http_options *o, struct err *e)
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (texts[i].text && set_text(c, texts[i].option, texts[i].text, e) < 0)
+        if (texts[i].text && set_curl_text(c, texts[i].option, texts[i].text, e) < 0)
             return -1;
     return o->cacert ? set_cas(c, o->cacert, e) : 0;
 }
@@ -185,10 +185,10 @@ int transfer_start(struct transfer *t, CURLM *multi, const struct http_options *
         return -1;
     reset(t, q, target);
     snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)from, (unsigned long long)to);
-    if (set_text(t->easy, CURLOPT_URL, target->url, e) < 0 ||
-        set_text(t->easy, CURLOPT_RANGE, range, e) < 0 ||
-        set_text(t->easy, CURLOPT_USERNAME, target->user, e) < 0 ||
-        set_text(t->easy, CURLOPT_PASSWORD, target->password, e) < 0)
+    if (set_curl_text(t->easy, CURLOPT_URL, target->url, e) < 0 ||
+        set_curl_text(t->easy, CURLOPT_RANGE, range, e) < 0 ||
+        set_curl_text(t->easy, CURLOPT_USERNAME, target->user, e) < 0 ||
+        set_curl_text(t->easy, CURLOPT_PASSWORD, target->password, e) < 0)
         return -1;
     curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, q->tries > 0 ? 1L : 0L);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, target->headers);

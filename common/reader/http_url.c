@@ -93,7 +93,7 @@ bool http_url_has_scheme(const char *url, const char *scheme)
     return strncasecmp(url, scheme, n) == 0 && strncmp(url + n, "://", 3) == 0;
 }
 
-static char *take_part(CURLU *u, CURLUPart part)
+static char *take_url_part(CURLU *u, CURLUPart part)
 {
     char *text = NULL, *copy = NULL;
 
@@ -110,8 +110,8 @@ char *http_url_split(const char *url, char **user, char **password)
     char *text = NULL, *copy = NULL;
 
     if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK) {
-        *user = take_part(u, CURLUPART_USER);
-        *password = take_part(u, CURLUPART_PASSWORD);
+        *user = take_url_part(u, CURLUPART_USER);
+        *password = take_url_part(u, CURLUPART_PASSWORD);
         if (curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
             copy = strdup(text);
     }

@@ -22,7 +22,7 @@ static void make_key(const uint8_t *hash, size_t length, uint8_t key[KEY_SIZE])
 }
 
 /* The slot of key, or the free one where it belongs. */
-static struct chunk_usage_slot *find_slot(const struct chunk_usage *c, const uint8_t key[KEY_SIZE])
+static struct chunk_usage_slot *find_usage_slot(const struct chunk_usage *c, const uint8_t key[KEY_SIZE])
 {
     size_t i = (size_t)keyed_hash(&c->secret, key) & (c->room - 1);
 
@@ -32,7 +32,7 @@ static struct chunk_usage_slot *find_slot(const struct chunk_usage *c, const uin
 }
 
 /* Makes room for more chunks, at most three quarters full. */
-static int reserve(struct chunk_usage *c, size_t more, struct err *e)
+static int reserve_slots(struct chunk_usage *c, size_t more, struct err *e)
 {
     struct chunk_usage old = *c;
     size_t room = c->room ? c->room : FIRST_ROOM;
@@ -51,7 +51,7 @@ static int reserve(struct chunk_usage *c, size_t more, struct err *e)
     c->room = room;
     for (size_t i = 0; i < old.room; i++)
         if (old.slots[i].used)
-            *find_slot(c, old.slots[i].key) = old.slots[i];
+            *find_usage_slot(c, old.slots[i].key) = old.slots[i];
     free(old.slots);
     return 0;
 }
@@ -60,13 +60,13 @@ int chunk_usage_add(struct chunk_usage *c, const struct chunk_table *chunks, str
 {
     uint8_t key[KEY_SIZE];
 
-    if (reserve(c, chunks->count, e) < 0)
+    if (reserve_slots(c, chunks->count, e) < 0)
         return -1;
     for (size_t i = 0; i < chunks->count; i++) {
         struct chunk_usage_slot *slot;
 
         make_key(chunk_table_hash(chunks, i), chunks->hash_length, key);
-        slot = find_slot(c, key);
+        slot = find_usage_slot(c, key);
         if (!slot->used) {
             memcpy(slot->key, key, KEY_SIZE);
             slot->used = 1;
@@ -83,7 +83,7 @@ void chunk_usage_subtract(struct chunk_usage *c, const struct chunk_table *chunk
 
     for (size_t i = 0; i < chunks->count; i++) {
         make_key(chunk_table_hash(chunks, i), chunks->hash_length, key);
-        find_slot(c, key)->count--;
+        find_usage_slot(c, key)->count--;
     }
 }
 
@@ -94,7 +94,7 @@ uint32_t chunk_usage_count(const struct chunk_usage *c, const uint8_t *hash, siz
     if (c->room == 0)
         return 0;
     make_key(hash, hash_length, key);
-    return find_slot(c, key)->count;
+    return find_usage_slot(c, key)->count;
 }
 
 struct chunk_usage_sum chunk_usage_sum(const struct chunk_usage *c,

@@ -318,7 +318,7 @@ static int sweep(struct gc *gc, struct err *e)
     return visit_folder(gc, gc->store->chunks_fd, STORE_CHUNKS, visit_chunk_folder, e);
 }
 
-static int run(struct gc *gc, struct err *e)
+static int run_gc(struct gc *gc, struct err *e)
 {
     size_t adopted;
 
@@ -350,7 +350,7 @@ int store_gc(const struct store *store, const struct store_gc_options *o,
     int r;
 
     *result = (struct store_gc_result){0};
-    r = run(&gc, e);
+    r = run_gc(&gc, e);
     if (r == 0 && o->chunk_usage)
         *o->chunk_usage = gc.chunk_usage;
     else

@@ -24,7 +24,7 @@ struct room {
 };
 
 /* chunk_usage: as in store_gc. */
-static int collect(const struct room *r, struct chunk_usage *chunk_usage, struct err *e)
+static int collect_removable(const struct room *r, struct chunk_usage *chunk_usage, struct err *e)
 {
     const struct store_gc_options options = {
         .partial_age_s = STORE_PARTIAL_AGE_S, .also_keep = r->o->image, .chunk_usage = chunk_usage};
@@ -161,12 +161,12 @@ static int remove_oldest(struct room *r, struct err *e)
     return 0;
 }
 
-static int make_room(struct room *r, struct err *e)
+static int remove_until_room(struct room *r, struct err *e)
 {
     bool enough = false;
     int removed;
 
-    if (collect(r, &r->chunk_usage, e) < 0 || is_enough(r, &enough, e) < 0)
+    if (collect_removable(r, &r->chunk_usage, e) < 0 || is_enough(r, &enough, e) < 0)
         return -1;
     if (enough)
         return 0;
@@ -177,7 +177,7 @@ static int make_room(struct room *r, struct err *e)
         return -1;
     do {
         removed = remove_oldest(r, e);
-        if (removed < 0 || (removed > 0 && collect(r, NULL, e) < 0) || is_enough(r, &enough, e) < 0)
+        if (removed < 0 || (removed > 0 && collect_removable(r, NULL, e) < 0) || is_enough(r, &enough, e) < 0)
             return -1;
     } while (removed > 0 && !enough);
     return 0; /* if not enough after all, the caller finds out and says so */
@@ -189,7 +189,7 @@ int store_make_room(struct store *store, const struct store_room_wanted *o, stru
     int result = store_relock(store, true, o->wait_seconds, e);
 
     if (result == 0)
-        result = make_room(&r, e);
+        result = remove_until_room(&r, e);
     for (size_t i = 0; r.images && i < r.list.count; i++)
         image_free(&r.images[i]);
     free(r.images);

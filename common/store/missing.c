@@ -141,7 +141,7 @@ static bool is_damage(int errnum)
 
 /* Turns to the folder of the chunk with this name. One that cannot be entered is an
  * error, or leaves folder_errno. */
-static int enter_folder(struct walk *w, const char *name, struct err *e)
+static int enter_chunk_folder(struct walk *w, const char *name, struct err *e)
 {
     const struct store *store = w->survey->store;
     unsigned digits = store->folder_digits;
@@ -185,7 +185,7 @@ static int examine(struct walk *w, size_t chunk, struct err *e)
     struct stat st;
 
     store_chunk_name(s->store, chunk_table_hash(s->chunks, chunk), s->chunks->hash_length, name);
-    if (enter_folder(w, name, e) < 0)
+    if (enter_chunk_folder(w, name, e) < 0)
         return -1;
     if (w->folder_fd < 0)
         return judge_failure(w, w->folder_errno, name, e);

@@ -19,7 +19,7 @@
 #define PENDING "pending"
 #define TRIES   10 /* for a name that is just being replaced */
 
-static int open_folder(const struct store *store)
+static int open_pending_folder(const struct store *store)
 {
     if (store->meta_fd < 0) {
         errno = ENOENT;
@@ -78,7 +78,7 @@ int store_pending_replace(const struct store *store, const char *temporary, cons
 
     if (io_random_name(kept) < 0)
         return err_sys(e, errno, "cannot get random bytes");
-    if (io_mkdirat(store->meta_fd, PENDING) < 0 || (pending = open_folder(store)) < 0)
+    if (io_mkdirat(store->meta_fd, PENDING) < 0 || (pending = open_pending_folder(store)) < 0)
         return err_sys(e, errno, "cannot open folder %s/" STORE_META "/" PENDING, store->path);
     if (announce(store, pending, temporary, name, e) < 0 ||
         replace(store, pending, name, kept, e) < 0) {
@@ -133,7 +133,7 @@ int store_pending_finish(const struct store *store, struct err *e)
         return 0;
     if ((lock = store_publish_lock(store, e)) < 0)
         return -1;
-    pending = open_folder(store);
+    pending = open_pending_folder(store);
     if (pending < 0 && errno == ENOENT) /* whoever was at it has finished */
         return 0;
     if (pending < 0)
@@ -154,7 +154,7 @@ int store_pending_open(const struct store *store, const char *name)
         CLEANUP_FD int pending = -1;
 
         fd = io_openat(store->root_fd, name, O_RDONLY, 0);
-        if (fd >= 0 || errno != ENOENT || (pending = open_folder(store)) < 0)
+        if (fd >= 0 || errno != ENOENT || (pending = open_pending_folder(store)) < 0)
             break;
         fd = io_openat(pending, name, O_RDONLY, 0);
         if (fd >= 0 || errno != ENOENT)
@@ -173,7 +173,7 @@ static bool has_name(const struct store_names *list, size_t count, const char *n
 
 int store_pending_names(const struct store *store, struct store_names *list, struct err *e)
 {
-    CLEANUP_FD int pending = open_folder(store);
+    CLEANUP_FD int pending = open_pending_folder(store);
     CLEANUP_DIR DIR *dir = pending >= 0 ? io_opendirat(pending) : NULL;
     const size_t count = list->count;
     struct dirent *entry;

@@ -33,7 +33,7 @@ static bool is_protected(const struct store *store, const char *name)
 }
 
 /* Fills *r: 1, 0 when the release is gone meanwhile, or -1. */
-static int describe(const struct store *store, const char *name, struct store_release *r,
+static int describe_release(const struct store *store, const char *name, struct store_release *r,
                     struct err *e)
 {
     CLEANUP_FD int fd = store_pending_open(store, name);
@@ -65,7 +65,7 @@ int store_release_list_read(const struct store *store, struct store_release_list
 
         if (array_grow((void **)&list->items, &list->room, list->count, sizeof *list->items, e) < 0)
             return -1;
-        r = describe(store, names.names[i], &list->items[list->count], e);
+        r = describe_release(store, names.names[i], &list->items[list->count], e);
         if (r < 0)
             return -1;
         list->count += (size_t)r;

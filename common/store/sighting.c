@@ -52,7 +52,7 @@ static void read_boot_id(char id[BOOT_ID_SIZE])
 }
 
 /* Of the present, with age 0. */
-static int look(const struct store *store, const char *name, struct sighting *s)
+static int look_at_partial(const struct store *store, const char *name, struct sighting *s)
 {
     CLEANUP_FD int fd = io_openat(store->meta_fd, PARTIAL, O_RDONLY | O_DIRECTORY, 0);
     struct timespec now = {0};
@@ -121,7 +121,7 @@ uint64_t store_sighting(const struct store *store, const char *name, bool record
     CLEANUP_FD int fd = open_seen(store, record);
     struct sighting then, now;
 
-    if (fd < 0 || look(store, name, &now) < 0)
+    if (fd < 0 || look_at_partial(store, name, &now) < 0)
         return 0;
     if (read_record(fd, name, &then) && is_same_file(&then, &now) &&
         !checked_add_u64(then.age, elapsed(&then, &now), &now.age))
@@ -132,7 +132,7 @@ uint64_t store_sighting(const struct store *store, const char *name, bool record
 }
 
 /* Only what is a record, whole or not, is removed. */
-static void forget(int dirfd, const char *name)
+static void forget_sighting(int dirfd, const char *name)
 {
     CLEANUP_FD int fd = io_openat(dirfd, name, O_RDONLY, 0);
     char text[sizeof RECORD_NAME - 1];
@@ -147,7 +147,7 @@ void store_sighting_forget(const struct store *store, const char *name)
     CLEANUP_FD int fd = open_seen(store, false);
 
     if (fd >= 0)
-        forget(fd, name);
+        forget_sighting(fd, name);
 }
 
 void store_sighting_clean(const struct store *store)
@@ -158,6 +158,6 @@ void store_sighting_clean(const struct store *store)
     struct sighting s;
 
     while (dir && (entry = io_readdir(dir)))
-        if (entry->d_name[0] != '.' && look(store, entry->d_name, &s) < 0)
-            forget(fd, entry->d_name);
+        if (entry->d_name[0] != '.' && look_at_partial(store, entry->d_name, &s) < 0)
+            forget_sighting(fd, entry->d_name);
 }

@@ -85,7 +85,7 @@ static int leave_folder(struct target *t, struct err *e)
     return r;
 }
 
-static int enter_folder(struct target *t, const char *name, struct err *e)
+static int enter_batch_folder(struct target *t, const char *name, struct err *e)
 {
     const struct store *store = t->store;
 
@@ -112,7 +112,7 @@ static int rename_batch(struct target *t, int from_fd, const struct batch *b, st
     for (size_t i = 0; i < b->count; i++) {
         const char *name = b->names[i];
 
-        if (enter_folder(t, name, e) < 0)
+        if (enter_batch_folder(t, name, e) < 0)
             return -1;
         if (renameat(from_fd, name, t->fd, name) < 0)
             return err_sys(e, errno, "cannot move a chunk to %s/" STORE_CHUNKS "/%s/%s",
@@ -245,7 +245,7 @@ static int try_folder(struct store_writer *w, struct err *e)
     return 1;
 }
 
-static int make_folder(struct store_writer *w, struct err *e)
+static int make_staging_folder(struct store_writer *w, struct err *e)
 {
     int r = 0;
 
@@ -466,7 +466,7 @@ static uint64_t batch_limit(void)
     return max_u64(min_u64(eighth, BATCH_BYTES), 1 * MIB);
 }
 
-static int start(struct store_writer *w, struct err *e)
+static int start_committer(struct store_writer *w, struct err *e)
 {
     pthread_condattr_t attributes;
     int r;
@@ -493,7 +493,7 @@ int store_writer_open(struct store *store, struct store_writer **writer, size_t 
     w->store = store;
     w->folder_fd = -1;
     w->batch_bytes = batch_limit();
-    if (store_adopt_staged(store, adopted, e) < 0 || make_folder(w, e) < 0 || start(w, e) < 0)
+    if (store_adopt_staged(store, adopted, e) < 0 || make_staging_folder(w, e) < 0 || start_committer(w, e) < 0)
         return -1;
     *writer = STEAL(w);
     return 0;
@@ -513,7 +513,7 @@ static int write_staged(struct store_writer *w, const char *name, const uint8_t 
         if (sync_staged(w->folder_fd, fd) < 0)
             return -1;
     } else if (data) {
-        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a head start, no promise */
+        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a head start_committer, no promise */
     }
     return io_close(&fd);
 }
