@@ -72,34 +72,19 @@ static int look_at_store(struct clone *c, struct err *e)
     return -1;
 }
 
-/* For an archive whose header need not be read, what archive_parse checks. */
-static int check_policy(const struct clone *c, const struct archive_policy *policy, struct err *e)
+static struct trust demanded_trust(const struct clone_options *o)
 {
-    if (policy->pinned_checksum &&
-        memcmp(policy->pinned_checksum, c->old.header_checksum, CHUNK_HASH_SIZE) != 0)
-        return err_set(e, ERR_ARCHIVE,
-                       "%s: its header checksum is not the one demanded by "
-                       "--verify-header",
-                       c->reader->name);
-    if (c->old.chunks.hash_length < policy->min_hash_length)
-        return err_set(e, ERR_ARCHIVE, "%s: its chunk hashes have %zu bytes; %zu are needed",
-                       c->reader->name, c->old.chunks.hash_length, policy->min_hash_length);
-    return 0;
-}
-
-static struct archive_policy archive_policy(const struct clone_options *o)
-{
-    return (struct archive_policy){.min_hash_length = o->pinned             ? LIMIT_HASH_PINNED
-                                                      : o->allow_short_hash ? LIMIT_HASH_MIN
-                                                                            : LIMIT_HASH_TRUSTED,
-                                   .pinned_checksum = o->pinned ? o->pin : NULL};
+    return (struct trust){.min_hash_length = o->pinned             ? LIMIT_HASH_PINNED
+                                             : o->allow_short_hash ? LIMIT_HASH_MIN
+                                                                   : LIMIT_HASH_TRUSTED,
+                          .pinned_checksum = o->pinned ? o->pin : NULL};
 }
 
 /* Fills c->image; *same: it is the old release's, moved here. */
 static int read_archive_header(struct clone *c, bool *same, struct err *e)
 {
     const struct events_progress progress = {.phase = EVENTS_HEADER};
-    struct archive_policy policy = archive_policy(c->o);
+    struct trust trust = demanded_trust(c->o);
     struct archive_header_start start;
 
     if (c->events->progress)
@@ -110,9 +95,9 @@ static int read_archive_header(struct clone *c, bool *same, struct err *e)
         archive_header_is_of(c->reader, &start, &c->old, same, e) < 0)
         return -1;
     if (!*same)
-        return archive_header_read(c->reader, &start, &policy, &c->image, e);
-    if (check_policy(c, &policy, e) < 0)
-        return -1;
+        return archive_header_read(c->reader, &start, &trust, &c->image, e);
+    if (trust_check_image(&trust, &c->old, e) < 0)
+        return err_context(e, "%s", c->reader->name);
     c->image = c->old;
     c->old = (struct image){0};
     c->has_old = false;

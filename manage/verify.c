@@ -209,13 +209,13 @@ static int check_archive(struct reader *reader, const struct image *image, struc
  * header tells, and replaces *image. */
 static int read_original_archive(struct reader *reader, struct image *image, struct err *e)
 {
-    const struct archive_policy policy = {.min_hash_length = image->chunks.hash_length};
+    const struct trust trust = {.min_hash_length = image->chunks.hash_length};
     CLEANUP(image_free) struct image archive = {0};
     struct archive_header_start start;
     struct image swap;
 
     if (archive_header_read_start(reader, &start, e) < 0 ||
-        archive_header_read(reader, &start, &policy, &archive, e) < 0)
+        archive_header_read(reader, &start, &trust, &archive, e) < 0)
         return -1;
     if (!image_same_source(&archive, image) ||
         archive.chunks.hash_length != image->chunks.hash_length)

@@ -52,7 +52,8 @@ unit_programs = \
 	tests/unit/test_retry \
 	tests/unit/test_staging \
 	tests/unit/test_store \
-	tests/unit/test_text
+	tests/unit/test_text \
+	tests/unit/test_trust
 check_PROGRAMS += $(unit_programs)
 TESTS += $(unit_programs)
 

@@ -34,7 +34,7 @@ int archive_header_is_of(struct reader *r, const struct archive_header_start *st
 }
 
 int archive_header_read(struct reader *r, const struct archive_header_start *start,
-                        const struct archive_policy *policy, struct image *image, struct err *e)
+                        const struct trust *trust, struct image *image, struct err *e)
 {
     size_t size = (size_t)start->size, have = sizeof start->prefix;
     CLEANUP_FREE uint8_t *header = malloc(size); /* archive_parse_prefix has bounded it */
@@ -44,7 +44,7 @@ int archive_header_read(struct reader *r, const struct archive_header_start *sta
     memcpy(header, start->prefix, have);
     if (reader_read(r, have, size - have, header + have, e) < 0)
         return -1;
-    if (archive_parse(header, size, r->size, policy, image, e) < 0)
+    if (archive_parse(header, size, r->size, trust, image, e) < 0)
         return err_context(e, "%s", r->name);
     header_arm(r, image);
     return 0;

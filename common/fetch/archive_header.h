@@ -28,7 +28,7 @@ int archive_header_is_of(struct reader *r, const struct archive_header_start *st
 /* or all the rest, parsed. From then on the reader notices when the archive
  * changes. The caller frees *image. */
 int archive_header_read(struct reader *r, const struct archive_header_start *start,
-                        const struct archive_policy *policy, struct image *image, struct err *e)
+                        const struct trust *trust, struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
 /* Arms the reader with the header checksum of an image that is known already. */

@@ -86,7 +86,7 @@ int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct er
 }
 
 /* The checksum first: nothing is decoded that was not meant. */
-static int check_authentic(const uint8_t *header, size_t size, const struct archive_policy *policy,
+static int check_authentic(const uint8_t *header, size_t size, const struct trust *trust,
                            struct err *e)
 {
     CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = chunk_hasher_new(e);
@@ -97,11 +97,7 @@ static int check_authentic(const uint8_t *header, size_t size, const struct arch
         return -1;
     if (memcmp(sum, stored, sizeof sum) != 0)
         return err_set(e, ERR_ARCHIVE, "its header checksum does not match its header");
-    if (policy->pinned_checksum && memcmp(sum, policy->pinned_checksum, CHUNK_HASH_SIZE) != 0)
-        return err_set(e, ERR_ARCHIVE,
-                       "its header checksum is not the one demanded by "
-                       "--verify-header");
-    return 0;
+    return trust_check_header(trust, sum, e);
 }
 
 static int add_archive_chunk(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
@@ -171,7 +167,7 @@ static int parse_dictionary(struct image_builder *b, struct dict_reader *r, uint
 }
 
 int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
-                  const struct archive_policy *policy, struct image *image, struct err *e)
+                  const struct trust *trust, struct image *image, struct err *e)
 {
     CLEANUP(image_builder_free) struct image_builder b;
     CLEANUP(dict_reader_free) struct dict_reader r;
@@ -185,7 +181,7 @@ int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
         return -1;
     if (size != expected)
         return err_set(e, ERR_ARCHIVE, "its header is cut short");
-    if (check_authentic(header, size, policy, e) < 0)
+    if (check_authentic(header, size, trust, e) < 0)
         return -1;
     data_offset = text_get_le64(header + size - CHUNK_HASH_SIZE - 8);
     if (data_offset < size || data_offset > archive_size)
@@ -197,9 +193,9 @@ int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
     b.image.archive_size = archive_size;
     b.image.header_size = size;
     memcpy(b.image.header_checksum, header + size - CHUNK_HASH_SIZE, CHUNK_HASH_SIZE);
-    if (image_builder_finish(&b, policy->min_hash_length, image, e) < 0)
+    if (image_builder_finish(&b, image, e) < 0)
         return -1;
-    if (zero_chunks_find(image, e) < 0) {
+    if (trust_check_image(trust, image, e) < 0 || zero_chunks_find(image, e) < 0) {
         image_free(image);
         return -1;
     }

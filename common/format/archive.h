@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "format/frame.h"
 #include "format/image.h"
+#include "format/trust.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -27,16 +28,10 @@
 int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct err *e)
     __attribute__((warn_unused_result));
 
-/* What the caller demands of an archive. */
-struct archive_policy {
-    size_t min_hash_length;         /* bytes */
-    const uint8_t *pinned_checksum; /* CHUNK_HASH_SIZE bytes that its header must have, or NULL */
-};
-
-/* Parses a header of size bytes (prefix included). archive_size is the size of
- * the whole archive, which all chunks must lie in. The caller frees *image. */
+/* Parses a header of size bytes (prefix included), if trust accepts it. archive_size is
+ * the size of the whole archive, which all chunks must lie in. The caller frees *image. */
 int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
-                  const struct archive_policy *policy, struct image *image, struct err *e)
+                  const struct trust *trust, struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
 /* Makes the header of an archive, byte for byte as bita 0.15 does. The archive_offset

@@ -132,7 +132,7 @@ int image_builder_set_source_checksum(struct image_builder *b, const struct dict
     return 0;
 }
 
-static int check_parameters(const struct image_builder *b, size_t min_hash_length, struct err *e)
+static int check_parameters(const struct image_builder *b, struct err *e)
 {
     const struct image *image = &b->image;
 
@@ -148,13 +148,6 @@ static int check_parameters(const struct image_builder *b, size_t min_hash_lengt
                        "a chunk hash length of %u bytes is declared (4 to 64 are "
                        "possible)",
                        b->declared_hash_length);
-    if (b->declared_hash_length < min_hash_length)
-        return err_set(e, b->kind, "the chunk hashes have %u bytes; %zu are needed to trust them%s",
-                       b->declared_hash_length, min_hash_length,
-                       min_hash_length <= LIMIT_HASH_TRUSTED
-                           ? " (make the archive with --hash-length 64, or pass "
-                             "--allow-short-hash)"
-                           : " with a pinned header");
     return 0;
 }
 
@@ -212,13 +205,12 @@ static int check_chunk_order(struct image_builder *b, uint32_t *target, bool *us
     return 0;
 }
 
-int image_builder_finish(struct image_builder *b, size_t min_hash_length, struct image *out,
-                         struct err *e)
+int image_builder_finish(struct image_builder *b, struct image *out, struct err *e)
 {
     CLEANUP_FREE uint32_t *target = NULL;
     CLEANUP_FREE bool *used = NULL;
 
-    if (check_parameters(b, min_hash_length, e) < 0)
+    if (check_parameters(b, e) < 0)
         return -1;
     if (!b->image.application_version && !(b->image.application_version = strdup("")))
         return err_nomem(e, "reading a dictionary");

@@ -46,10 +46,9 @@ int image_builder_set_source_checksum(struct image_builder *b, const struct dict
 
 /* Checks the whole and moves it to *out. Afterwards each hash occurs once
  * (order entries of a repeated one are redirected), chunks that nothing refers
- * to are gone, and the sizes add up. min_hash_length: shorter chunk hashes are
- * an error. */
-int image_builder_finish(struct image_builder *b, size_t min_hash_length, struct image *out,
-                         struct err *e) __attribute__((warn_unused_result));
+ * to are gone, and the sizes add up. */
+int image_builder_finish(struct image_builder *b, struct image *out, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* Writing: the parts that both kinds of dictionary have, as field. */
 void image_put_chunker(struct dict_writer *w, uint32_t field, const struct image *image);

@@ -149,7 +149,7 @@ int release_parse(const uint8_t *data, size_t size, struct image *image, struct 
             return -1;
     if (got < 0 || check_archive_fields(&b.image, e) < 0)
         return -1;
-    return image_builder_finish(&b, LIMIT_HASH_MIN, image, e);
+    return image_builder_finish(&b, image, e);
 }
 
 static void put_release_chunk(struct dict_writer *w, const struct image *image, size_t i)

@@ -58,7 +58,7 @@ static void sign(uint8_t *header, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct archive_policy policy = {.min_hash_length = 4};
+    struct trust policy = {.min_hash_length = 4};
     uint64_t archive_size = size + 4096;
     struct err e = ERR_INIT;
     struct image image;

@@ -76,7 +76,7 @@ static struct header make_header(const struct image *image)
 
 static int parse(const struct header *h, const uint8_t *pin, struct err *e)
 {
-    struct archive_policy policy = {.min_hash_length = 16, .pinned_checksum = pin};
+    struct trust policy = {.min_hash_length = 16, .pinned_checksum = pin};
     struct image image = {0};
     int r = archive_parse(h->data, h->size, h->archive_size, &policy, &image, e);
 
@@ -87,7 +87,7 @@ static int parse(const struct header *h, const uint8_t *pin, struct err *e)
 static void reads_all(void **state)
 {
     struct image source = support_image(sizes, COUNT(sizes), 32), image;
-    struct archive_policy policy = {.min_hash_length = 16};
+    struct trust policy = {.min_hash_length = 16};
     struct header h = make_header(&source);
     struct err e = ERR_INIT;
     uint64_t size;
@@ -240,7 +240,7 @@ static void writes_what_bita_writes(void **state)
 {
     static const char *const names[] = {"brotli",   "buzhash", "fixed", "hash16", "lzma",
                                         "metadata", "none",    "zstd",  "demo-v1"};
-    struct archive_policy policy = {.min_hash_length = 16};
+    struct trust policy = {.min_hash_length = 16};
 
     (void)state;
     for (size_t i = 0; i < COUNT(names); i++) {
@@ -271,7 +271,7 @@ static void writes_what_bita_writes(void **state)
 static void leaves_a_gap(void **state)
 {
     struct image source = support_image(sizes, COUNT(sizes), 32), image;
-    struct archive_policy policy = {.min_hash_length = 16};
+    struct trust policy = {.min_hash_length = 16};
     struct err e = ERR_INIT;
     uint64_t data_offset, chunk_bytes = source.archive_size - source.header_size;
     uint8_t *header;

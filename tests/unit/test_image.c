@@ -38,10 +38,10 @@ static void order(struct image_builder *b, size_t count, const uint32_t *items)
     b->order.count = count;
 }
 
-static int finish_and_free(struct image_builder *b, size_t min, struct err *e)
+static int finish_and_free(struct image_builder *b, struct err *e)
 {
     struct image image;
-    int r = image_builder_finish(b, min, &image, e);
+    int r = image_builder_finish(b, &image, e);
 
     if (r == 0)
         image_free(&image);
@@ -74,19 +74,19 @@ static void parameter_rules(void **state)
     (void)state;
     begin(&b, 0);
     b.has_source_checksum = false;
-    assert_fails(finish_and_free(&b, 4, &e), e, ERR_ARCHIVE, "no source checksum");
+    assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE, "no source checksum");
     begin(&b, 0);
     b.has_chunker = false;
-    assert_fails(finish_and_free(&b, 4, &e), e, ERR_ARCHIVE, "no chunker parameters");
+    assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE, "no chunker parameters");
     begin(&b, 0);
     b.declared_hash_length = 3;
-    assert_fails(finish_and_free(&b, 4, &e), e, ERR_ARCHIVE, "hash length of 3 bytes");
+    assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE, "hash length of 3 bytes");
     begin(&b, 0);
     b.declared_hash_length = 65;
-    assert_fails(finish_and_free(&b, 4, &e), e, ERR_ARCHIVE, "hash length of 65 bytes");
+    assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE, "hash length of 65 bytes");
     begin(&b, 0);
     assert_ok(add(&b, 1, 5, 20, &e), e);
-    assert_fails(finish_and_free(&b, 4, &e), e, ERR_ARCHIVE, "20 bytes, but 16 are declared");
+    assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE, "20 bytes, but 16 are declared");
 }
 
 static void hash_length_policy(void **state)
@@ -96,12 +96,7 @@ static void hash_length_policy(void **state)
 
     (void)state;
     begin(&b, 0);
-    assert_ok(finish_and_free(&b, 16, &e), e);
-    begin(&b, 0);
-    b.declared_hash_length = 15;
-    assert_fails(finish_and_free(&b, 16, &e), e, ERR_ARCHIVE, "--allow-short-hash");
-    begin(&b, 0);
-    assert_fails(finish_and_free(&b, 32, &e), e, ERR_ARCHIVE, "with a pinned header");
+    assert_ok(finish_and_free(&b, &e), e);
 }
 
 static void order_rules(void **state)
@@ -114,14 +109,14 @@ static void order_rules(void **state)
     begin(&b, 15);
     assert_ok(add(&b, 1, 5, 16, &e), e);
     order(&b, 3, items);
-    assert_fails(finish_and_free(&b, 16, &e), e, ERR_ARCHIVE,
+    assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE,
                  "chunk index 1 is out of range (1 chunks)");
     for (uint64_t size = 16; size <= 18; size += 2) { /* 17 is right */
         begin(&b, size);
         assert_ok(add(&b, 1, 5, 16, &e), e);
         assert_ok(add(&b, 2, 7, 16, &e), e);
         order(&b, 3, items);
-        assert_fails(finish_and_free(&b, 16, &e), e, ERR_ARCHIVE, "the chunks add up to 17 bytes");
+        assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE, "the chunks add up to 17 bytes");
     }
 }
 
@@ -141,7 +136,7 @@ static void keeps_what_is_used(void **state)
     assert_ok(add(&b, 3, 30, 16, &e), e);
     assert_ok(add(&b, 1, 10, 16, &e), e); /* the same as the second */
     order(&b, 4, items);
-    assert_ok(image_builder_finish(&b, 16, &image, &e), e);
+    assert_ok(image_builder_finish(&b, &image, &e), e);
     image_builder_free(&b);
     assert_int_equal(image.chunks.count, 2);
     assert_int_equal(image.order_count, 4);
@@ -165,7 +160,7 @@ static void one_hash_two_contents(void **state)
     assert_ok(add(&b, 1, 6, 16, &e), e);
     assert_ok(add(&b, 1, 7, 16, &e), e);
     order(&b, 2, items);
-    assert_fails(finish_and_free(&b, 16, &e), e, ERR_ARCHIVE,
+    assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE,
                  "two different chunks have the hash 0101");
     /* Short hashes collide by chance: nobody can tell these apart. */
     begin(&b, 12);
@@ -173,7 +168,7 @@ static void one_hash_two_contents(void **state)
     assert_ok(add(&b, 1, 6, 15, &e), e);
     assert_ok(add(&b, 1, 6, 15, &e), e);
     order(&b, 2, items);
-    assert_fails(finish_and_free(&b, 4, &e), e, ERR_ARCHIVE, "two different chunks");
+    assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE, "two different chunks");
 }
 
 static void empty_image(void **state)
@@ -184,13 +179,13 @@ static void empty_image(void **state)
 
     (void)state;
     begin(&b, 0);
-    assert_ok(image_builder_finish(&b, 16, &image, &e), e);
+    assert_ok(image_builder_finish(&b, &image, &e), e);
     image_builder_free(&b);
     assert_int_equal(image.chunks.count, 0);
     assert_int_equal(image.chunks.hash_length, 16);
     image_free(&image);
     begin(&b, 1);
-    assert_fails(finish_and_free(&b, 16, &e), e, ERR_ARCHIVE, "add up to 0 bytes");
+    assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE, "add up to 0 bytes");
 }
 
 static int add_metadata(struct image_builder *b, const char *key, size_t value_size, struct err *e)
