@@ -58,11 +58,13 @@ static void leave_out(const char *path)
     const uint8_t *data = map_file(path, &size);
 
     if (release_parse(data, size, &release, &e) < 0 ||
-        !(sorted = chunk_table_sort_by_hash(&release.chunks, &e)) || release.chunks.hash_length != image.chunks.hash_length)
+        !(sorted = chunk_table_sort_by_hash(&release.chunks, &e)) ||
+        release.chunks.hash_length != image.chunks.hash_length)
         die("cannot read a release");
     for (size_t i = 0; i < image.chunks.count; i++)
-        present[i] = present[i] ||
-                     chunk_table_find(&release.chunks, sorted, chunk_table_hash(&image.chunks, i)) != CHUNK_TABLE_NONE;
+        present[i] =
+            present[i] || chunk_table_find(&release.chunks, sorted,
+                                           chunk_table_hash(&image.chunks, i)) != CHUNK_TABLE_NONE;
     image_free(&release);
 }
 

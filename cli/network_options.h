@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* http_options: the options of every program that fetches. */
+/* network_options: the options of every program that fetches. */
 #ifndef IHOP_CLI_NETWORK_OPTIONS_H
 #define IHOP_CLI_NETWORK_OPTIONS_H
 

@@ -16,9 +16,9 @@
 struct output {
     const char *program;
     const struct common_options *o;
-    struct events events; /* to hand to the engine */
-    enum progress_style style;  /* resolved */
-    size_t bar_shown;           /* characters on the current line */
+    struct events events;      /* to hand to the engine */
+    enum progress_style style; /* resolved */
+    size_t bar_shown;          /* characters on the current line */
     uint64_t begun_ms, drawn_ms;
     /* Of the phase at hand, for the rate. */
     const char *phase;

@@ -101,7 +101,7 @@ static int read_archive_header(struct clone *c, bool *same, struct err *e)
     c->image = c->old;
     c->old = (struct image){0};
     c->has_old = false;
-    header_arm(c->reader, &c->image);
+    archive_header_arm(c->reader, &c->image);
     return 0;
 }
 
@@ -195,7 +195,7 @@ static void on_removed(void *user, const char *name)
 }
 
 static int make_room_for_image(void *user, struct store *store, uint64_t bytes, uint64_t inodes,
-                     struct err *e)
+                               struct err *e)
 {
     struct clone *c = user;
     const struct store_room_wanted room = {.image = &c->image,

@@ -31,7 +31,7 @@ static size_t fetched(const struct clone_result *r)
 }
 
 static void print_clone_json(const struct output *out, const struct clone_options *o,
-                       const struct clone_result *r)
+                             const struct clone_result *r)
 {
     static const char *const outcomes[] = {"published", "complete", "restored", "estimated"};
     json_t *line = json_new_result(0);

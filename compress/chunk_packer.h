@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pack: from chunks that come in any order from several threads to an image's chunk
+/* chunk_packer: from chunks that come in any order from several threads to an image's chunk
  * table and its chunk data, both in the order of first occurrence.
  *
  * Each chunk is hashed once and looked up. The thread that sees a content first

@@ -73,9 +73,9 @@ static int cut(struct job *j, struct err *e)
 {
     const struct compress_options *o = j->o;
     const struct chunk_packer_options pack = {.jobs = o->jobs,
-                                      .compression = o->compression,
-                                      .level = o->level,
-                                      .hash_length = o->hash_length};
+                                              .compression = o->compression,
+                                              .level = o->level,
+                                              .hash_length = o->hash_length};
     const struct cut_options options = {.jobs = o->jobs,
                                         .name = j->source.name,
                                         .chunk = on_image_chunk,
@@ -157,8 +157,8 @@ static int write_archive(struct job *j, struct image *image, struct err *e)
 static int run_compress(struct job *j, struct image *image, struct err *e)
 {
     if (open_source(j, e) < 0 ||
-        output_file_open(&j->target, j->o->archive, j->o->force, j->source.fd, e) < 0 || cut(j, e) < 0 ||
-        describe_result(j, e) < 0)
+        output_file_open(&j->target, j->o->archive, j->o->force, j->source.fd, e) < 0 ||
+        cut(j, e) < 0 || describe_result(j, e) < 0)
         return -1;
     j->events->writing(j->events->user);
     return write_archive(j, image, e);

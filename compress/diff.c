@@ -80,7 +80,7 @@ static int count(const struct image *old, const struct image *new, struct diff_r
 }
 
 static int check_diff_budget(const struct compress_options *o, const struct diff_result *result,
-                        struct err *e)
+                             struct err *e)
 {
     char a[TEXT_SIZE_BYTES], b[TEXT_SIZE_BYTES];
 

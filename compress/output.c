@@ -90,7 +90,7 @@ static void print_json_info(const struct compress_options *o, const struct image
 /* ---- text ---- */
 
 static void print_compress_result(const struct output *out, const struct compress_options *o,
-                         const struct image *image, const struct facts *f)
+                                  const struct image *image, const struct facts *f)
 {
     char from[TEXT_SIZE_BYTES], to[TEXT_SIZE_BYTES], line[LINE_SIZE];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* target: a new file that appears under its name whole and durable, or not at all;
+/* output_file: a new file that appears under its name whole and durable, or not at all;
  * or takes the place of another one.
  *
  * It is written from where the header ends, which is known only at the end: the

@@ -40,8 +40,8 @@ static int choose_victims(const struct store_release_list *list, size_t keep, st
 }
 
 /* Which ones are the youngest must be known: a guess could remove the wrong one. */
-static int check_release_order(const struct command *s, const struct store_release_list *list, size_t keep,
-                       struct err *e)
+static int check_release_order(const struct command *s, const struct store_release_list *list,
+                               size_t keep, struct err *e)
 {
     const struct store_release *items = list->items;
     size_t first = list->count > keep ? list->count - keep : 0; /* that stays */
@@ -85,7 +85,7 @@ static void on_gc_progress(void *user, uint64_t bytes)
 }
 
 static void print_gc_json(const struct command *s, const struct victims *v,
-                       const struct store_gc_result *r)
+                          const struct store_gc_result *r)
 {
     json_t *result = command_result(s), *names = json_array();
 
@@ -150,7 +150,8 @@ int command_gc(struct command *s, struct err *e)
         return -1;
     if (s->o.keep > 0 &&
         (command_releases(s, &list, e) < 0 || store_releases_check_served(s->store, &list, e) < 0 ||
-         check_release_order(s, &list, s->o.keep, e) < 0 || choose_victims(&list, s->o.keep, &v, e) < 0))
+         check_release_order(s, &list, s->o.keep, e) < 0 ||
+         choose_victims(&list, s->o.keep, &v, e) < 0))
         return -1;
     options.without = v.names;
     options.without_count = v.count;

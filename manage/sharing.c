@@ -9,7 +9,8 @@
 
 #include <stdio.h>
 
-static int sum_cells(struct table *t, const char *name, const struct chunk_usage_sum *sum, struct err *e)
+static int sum_cells(struct table *t, const char *name, const struct chunk_usage_sum *sum,
+                     struct err *e)
 {
     char size[TEXT_SIZE_BYTES];
 
@@ -41,8 +42,8 @@ static int diff(struct command *s, struct table *t, json_t *result, struct err *
     if (command_open(s, STORE_READ, e) < 0 ||
         store_release_find(s->store, s->names[0], &a, NULL, e) < 0 ||
         store_release_find(s->store, s->names[1], &b, NULL, e) < 0 ||
-        chunk_usage_add(&chunk_usage, &a.chunks, e) < 0 || chunk_usage_add(&chunk_usage, &b.chunks, e) < 0 ||
-        table_add_row(t, head, e) < 0)
+        chunk_usage_add(&chunk_usage, &a.chunks, e) < 0 ||
+        chunk_usage_add(&chunk_usage, &b.chunks, e) < 0 || table_add_row(t, head, e) < 0)
         return -1;
     sums[0] = chunk_usage_sum(&chunk_usage, &a.chunks, 2);
     sums[1] = chunk_usage_sum(&chunk_usage, &a.chunks, 1);
@@ -70,8 +71,8 @@ int command_diff(struct command *s, struct err *e)
 /* ---- du ---- */
 
 /* Counts all releases; *total: each chunk once. */
-static int count_all(struct command *s, const struct store_release_list *list, struct chunk_usage *chunk_usage,
-                     struct chunk_usage_sum *total, struct err *e)
+static int count_all(struct command *s, const struct store_release_list *list,
+                     struct chunk_usage *chunk_usage, struct chunk_usage_sum *total, struct err *e)
 {
     for (size_t i = 0; i < list->count; i++) {
         CLEANUP(image_free) struct image image = {0};
@@ -88,7 +89,8 @@ static int count_all(struct command *s, const struct store_release_list *list, s
 }
 
 static int show_costs(struct command *s, const struct store_release_list *list,
-                      const struct chunk_usage *chunk_usage, struct table *t, json_t *rows, struct err *e)
+                      const struct chunk_usage *chunk_usage, struct table *t, json_t *rows,
+                      struct err *e)
 {
     for (size_t i = 0; i < list->count; i++) {
         CLEANUP(image_free) struct image image = {0};

@@ -173,7 +173,7 @@ static void tell_release(const struct verify *v, const char *name, size_t chunks
 /* ---- repairing ---- */
 
 static struct reader *open_release_archive(const struct verify *v, const struct store_release *r,
-                                   const struct image *image, struct err *e)
+                                           const struct image *image, struct err *e)
 {
     const char *from = v->s->o.from ? v->s->o.from : image->archive_url;
 
@@ -196,7 +196,7 @@ static int check_archive(struct reader *reader, const struct image *image, struc
         archive_header_is_of(reader, &start, image, &same, e) < 0)
         return -1;
     if (same) {
-        header_arm(reader, image);
+        archive_header_arm(reader, image);
         return 0;
     }
     return err_set(e, ERR_ARCHIVE,
@@ -248,7 +248,7 @@ static int fetch_bad(struct verify *v, const struct image *image, struct reader 
 
 /* An address that was recorded without its query or password may not lead there. */
 static void add_repair_remedy(const struct verify *v, const struct image *image, const char *name,
-                       struct err *e)
+                              struct err *e)
 {
     struct err why = *e;
     bool answered = e->kind == ERR_NOT_FOUND || e->kind == ERR_REFUSED || e->kind == ERR_PROTOCOL ||
@@ -271,7 +271,8 @@ static int repair(struct verify *v, const struct store_release *r, struct image 
 
     if (!reader)
         return -1;
-    result = image->has_archive ? check_archive(reader, image, e) : read_original_archive(reader, image, e);
+    result = image->has_archive ? check_archive(reader, image, e)
+                                : read_original_archive(reader, image, e);
     if (result == 0)
         result = fetch_bad(v, image, reader, e);
     v->downloaded += reader->stats.bytes;

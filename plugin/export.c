@@ -39,7 +39,8 @@ static bool is_safe_in_shell(const char *url)
 }
 
 /* Appends how to get chunks back. */
-static int add_serving_remedy(const struct export *x, const char *option, const char *then, struct err *e)
+static int add_serving_remedy(const struct export *x, const char *option, const char *then,
+                              struct err *e)
 {
     const char *url = x->image.archive_url;
 
@@ -211,7 +212,8 @@ static const char *chunk_path(const struct export *x, size_t chunk, struct chunk
 {
     char name[STORE_CHUNK_NAME_SIZE];
 
-    store_chunk_name(x->store, chunk_table_hash(&x->image.chunks, chunk), x->image.chunks.hash_length, name);
+    store_chunk_name(x->store, chunk_table_hash(&x->image.chunks, chunk),
+                     x->image.chunks.hash_length, name);
     snprintf(path->text, sizeof path->text, "%.250s/chunks/%s", store_path(x->store), name);
     return path->text;
 }

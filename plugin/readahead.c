@@ -38,7 +38,8 @@ static unsigned count_run(struct readahead *r, uint64_t offset, uint64_t end)
 
 /* Takes the next step in the window that begins at end, unless someone else did: its
  * size, and where it begins. */
-static uint64_t claim_window(struct readahead *r, uint64_t end, uint64_t image, bool first, uint64_t *from)
+static uint64_t claim_window(struct readahead *r, uint64_t end, uint64_t image, bool first,
+                             uint64_t *from)
 {
     unsigned ahead = get(&r->ahead), next;
     /* In whole units, or ahead would tell of a rest that nobody reads. */

@@ -42,7 +42,7 @@ static int open_path(const char *path, const char *what, int *fd, struct err *e)
 
 /* A device such as /dev/zero gives bytes for ever; those that have an end tell where. */
 static int check_input_type(const struct input *in, const struct input_words *w, bool chosen,
-                      struct err *e)
+                            struct err *e)
 {
     const char *type = NULL;
     struct stat st;

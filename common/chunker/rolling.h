@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* internal: the algorithms, as chunker.c and cut.c see them. For chunker/ alone. */
+/* rolling: the algorithms, as chunker.c and cut.c see them. For chunker/ alone. */
 #ifndef IHOP_CHUNKER_ROLLING_H
 #define IHOP_CHUNKER_ROLLING_H
 

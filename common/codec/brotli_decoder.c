@@ -8,8 +8,8 @@
 
 /* The stream interface, as the one-shot call accepts trailing bytes. Brotli
  * cannot reset a decoder, so each chunk has its own. */
-static int brotli_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
-                  struct err *e)
+static int brotli_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out,
+                         size_t out_size, struct err *e)
 {
     BrotliDecoderState *s = BrotliDecoderCreateInstance(NULL, NULL, NULL);
     BrotliDecoderResult result;
@@ -31,4 +31,5 @@ static size_t brotli_memory(size_t out_size)
     return min_size(2 * out_size, 16 * MIB) + 256 * KIB;
 }
 
-const struct codec codec_brotli = {.name = "brotli", .decode = brotli_decode, .memory = brotli_memory};
+const struct codec codec_brotli = {
+    .name = "brotli", .decode = brotli_decode, .memory = brotli_memory};

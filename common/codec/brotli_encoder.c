@@ -23,7 +23,7 @@ static uint32_t brotli_window_bits(size_t size)
 /* Brotli cannot reset an encoder, so each chunk has its own; malloc hands it the
  * last one's memory. */
 static enum encoded brotli_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
-                           uint8_t *out, size_t room, size_t *size)
+                                  uint8_t *out, size_t room, size_t *size)
 {
     BrotliEncoderState *s = BrotliEncoderCreateInstance(NULL, NULL, NULL);
     size_t left = room;

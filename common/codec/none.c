@@ -3,8 +3,8 @@
  * decoder_run hands that through; one that has not is invalid. */
 #include "codec/codec.h"
 
-static int none_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
-                  struct err *e)
+static int none_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out,
+                       size_t out_size, struct err *e)
 {
     (void)state;
     (void)in;

@@ -10,7 +10,7 @@
 #define DECODER_LIMIT (80 * MIB)
 
 static int xz_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
-                  struct err *e)
+                     struct err *e)
 {
     lzma_stream *s = state;
     lzma_ret ret;

@@ -21,7 +21,7 @@ static void choose_dictionary(lzma_options_lzma *options, size_t in_size)
 }
 
 static enum encoded xz_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
-                           uint8_t *out, size_t room, size_t *size)
+                              uint8_t *out, size_t room, size_t *size)
 {
     lzma_options_lzma options;
     const lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};

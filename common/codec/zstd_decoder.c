@@ -17,8 +17,8 @@ static void close_decoder_state(void *state)
 
 /* A chunk is one frame; its content size may be missing. The library would
  * also take several frames in a row: the first must be all there is. */
-static int zstd_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
-                  struct err *e)
+static int zstd_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out,
+                       size_t out_size, struct err *e)
 {
     size_t n = ZSTD_findFrameCompressedSize(in, in_size);
 
@@ -38,5 +38,8 @@ static size_t zstd_memory(size_t out_size)
     return 256 * KIB;
 }
 
-const struct codec codec_zstd = {
-    .name = "zstd", .open = open_decoder_state, .close = close_decoder_state, .decode = zstd_decode, .memory = zstd_memory};
+const struct codec codec_zstd = {.name = "zstd",
+                                 .open = open_decoder_state,
+                                 .close = close_decoder_state,
+                                 .decode = zstd_decode,
+                                 .memory = zstd_memory};

@@ -40,7 +40,7 @@ static bool set_parameters(ZSTD_CCtx *c, uint32_t level, size_t in_size)
  * library takes another, simpler set of parameters for small inputs, and what comes
  * out is up to 2 % larger. */
 static enum encoded zstd_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
-                           uint8_t *out, size_t room, size_t *size)
+                                uint8_t *out, size_t room, size_t *size)
 {
     ZSTD_inBuffer from = {in, in_size, 0};
     ZSTD_outBuffer to = {out, room, 0};
@@ -63,5 +63,7 @@ static enum encoded zstd_encode(void *state, uint32_t level, const uint8_t *in, 
     return ENCODED_TOO_LONG;
 }
 
-const struct encoding encoding_zstd = {
-    .max_level = 22, .open = open_encoder_state, .close = close_encoder_state, .encode = zstd_encode};
+const struct encoding encoding_zstd = {.max_level = 22,
+                                       .open = open_encoder_state,
+                                       .close = close_encoder_state,
+                                       .encode = zstd_encode};

@@ -46,11 +46,11 @@ int archive_header_read(struct reader *r, const struct archive_header_start *sta
         return -1;
     if (archive_parse(header, size, r->size, trust, image, e) < 0)
         return err_context(e, "%s", r->name);
-    header_arm(r, image);
+    archive_header_arm(r, image);
     return 0;
 }
 
-void header_arm(struct reader *r, const struct image *image)
+void archive_header_arm(struct reader *r, const struct image *image)
 {
     r->canary_offset = image->header_size - CHUNK_HASH_SIZE;
     memcpy(r->canary, image->header_checksum, sizeof r->canary);

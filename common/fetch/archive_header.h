@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* header: reading an archive's header through a reader. Errors name the archive. */
+/* archive_header: reading an archive's header through a reader. Errors name the archive. */
 #ifndef IHOP_FETCH_ARCHIVE_HEADER_H
 #define IHOP_FETCH_ARCHIVE_HEADER_H
 
@@ -32,6 +32,6 @@ int archive_header_read(struct reader *r, const struct archive_header_start *sta
     __attribute__((warn_unused_result));
 
 /* Arms the reader with the header checksum of an image that is known already. */
-void header_arm(struct reader *r, const struct image *image);
+void archive_header_arm(struct reader *r, const struct image *image);
 
 #endif

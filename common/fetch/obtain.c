@@ -27,12 +27,12 @@ static void report_checked(void *user, uint64_t done, uint64_t total)
 
 /* Which chunks are missing, and what having them writes. The caller frees *p. */
 static int find_missing_chunks(const struct store *store, const struct image *image,
-                        const struct obtain_options *o, const struct events *events,
-                        struct store_missing *p, struct obtain_cost *cost, struct err *e)
+                               const struct obtain_options *o, const struct events *events,
+                               struct store_missing *p, struct obtain_cost *cost, struct err *e)
 {
     store_missing_free(p);
-    if (store_find_missing(o->known_missing ? NULL : store, &image->chunks, o->check, report_checked,
-                           (void *)events, p, e) < 0)
+    if (store_find_missing(o->known_missing ? NULL : store, &image->chunks, o->check,
+                           report_checked, (void *)events, p, e) < 0)
         return -1;
     if (o->known_missing)
         memcpy(p->missing, o->known_missing, image->chunks.count * sizeof *p->missing);
@@ -103,7 +103,7 @@ struct attempt {
 };
 
 static int check_plan_budget(const struct attempt *a, const char *option, const char *verb,
-                        uint64_t needed, uint64_t budget, struct err *e)
+                             uint64_t needed, uint64_t budget, struct err *e)
 {
     char text[TEXT_SIZE_BYTES], allowed[TEXT_SIZE_BYTES];
 
@@ -116,7 +116,8 @@ static int check_plan_budget(const struct attempt *a, const char *option, const 
 
 static int check_download(const struct attempt *a, struct err *e)
 {
-    return check_plan_budget(a, "--max-download", "download", a->cost->download, a->o->max_download, e);
+    return check_plan_budget(a, "--max-download", "download", a->cost->download, a->o->max_download,
+                             e);
 }
 
 /* What writing so many bytes of data needs: what files take beyond it, and what is to stay
@@ -148,9 +149,9 @@ static int check_space(const struct attempt *a, struct err *e)
                        store_path(a->store), cost->missing, (unsigned long long)inodes);
     if (most > bytes)
         events_note(a->events,
-                   "store %s may be too small: up to %s are needed, if the image has few zeros, "
-                   "and %s are free",
-                   store_path(a->store), text_size(most, text), text_size(bytes, available));
+                    "store %s may be too small: up to %s are needed, if the image has few zeros, "
+                    "and %s are free",
+                    store_path(a->store), text_size(most, text), text_size(bytes, available));
     return 0;
 }
 
@@ -161,8 +162,8 @@ static int find_allowed(struct attempt *a, struct err *e)
     if (find_missing_chunks(a->store, a->image, a->o, a->events, &a->presence, a->cost, e) < 0 ||
         make_plan(a->image, a->presence.missing, &a->plan, a->cost, e) < 0 ||
         check_plan_budget(a, "--max-write",
-                     a->cost->write > a->cost->write_least ? "write at least" : "write",
-                     a->cost->write_least, a->deposit.max_write, e) < 0)
+                          a->cost->write > a->cost->write_least ? "write at least" : "write",
+                          a->cost->write_least, a->deposit.max_write, e) < 0)
         return -1;
     return a->o->seed_count > 0 ? 0 : check_download(a, e);
 }

@@ -229,7 +229,8 @@ static enum outcome work_on(struct worker *w, const struct item *item, struct er
 
     if (decode_item(w, item, &plain, e) < 0)
         return e->kind == ERR_ARCHIVE ? judge_wrong(w, item, e) : CHUNK_FAILED;
-    if (deposit_add(p->deposit, chunk_table_hash(&p->image->chunks, item->chunk), p->image->chunks.hash_length, plain,
+    if (deposit_add(p->deposit, chunk_table_hash(&p->image->chunks, item->chunk),
+                    p->image->chunks.hash_length, plain,
                     p->image->chunks.items[item->chunk].source_size, e) < 0)
         return CHUNK_FAILED;
     return CHUNK_GOOD;
@@ -422,8 +423,8 @@ static uint64_t bytes_arrived(const struct pipeline *p)
 static int check_and_report(struct pipeline *p, bool *finished, struct err *e)
 {
     struct events_progress progress = {.phase = EVENTS_CHUNKS,
-                                      .chunks_total = p->plan->chunk_count,
-                                      .bytes_total = p->plan->download_bytes};
+                                       .chunks_total = p->plan->chunk_count,
+                                       .bytes_total = p->plan->download_bytes};
     uint64_t now = io_now_ms();
 
     pthread_mutex_lock(&p->lock);
@@ -469,7 +470,8 @@ static int add_zero_chunks(struct pipeline *p, struct err *e)
     for (size_t i = 0; i < p->plan->zero_count; i++) {
         uint32_t chunk = p->plan->zero_chunks[i];
 
-        if (deposit_add(p->deposit, chunk_table_hash(&p->image->chunks, chunk), p->image->chunks.hash_length, NULL,
+        if (deposit_add(p->deposit, chunk_table_hash(&p->image->chunks, chunk),
+                        p->image->chunks.hash_length, NULL,
                         p->image->chunks.items[chunk].source_size, e) < 0)
             return -1;
     }
@@ -550,8 +552,7 @@ static int run_pipeline_workers(struct pipeline *p, unsigned jobs, struct err *e
 }
 
 int pipeline_run(struct reader *reader, const struct image *image, const struct plan *plan,
-                 struct deposit *deposit, unsigned jobs, const struct events *events,
-                 struct err *e)
+                 struct deposit *deposit, unsigned jobs, const struct events *events, struct err *e)
 {
     struct pipeline p = {.reader = reader,
                          .image = image,

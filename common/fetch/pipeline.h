@@ -26,7 +26,7 @@
  * with the right length and the wrong content is fetched once more, then it is
  * ERR_ARCHIVE. Its writer is not finished here. */
 int pipeline_run(struct reader *reader, const struct image *image, const struct plan *plan,
-                 struct deposit *deposit, unsigned jobs, const struct events *events,
-                 struct err *e) __attribute__((warn_unused_result));
+                 struct deposit *deposit, unsigned jobs, const struct events *events, struct err *e)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -45,7 +45,8 @@ static int by_offset(const void *a, const void *b, void *context)
     return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
 }
 
-static int collect_missing(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
+static int collect_missing(const struct image *image, const bool *missing, struct plan *plan,
+                           struct err *e)
 {
     plan->chunks = malloc((image->chunks.count + 1) * sizeof *plan->chunks);
     plan->zero_chunks = malloc((image->chunks.count + 1) * sizeof *plan->zero_chunks);

@@ -67,8 +67,9 @@ static int on_seed_chunk(void *user, const struct cut_chunk *c, struct err *e)
     if (chunk == CHUNK_TABLE_NONE || s->image->chunks.items[chunk].zero ||
         s->image->chunks.items[chunk].source_size != c->size || !claim_chunk(s, chunk))
         return 0;
-    return s->deposit ? deposit_add(s->deposit, hash, s->image->chunks.hash_length, c->data, c->size, e)
-                      : 0;
+    return s->deposit
+               ? deposit_add(s->deposit, hash, s->image->chunks.hash_length, c->data, c->size, e)
+               : 0;
 }
 
 static void on_seed_progress(void *user, uint64_t bytes_done)
@@ -123,7 +124,7 @@ static int scan(struct scan *s, const char *path, unsigned jobs, struct err *e)
     if (chunker_config_check(&config, &why) < 0) {
         /* Of the archive, not of the seed: it can be cloned all the same. */
         events_note(s->events, "seed %s is of no use, the archive was cut in an odd way: %s", path,
-                   why.text);
+                    why.text);
         return 0;
     }
     s->sorted = chunk_table_sort_by_hash(&s->image->chunks, e);

@@ -100,8 +100,9 @@ static int check_authentic(const uint8_t *header, size_t size, const struct trus
     return trust_check_header(trust, sum, e);
 }
 
-static int add_archive_chunk(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
-                     uint64_t data_offset, uint64_t archive_size, struct err *e)
+static int add_archive_chunk(struct image_builder *b, struct dict_reader *r,
+                             const struct dict_field *f, uint64_t data_offset,
+                             uint64_t archive_size, struct err *e)
 {
     const Ihop__ArchiveChunk *c =
         (const Ihop__ArchiveChunk *)dict_unpack(r, f, &ihop__archive_chunk__descriptor, e);
@@ -126,8 +127,9 @@ static int add_archive_chunk(struct image_builder *b, struct dict_reader *r, con
     return image_builder_add_chunk(b, &c->checksum, &chunk, e);
 }
 
-static int parse_archive_field(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
-                       uint64_t data_offset, uint64_t archive_size, struct err *e)
+static int parse_archive_field(struct image_builder *b, struct dict_reader *r,
+                               const struct dict_field *f, uint64_t data_offset,
+                               uint64_t archive_size, struct err *e)
 {
     switch (f->number) {
     case FIELD_APPLICATION_VERSION:

@@ -72,8 +72,8 @@ int chunk_hash_end(struct chunk_hasher *h, uint8_t out[CHUNK_HASH_SIZE], struct 
 
 int chunk_hash_peek(struct chunk_hasher *h, uint8_t out[CHUNK_HASH_SIZE], struct err *e)
 {
-    return check_digest(EVP_MD_CTX_copy_ex(h->copy, h->running) && EVP_DigestFinal_ex(h->copy, out, NULL),
-                 e);
+    return check_digest(
+        EVP_MD_CTX_copy_ex(h->copy, h->running) && EVP_DigestFinal_ex(h->copy, out, NULL), e);
 }
 
 int chunk_hash(struct chunk_hasher *h, const void *data, size_t size, uint8_t out[CHUNK_HASH_SIZE],

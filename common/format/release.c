@@ -48,8 +48,8 @@ static int check_frame(const uint8_t *data, size_t size, struct err *e)
     return 0;
 }
 
-static int add_release_chunk(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
-                     struct err *e)
+static int add_release_chunk(struct image_builder *b, struct dict_reader *r,
+                             const struct dict_field *f, struct err *e)
 {
     const Ihop__ReleaseChunk *c =
         (const Ihop__ReleaseChunk *)dict_unpack(r, f, &ihop__release_chunk__descriptor, e);
@@ -74,8 +74,8 @@ static int set_header_checksum(struct image_builder *b, const struct dict_field 
     return 0;
 }
 
-static int parse_release_field(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
-                       struct err *e)
+static int parse_release_field(struct image_builder *b, struct dict_reader *r,
+                               const struct dict_field *f, struct err *e)
 {
     switch (f->number) {
     case FIELD_APPLICATION_VERSION:

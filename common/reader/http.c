@@ -104,7 +104,8 @@ static int check_limit(struct http_reader *h, const struct range_request *q, str
                    h->base.name);
 }
 
-static int start_request(struct http_reader *h, struct transfer *t, struct range_request *q, struct err *e)
+static int start_request(struct http_reader *h, struct transfer *t, struct range_request *q,
+                         struct err *e)
 {
     const struct http_origin *o = http_site_origin(&h->site);
     bool home = http_site_is_home(&h->site);

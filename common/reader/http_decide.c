@@ -73,8 +73,8 @@ static void note_retry(struct http_reader *h, const struct range_request *q, uin
     if (news) {
         h->noted_tries = q->tries;
         events_note(h->o->events, "%s; trying again in %llu.%llu s (%u of %u)", e->text,
-                   (unsigned long long)delay / 1000, (unsigned long long)delay % 1000 / 100,
-                   q->tries, h->o->retries);
+                    (unsigned long long)delay / 1000, (unsigned long long)delay % 1000 / 100,
+                    q->tries, h->o->retries);
     }
     h->noted_until_ms = max_u64(h->noted_until_ms, now + max_u64(delay, NOTE_PAUSE_MS));
 }
@@ -141,8 +141,9 @@ static void slow_down(struct http_reader *h, const struct transfer *t, struct ra
         h->connections /= 2;
         /* Idle ones may count for the server. */
         curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->connections);
-        events_note(h->o->events, "%s; it seems to take fewer than %u connections: going on with %u",
-                   e->text, t->beside, h->connections);
+        events_note(h->o->events,
+                    "%s; it seems to take fewer than %u connections: going on with %u", e->text,
+                    t->beside, h->connections);
     }
     h->base.stats.retries++;
     q->due_ms = 0;

@@ -115,7 +115,8 @@ static int set_curl_text(CURL *c, CURLoption option, const char *text, struct er
  * that it was built with. */
 static int set_cas(CURL *c, const char *file, struct err *e)
 {
-    if (set_curl_text(c, CURLOPT_CAINFO, file, e) < 0 || set_curl_text(c, CURLOPT_CAPATH, NULL, e) < 0 ||
+    if (set_curl_text(c, CURLOPT_CAINFO, file, e) < 0 ||
+        set_curl_text(c, CURLOPT_CAPATH, NULL, e) < 0 ||
         set_curl_text(c, CURLOPT_PROXY_CAINFO, file, e) < 0 ||
         set_curl_text(c, CURLOPT_PROXY_CAPATH, NULL, e) < 0)
         return -1;

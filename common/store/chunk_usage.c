@@ -22,7 +22,8 @@ static void make_key(const uint8_t *hash, size_t length, uint8_t key[KEY_SIZE])
 }
 
 /* The slot of key, or the free one where it belongs. */
-static struct chunk_usage_slot *find_usage_slot(const struct chunk_usage *c, const uint8_t key[KEY_SIZE])
+static struct chunk_usage_slot *find_usage_slot(const struct chunk_usage *c,
+                                                const uint8_t key[KEY_SIZE])
 {
     size_t i = (size_t)keyed_hash(&c->secret, key) & (c->room - 1);
 

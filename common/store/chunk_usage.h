@@ -39,6 +39,7 @@ struct chunk_usage_sum {
 
 /* Sums the chunks of image that exactly this many images have; 0: all of them, and
  * c is not looked at. */
-struct chunk_usage_sum chunk_usage_sum(const struct chunk_usage *c, const struct chunk_table *chunks, uint32_t count);
+struct chunk_usage_sum chunk_usage_sum(const struct chunk_usage *c,
+                                       const struct chunk_table *chunks, uint32_t count);
 
 #endif

@@ -177,7 +177,8 @@ static int remove_until_room(struct room *r, struct err *e)
         return -1;
     do {
         removed = remove_oldest(r, e);
-        if (removed < 0 || (removed > 0 && collect_removable(r, NULL, e) < 0) || is_enough(r, &enough, e) < 0)
+        if (removed < 0 || (removed > 0 && collect_removable(r, NULL, e) < 0) ||
+            is_enough(r, &enough, e) < 0)
             return -1;
     } while (removed > 0 && !enough);
     return 0; /* if not enough after all, the caller finds out and says so */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* room: frees space for a clone by removing old releases. */
+/* make_room: frees space for a clone by removing old releases. */
 #ifndef IHOP_STORE_MAKE_ROOM_H
 #define IHOP_STORE_MAKE_ROOM_H
 

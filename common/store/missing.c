@@ -206,8 +206,8 @@ static int content_is_good(const struct walk *w, size_t chunk, struct err *e)
 {
     const struct survey *s = w->survey;
     uint64_t size = s->chunks->items[chunk].source_size, at = 0;
-    CLEANUP_FD int fd =
-        store_chunk_open(s->store, chunk_table_hash(s->chunks, chunk), s->chunks->hash_length, size, e);
+    CLEANUP_FD int fd = store_chunk_open(s->store, chunk_table_hash(s->chunks, chunk),
+                                         s->chunks->hash_length, size, e);
     uint8_t hash[CHUNK_HASH_SIZE];
 
     if (fd < 0)
@@ -228,7 +228,8 @@ static int content_is_good(const struct walk *w, size_t chunk, struct err *e)
     }
     if (chunk_hash_end(w->hasher, hash, e) < 0)
         return -1;
-    return at == size && memcmp(hash, chunk_table_hash(s->chunks, chunk), s->chunks->hash_length) == 0;
+    return at == size &&
+           memcmp(hash, chunk_table_hash(s->chunks, chunk), s->chunks->hash_length) == 0;
 }
 
 /* In a store that the original may write to, a chunk that belongs to a release
@@ -239,7 +240,8 @@ static bool vouched(const struct survey *s, size_t chunk)
 
     for (size_t v = 0; v < s->voucher_count; v++)
         if (s->vouchers[v].chunks.hash_length == s->chunks->hash_length &&
-            chunk_table_find(&s->vouchers[v].chunks, s->voucher_orders[v], hash) != CHUNK_TABLE_NONE)
+            chunk_table_find(&s->vouchers[v].chunks, s->voucher_orders[v], hash) !=
+                CHUNK_TABLE_NONE)
             return true;
     return false;
 }
@@ -419,9 +421,8 @@ static int run_survey(struct survey *s, struct store_missing *p, struct err *e)
 }
 
 int store_find_missing(const struct store *store, const struct chunk_table *chunks,
-                       enum store_check check,
-                       store_check_progress progress, void *user, struct store_missing *p,
-                       struct err *e)
+                       enum store_check check, store_check_progress progress, void *user,
+                       struct store_missing *p, struct err *e)
 {
     struct survey s = {.store = store,
                        .chunks = chunks,

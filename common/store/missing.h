@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* presence: which chunks of a table the store lacks, and reading one.
+/* missing: which chunks of a table the store lacks, and reading one.
  *
  * A chunk that has its name and its size is whole, because of how it got there
  * (staging.h), unless the store is not trusted; then its content is hashed. A

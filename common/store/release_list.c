@@ -34,7 +34,7 @@ static bool is_protected(const struct store *store, const char *name)
 
 /* Fills *r: 1, 0 when the release is gone meanwhile, or -1. */
 static int describe_release(const struct store *store, const char *name, struct store_release *r,
-                    struct err *e)
+                            struct err *e)
 {
     CLEANUP_FD int fd = store_pending_open(store, name);
     struct stat st;
@@ -54,7 +54,8 @@ static int describe_release(const struct store *store, const char *name, struct 
     return r->name ? 1 : err_nomem(e, "listing releases");
 }
 
-int store_release_list_read(const struct store *store, struct store_release_list *list, struct err *e)
+int store_release_list_read(const struct store *store, struct store_release_list *list,
+                            struct err *e)
 {
     CLEANUP(store_names_free) struct store_names names = {0};
 
@@ -82,7 +83,8 @@ void store_release_list_free(struct store_release_list *list)
     *list = (struct store_release_list){0};
 }
 
-const struct store_release *store_release_list_find(const struct store_release_list *list, const char *name)
+const struct store_release *store_release_list_find(const struct store_release_list *list,
+                                                    const char *name)
 {
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(list->items[i].name, name) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* releases: looking after the releases of a store as a whole.
+/* release_list: looking after the releases of a store as a whole.
  *
  * A release is served while a server holds its lock, and protected when
  * .ihop/protected/NAME exists; the protection belongs to the name, whatever image
@@ -43,13 +43,13 @@ struct store_release_list {
 };
 
 /* All releases, whole or damaged. The caller frees *list. */
-int store_release_list_read(const struct store *store, struct store_release_list *list, struct err *e)
-    __attribute__((warn_unused_result));
+int store_release_list_read(const struct store *store, struct store_release_list *list,
+                            struct err *e) __attribute__((warn_unused_result));
 void store_release_list_free(struct store_release_list *list);
 
 /* The release of this name in list, or NULL. */
 const struct store_release *store_release_list_find(const struct store_release_list *list,
-                                                const char *name);
+                                                    const char *name);
 
 /* Fails with ERR_IO when it is not known whether a release of list is served. */
 int store_releases_check_served(const struct store *store, const struct store_release_list *list,

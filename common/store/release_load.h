@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* release_file: reading the releases of a store. */
+/* release_load: reading the releases of a store. */
 #ifndef IHOP_STORE_RELEASE_LOAD_H
 #define IHOP_STORE_RELEASE_LOAD_H
 

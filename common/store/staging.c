@@ -493,7 +493,8 @@ int store_writer_open(struct store *store, struct store_writer **writer, size_t 
     w->store = store;
     w->folder_fd = -1;
     w->batch_bytes = batch_limit();
-    if (store_adopt_staged(store, adopted, e) < 0 || make_staging_folder(w, e) < 0 || start_committer(w, e) < 0)
+    if (store_adopt_staged(store, adopted, e) < 0 || make_staging_folder(w, e) < 0 ||
+        start_committer(w, e) < 0)
         return -1;
     *writer = STEAL(w);
     return 0;

@@ -10,11 +10,11 @@
  *     STORE/.ihop/staging/RANDOM/HASH.chunk  not yet durable (staging.h)
  *     STORE/.ihop/partial/NAME   what an unfinished clone needs (publish.h)
  *     STORE/.ihop/retired/RANDOM releases that were replaced or removed (publish.h)
- *     STORE/.ihop/protected/NAME releases that no clean-up removes (releases.h)
+ *     STORE/.ihop/protected/NAME releases that no clean-up removes (release_list.h)
  *
  * A store without .ihop/format was made by the original ihop: its chunk folders
  * have four digits. Since the original may write to any four-digit store, and
- * neither syncs nor truncates, chunks there are not taken for whole (presence.h).
+ * neither syncs nor truncates, chunks there are not taken for whole (missing.h).
  *
  * docs/store.md tells the whole protocol. A store handle may be shared by
  * threads; it does not change once open.

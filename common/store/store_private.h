@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* internal: what the files of store/ share. Nothing outside includes it. */
+/* store_private: what the files of store/ share. Nothing outside includes it. */
 #ifndef IHOP_STORE_STORE_PRIVATE_H
 #define IHOP_STORE_STORE_PRIVATE_H
 

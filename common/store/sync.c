@@ -148,7 +148,8 @@ static int sync_chunks(const struct store *store, const struct image *image, str
     for (size_t i = 0; i < image->chunks.count; i++) {
         size_t chunk = sorted[i];
 
-        store_chunk_name(store, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length, name);
+        store_chunk_name(store, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length,
+                         name);
         name[store->folder_digits] = '\0';
         if (sync_chunk(store, image, chunk, e) < 0 ||
             (strcmp(name, last) != 0 && sync_chunk_folder(store, name, e) < 0))

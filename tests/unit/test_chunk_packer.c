@@ -233,8 +233,8 @@ static void more_chunks_than_an_archive_has(void **state)
 
     run_scene(&s, IMAGE_NONE); /* of no chunks */
     assert_ok(chunk_packer_chunk(s.pack, 0, 0, (const uint8_t *)"data", 4, &e), e);
-    assert_fails(chunk_packer_chunk(s.pack, 0, LIMIT_ORDER, (const uint8_t *)"data", 4, &e), e, ERR_USAGE,
-                 "too many chunks");
+    assert_fails(chunk_packer_chunk(s.pack, 0, LIMIT_ORDER, (const uint8_t *)"data", 4, &e), e,
+                 ERR_USAGE, "too many chunks");
     end_scene(&s);
 }
 

@@ -32,7 +32,8 @@ static void assert_same_chunks(const struct image *a, const struct image *b)
 {
     assert_int_equal(a->chunks.count, b->chunks.count);
     assert_int_equal(a->chunks.hash_length, b->chunks.hash_length);
-    assert_memory_equal(a->chunks.hashes, b->chunks.hashes, a->chunks.count * a->chunks.hash_length);
+    assert_memory_equal(a->chunks.hashes, b->chunks.hashes,
+                        a->chunks.count * a->chunks.hash_length);
     for (size_t i = 0; i < a->chunks.count; i++) {
         assert_int_equal(a->chunks.items[i].source_size, b->chunks.items[i].source_size);
         assert_true(a->chunks.items[i].archive_offset == b->chunks.items[i].archive_offset);
