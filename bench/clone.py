@@ -4,7 +4,7 @@
 
 Run as root, after bench/make-images.sh (or bench/real-images.sh) has made the images:
     contrib/build.sh
-    bench/clone.py [-n ROUNDS] [--job NAME] [BUILD-FOLDER]
+    bench/clone.py [-n ROUNDS] [--job NAME] [BUILD-DIRECTORY]
 
 Every job ends durable: ihop-clone does by itself, the others are followed by a sync
 of the file system. All write to one fresh ext4 on a loop device and read from one nginx

@@ -4,14 +4,14 @@
 
 Run as root, after bench/make-images.sh (or bench/real-images.sh) has made the images:
     contrib/build.sh
-    bench/compress.py [-n ROUNDS] [--job NAME] [BUILD-FOLDER]
+    bench/compress.py [-n ROUNDS] [--job NAME] [BUILD-DIRECTORY]
 
 Every job ends durable: ihop-compress does by itself, the others are followed by a sync
 of the file system. All write to one fresh ext4 on a loop device; the image is in the
 page cache. The commands take turns, so that they share what the machine does besides.
 Medians, the ratio of ihop's median to each, and the bytes that came out.
 
-Tools and folders as for bench/clone.py.
+Tools and directories as for bench/clone.py.
 """
 
 import argparse
@@ -37,8 +37,8 @@ def jobs(build, image, disk):
             yield job, "desync", f"{desync} make -s {disk}/s {disk}/a.caibx {image} 2>/dev/null; sync -f {disk}"
 
 
-def bytes_in(folder):
-    return sum(os.path.getsize(os.path.join(d, f)) for d, _, names in os.walk(folder) for f in names)
+def bytes_in(directory):
+    return sum(os.path.getsize(os.path.join(d, f)) for d, _, names in os.walk(directory) for f in names)
 
 
 def run(commands, disk, rounds):

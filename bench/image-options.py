@@ -5,7 +5,7 @@ docs/images.md.
 
 Run as root, after bench/make-images.sh has made the images (v1.ext4, v2.ext4):
     contrib/build.sh
-    bench/image-options.py [--only NAME] [BUILD-FOLDER]
+    bench/image-options.py [--only NAME] [BUILD-DIRECTORY]
 
 The files of the two images are packed again with other tools and options. For each
 kind: the image, the archive, its header, the chunks of v1, and what ihop-compress --diff
@@ -36,7 +36,7 @@ def sh(command):
     subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-# How to make an image OUT of the folder TREE. All but those that say so are reproducible.
+# How to make an image OUT of the directory TREE. All but those that say so are reproducible.
 KINDS = {
     "ext4": f"{SOURCE}/contrib/make-ext4.sh TREE OUT 640M {UUID}",
     "ext4, as mkfs makes it": "truncate -s 640M OUT && mkfs.ext4 -q -F -m 0 -d TREE OUT",

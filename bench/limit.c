@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* limit: the least that a clone can take on this machine.
  *
- *     bench-limit ARCHIVE FOLDER [RELEASE...]
+ *     bench-limit ARCHIVE DIRECTORY [RELEASE...]
  *
  * Decodes and hashes the chunks of a local archive on all cores, writes one file
- * for each into a staging folder, syncs the file system, renames them, and syncs
+ * for each into a staging directory, syncs the file system, renames them, and syncs
  * again. Chunks that a RELEASE file has are left out. No network, no planning, no
  * checks, no dictionary: what ihop-clone takes beyond it is ihop's own cost.
  */
@@ -148,15 +148,15 @@ static size_t rename_all(void)
     return count;
 }
 
-static int open_folder(int dirfd, const char *path)
+static int open_directory(int dirfd, const char *path)
 {
     int fd;
 
     if (mkdirat(dirfd, path, 0755) < 0)
-        die("cannot make a folder: FOLDER must be new");
+        die("cannot make a directory: DIRECTORY must be new");
     fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        die("cannot open a folder");
+        die("cannot open a directory");
     return fd;
 }
 
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
     int top;
 
     if (argc < 3)
-        die("usage: bench-limit ARCHIVE FOLDER [RELEASE...]");
+        die("usage: bench-limit ARCHIVE DIRECTORY [RELEASE...]");
     archive = map_file(argv[1], &size);
     if (size < ARCHIVE_PREFIX_SIZE || archive_parse_prefix(archive, &header_size, &e) < 0 ||
         header_size > size ||
@@ -180,9 +180,9 @@ int main(int argc, char **argv)
         die("out of memory");
     for (int i = 3; i < argc; i++)
         leave_out(argv[i]);
-    top = open_folder(AT_FDCWD, argv[2]);
-    staging_fd = open_folder(top, "staging");
-    target_fd = open_folder(top, "chunks");
+    top = open_directory(AT_FDCWD, argv[2]);
+    staging_fd = open_directory(top, "staging");
+    target_fd = open_directory(top, "chunks");
     run_on_all_cores();
     if (syncfs(top) < 0)
         die("cannot sync");

@@ -6,7 +6,7 @@ set -euo pipefail
 
 usage() {
     cat <<END
-usage: $(basename "$0") [--small] FOLDER
+usage: $(basename "$0") [--small] DIRECTORY
 
 Debian root file systems, by mmdebstrap from the mirrors that this machine's apt
 uses: v1 is the release alone, v2 has its updates and security fixes, v3 has a few

@@ -7,13 +7,13 @@ set -euo pipefail
 
 usage() {
     cat <<END
-usage: $(basename "$0") [--small] [BUILD-FOLDER]
+usage: $(basename "$0") [--small] [BUILD-DIRECTORY]
 
-BUILD-FOLDER: default is build, in the source folder.
+BUILD-DIRECTORY: default is build, in the source directory.
 
   --small   small made-up images; needs no root (then nothing is mounted)
 
-Images and archives are kept in the folder IHOP_BENCH_DIR (default: bench-images;
+Images and archives are kept in the directory IHOP_BENCH_DIR (default: bench-images;
 about 6 GiB) and used again by the next run.
 END
 }

@@ -4,7 +4,7 @@
 
 Run as root, after bench/make-images.sh has made an image (only v1.ext4.cba is used):
     contrib/build.sh
-    bench/scale.py [-n ROUNDS] [--chunks N] [--releases N] [BUILD-FOLDER]
+    bench/scale.py [-n ROUNDS] [--chunks N] [--releases N] [BUILD-DIRECTORY]
 
 Two stores on one fresh ext4: one holds only the release v1, the other also many
 releases of small chunks. A clone with nothing to do and the start of a server take turns

@@ -5,7 +5,7 @@
 Run as root, after bench/make-images.sh has made the images and bita the archive of
 v1 (bench/clone.py does it):
     contrib/build.sh
-    bench/serve.py [-n ROUNDS] [--job NAME] [BUILD-FOLDER]
+    bench/serve.py [-n ROUNDS] [--job NAME] [BUILD-DIRECTORY]
 
 "file" serves the image as an updater or dd writes it: a copy with every block. "file,
 sparse" is a copy with holes where the image file has them, less to read and to send.
@@ -106,18 +106,18 @@ class Fuse:
     """desync mount-index: the image as a file."""
 
     def __init__(self, command, work):
-        self.folder = f"{work}/fuse"
-        self.command = command + [self.folder]
-        self.file = f"{self.folder}/v1.ext4"
+        self.directory = f"{work}/fuse"
+        self.command = command + [self.directory]
+        self.file = f"{self.directory}/v1.ext4"
 
     def __enter__(self):
-        os.makedirs(self.folder, exist_ok=True)
+        os.makedirs(self.directory, exist_ok=True)
         self.process = subprocess.Popen(self.command, stderr=subprocess.DEVNULL)
         wait_for(lambda: os.path.exists(self.file))
         return self
 
     def __exit__(self, *_):
-        sh(f"umount {self.folder}")
+        sh(f"umount {self.directory}")
         self.process.wait()
 
     def copy(self):

@@ -6,9 +6,9 @@ set -euo pipefail
 
 usage() {
     cat <<END
-usage: $(basename "$0") [BUILD-FOLDER]
+usage: $(basename "$0") [BUILD-DIRECTORY]
 
-Needs root, and the images and archives of bench/real-images.sh in the folder
+Needs root, and the images and archives of bench/real-images.sh in the directory
 IHOP_BENCH_DIR (default: bench-images). Prints the bytes, seconds and their ratio to
 the line's own time. Where the kernel has no netem, a relay makes the delay.
 END

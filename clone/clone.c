@@ -42,7 +42,7 @@ static struct store_options store_options(const struct clone *c, enum store_acce
                                   .wait_seconds = c->o->wait_seconds};
 }
 
-/* Looks at the store as it is, before anything is fetched: a folder that is no store, or a
+/* Looks at the store as it is, before anything is fetched: a directory that is no store, or a
  * name that is the user's, stays as it is. A release that is damaged counts as absent: the
  * original leaves empty ones, and a clone is how to mend it. */
 static int look_at_store(struct clone *c, struct err *e)

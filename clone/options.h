@@ -14,7 +14,7 @@
 
 struct clone_options {
     const char *archive; /* URL or path */
-    char *store;         /* folder */
+    char *store;         /* directory */
     const char *release; /* name */
 
     struct common_options common;

@@ -23,7 +23,7 @@
  * it got its name; in between the name may be gone, which does no harm. */
 static struct {
     volatile sig_atomic_t armed;
-    int folder_fd;
+    int directory_fd;
     char name[IO_RANDOM_NAME_SIZE + 1];
 } doomed;
 
@@ -37,7 +37,7 @@ static struct sigaction before[ENDING_SIGNALS];
 static void on_output_signal(int number)
 {
     if (doomed.armed)
-        unlinkat(doomed.folder_fd, doomed.name, 0);
+        unlinkat(doomed.directory_fd, doomed.name, 0);
     for (size_t i = 0; i < ENDING_SIGNALS; i++)
         if (ending_signals[i] == number)
             sigaction(number, &before[i], NULL);
@@ -66,7 +66,7 @@ static int choose_temporary(struct output_file *t, struct err *e)
         t->temporary[0] = '\0';
         return err_sys(e, errno, "cannot make a random name");
     }
-    doomed.folder_fd = t->folder_fd;
+    doomed.directory_fd = t->directory_fd;
     memcpy(doomed.name, t->temporary, sizeof doomed.name);
     doomed.armed = 1;
     catch_signals();
@@ -83,7 +83,7 @@ static void remove_temporary(struct output_file *t)
 {
     if (!t->temporary[0])
         return;
-    unlinkat(t->folder_fd, t->temporary, 0);
+    unlinkat(t->directory_fd, t->temporary, 0);
     forget_temporary(t);
 }
 
@@ -92,15 +92,15 @@ static void remove_temporary(struct output_file *t)
 static int open_parent(struct output_file *t, struct err *e)
 {
     size_t size = (size_t)(t->name - t->path);
-    CLEANUP_FREE char *folder = strndup(t->path, size);
+    CLEANUP_FREE char *directory = strndup(t->path, size);
 
-    if (!folder)
-        return err_nomem(e, "opening a folder");
-    /* Not io_openat: a folder may well be reached by a symbolic link. */
-    t->folder_fd = open(size > 0 ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (t->folder_fd >= 0)
+    if (!directory)
+        return err_nomem(e, "opening a directory");
+    /* Not io_openat: a directory may well be reached by a symbolic link. */
+    t->directory_fd = open(size > 0 ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (t->directory_fd >= 0)
         return 0;
-    err_sys(e, errno, "cannot open the folder of %s", t->path);
+    err_sys(e, errno, "cannot open the directory of %s", t->path);
     if (errno == ENOENT)
         e->kind = ERR_NOT_FOUND;
     return -1;
@@ -121,7 +121,7 @@ static bool is_archive(int fd)
  * is none. --force-create would then cost the user the image. */
 static bool is_swapped(const struct output_file *t, int source_fd)
 {
-    CLEANUP_FD int fd = io_openat(t->folder_fd, t->name, O_RDONLY, 0);
+    CLEANUP_FD int fd = io_openat(t->directory_fd, t->name, O_RDONLY, 0);
 
     return fd >= 0 && is_archive(source_fd) && !is_archive(fd);
 }
@@ -147,11 +147,11 @@ static int check_output_type(const struct output_file *t, const struct stat *st,
     if (!S_ISLNK(st->st_mode))
         return err_set(e, ERR_USAGE, "%s is not a regular file: an archive cannot replace it",
                        t->path);
-    if (fstatat(t->folder_fd, t->name, &at_end, 0) < 0 ||
+    if (fstatat(t->directory_fd, t->name, &at_end, 0) < 0 ||
         (S_ISREG(at_end.st_mode) && !is_stream(&at_end)))
         return 0;
     return err_set(e, ERR_USAGE,
-                   "%s is a link to something that is no file of its own (a folder, a device, a "
+                   "%s is a link to something that is no file of its own (a directory, a device, a "
                    "pipe): an archive cannot replace it",
                    t->path);
 }
@@ -160,7 +160,7 @@ static int check_output_name(const struct output_file *t, int source_fd, struct 
 {
     struct stat st, source;
 
-    if (fstatat(t->folder_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(t->directory_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : err_sys(e, errno, "cannot examine %s", t->path);
     if (check_output_type(t, &st, e) < 0)
         return -1;
@@ -178,7 +178,7 @@ static int check_output_name(const struct output_file *t, int source_fd, struct 
 
 static int open_nameless(const struct output_file *t)
 {
-    return openat(t->folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    return openat(t->directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
 }
 
 /* Gives a file without a name one. */
@@ -187,7 +187,7 @@ static int link_file(const struct output_file *t, int fd, const char *name)
     char proc[64];
 
     snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, proc, t->folder_fd, name, AT_SYMLINK_FOLLOW);
+    return linkat(AT_FDCWD, proc, t->directory_fd, name, AT_SYMLINK_FOLLOW);
 }
 
 /* Whether that can be done here: without /proc it cannot, and not every file system that
@@ -214,7 +214,7 @@ static int open_unnamed(struct output_file *t, struct err *e)
         return 0;
     if (choose_temporary(t, e) < 0)
         return -1;
-    t->fd = io_openat(t->folder_fd, t->temporary, O_RDWR | O_CREAT | O_EXCL, 0666);
+    t->fd = io_openat(t->directory_fd, t->temporary, O_RDWR | O_CREAT | O_EXCL, 0666);
     if (t->fd >= 0)
         return 0;
     err_sys(e, errno, "cannot create %s", t->path);
@@ -331,15 +331,15 @@ static int insert_header_room(struct output_file *t, uint64_t data_offset, struc
  * last way (exFAT, FAT): a kill between the two leaves that file. */
 static int rename_over_own(const struct output_file *t)
 {
-    CLEANUP_FD int fd = io_openat(t->folder_fd, t->name, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    CLEANUP_FD int fd = io_openat(t->directory_fd, t->name, O_WRONLY | O_CREAT | O_EXCL, 0666);
     int failure;
 
     if (fd < 0)
         return -1;
-    if (renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) == 0)
+    if (renameat(t->directory_fd, t->temporary, t->directory_fd, t->name) == 0)
         return 0;
     failure = errno;
-    unlinkat(t->folder_fd, t->name, 0);
+    unlinkat(t->directory_fd, t->name, 0);
     errno = failure;
     return -1;
 }
@@ -347,14 +347,14 @@ static int rename_over_own(const struct output_file *t)
 /* A new name, from the hidden one. */
 static int rename_new(const struct output_file *t)
 {
-    if (renameat2(t->folder_fd, t->temporary, t->folder_fd, t->name, RENAME_NOREPLACE) == 0)
+    if (renameat2(t->directory_fd, t->temporary, t->directory_fd, t->name, RENAME_NOREPLACE) == 0)
         return 0;
     if (!io_is_refused(errno))
         return -1;
     /* No such flag here (NFS): a link fails as well when the name is taken. */
-    if (linkat(t->folder_fd, t->temporary, t->folder_fd, t->name, 0) < 0)
+    if (linkat(t->directory_fd, t->temporary, t->directory_fd, t->name, 0) < 0)
         return io_is_refused(errno) || errno == EMLINK ? rename_over_own(t) : -1;
-    unlinkat(t->folder_fd, t->temporary, 0);
+    unlinkat(t->directory_fd, t->temporary, 0);
     return 0;
 }
 
@@ -382,11 +382,11 @@ static int give_name(struct output_file *t, struct err *e)
         if (link_file(t, t->fd, t->temporary) < 0)
             return cannot_name(t, e);
     }
-    if (t->replace && fstatat(t->folder_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (t->replace && fstatat(t->directory_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         check_output_type(t, &st, e) < 0) /* it appeared meanwhile */
         return -1;
-    if ((t->replace ? renameat(t->folder_fd, t->temporary, t->folder_fd, t->name) : rename_new(t)) <
-        0)
+    if ((t->replace ? renameat(t->directory_fd, t->temporary, t->directory_fd, t->name)
+                    : rename_new(t)) < 0)
         return cannot_name(t, e);
     forget_temporary(t);
     return 0;
@@ -401,7 +401,7 @@ int output_file_publish(struct output_file *t, const uint8_t *header, size_t hea
         return cannot_write(t, e);
     if (give_name(t, e) < 0)
         return -1;
-    if (io_fsync(t->folder_fd) < 0)
+    if (io_fsync(t->directory_fd) < 0)
         return err_sys(e, errno, "cannot make the name of %s durable", t->path);
     return 0;
 }
@@ -410,6 +410,6 @@ void output_file_close(struct output_file *t)
 {
     remove_temporary(t);
     cleanup_fd(&t->fd);
-    cleanup_fd(&t->folder_fd);
-    t->fd = t->folder_fd = -1;
+    cleanup_fd(&t->directory_fd);
+    t->fd = t->directory_fd = -1;
 }

@@ -32,7 +32,7 @@ struct output_file {
     const char *path; /* the caller's */
     const char *name; /* its last component */
     bool replace;
-    int folder_fd;
+    int directory_fd;
     int fd;
     char temporary[IO_RANDOM_NAME_SIZE + 1]; /* a dot and hex; empty: fd has no name */
     uint64_t size, flushed;                  /* written; on its way to the disk */
@@ -40,12 +40,12 @@ struct output_file {
 
 #define OUTPUT_FILE_INIT                                                                           \
     {                                                                                              \
-        .folder_fd = -1, .fd = -1                                                                  \
+        .directory_fd = -1, .fd = -1                                                               \
     }
 
 /* Nothing is at path yet, or replace is set and a file or a symbolic link is (a link
  * is itself replaced); source_fd is not the file there. ERR_OTHER_IMAGE when path
- * exists; ERR_USAGE, ERR_NOT_FOUND (no such folder), ERR_SPACE, ERR_IO. Close in any
+ * exists; ERR_USAGE, ERR_NOT_FOUND (no such directory), ERR_SPACE, ERR_IO. Close in any
  * case. */
 int output_file_open(struct output_file *t, const char *path, bool replace, int source_fd,
                      struct err *e) __attribute__((warn_unused_result));

@@ -5,10 +5,10 @@ set -euo pipefail
 
 usage() {
     cat <<END
-usage: $(basename "$0") [-q] [BUILD-FOLDER [CONFIGURE-OPTION...]]
+usage: $(basename "$0") [-q] [BUILD-DIRECTORY [CONFIGURE-OPTION...]]
 
-  -q            one line for each step; its output goes to BUILD-FOLDER/build.log
-  BUILD-FOLDER  default: build, in the source folder
+  -q            one line for each step; its output goes to BUILD-DIRECTORY/build.log
+  BUILD-DIRECTORY  default: build, in the source directory
 END
 }
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Installs, builds, and shows the main job on two example releases. Everything
-# is in a temporary folder, which is removed at the end.
+# is in a temporary directory, which is removed at the end.
 set -euo pipefail
 
 usage() {
     cat <<END
-usage: $(basename "$0") [--no-install] [BUILD-FOLDER]
+usage: $(basename "$0") [--no-install] [BUILD-DIRECTORY]
 
-Installs what is needed (--no-install: not), builds ihop in BUILD-FOLDER (default:
+Installs what is needed (--no-install: not), builds ihop in BUILD-DIRECTORY (default:
 build), and shows an update of a device from example release 1 to 2. On a fresh machine
 that takes three minutes, and ten seconds when all is installed and built.
 END
@@ -89,9 +89,9 @@ trap 'exit 130' INT TERM
 
 # ---- archives ----
 
-# archive RELEASE VERSION: from a folder of files to an image and an archive of it.
+# archive RELEASE VERSION: from a directory of files to an image and an archive of it.
 archive() {
-    echo "making the ext4 image $1.img of a folder of files"
+    echo "making the ext4 image $1.img of a directory of files"
     "$source/tests/data/make-image.py" tree "$tmp/tree" "$2"
     "$source/contrib/make-ext4.sh" "$tmp/tree" "$tmp/$1.img" 24M 0b0e0000-0000-4000-8000-000000000001
     rm -rf "$tmp/tree"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Makes a reproducible ext4 image of a folder: the same files give the same
+# Makes a reproducible ext4 image of a directory: the same files give the same
 # bytes. Images that differ only where files differ are what makes updates
 # small. mkfs.ext4 alone is not enough: it takes each file's change time (ctime)
 # from the disk that it reads, and nobody can set that one.
@@ -8,7 +8,7 @@ set -euo pipefail
 
 usage() {
     cat <<END
-usage: $(basename "$0") FOLDER IMAGE SIZE UUID
+usage: $(basename "$0") DIRECTORY IMAGE SIZE UUID
 
   SIZE   as mkfs.ext4 takes it, for example 640M
   UUID   of the file system; give the same one for every release
@@ -21,7 +21,7 @@ if [ $# -ne 4 ]; then
     usage >&2
     exit 2
 fi
-folder=$1 image=$2 size=$3 uuid=$4
+directory=$1 image=$2 size=$3 uuid=$4
 time=${SOURCE_DATE_EPOCH:-1700000000}
 PATH=$PATH:/sbin:/usr/sbin
 
@@ -42,7 +42,7 @@ rm -f "$image"
 E2FSPROGS_FAKE_TIME=$time mkfs.ext4 -q -F -b 4096 -I 256 -m 0 -U "$uuid" \
     -O '^has_journal,^resize_inode' \
     -E "hash_seed=$uuid,root_owner=0:0,lazy_itable_init=0,nodiscard" \
-    -d "$folder" "$image" "$size" >/dev/null
+    -d "$directory" "$image" "$size" >/dev/null
 
 # Every inode in use: all numbers that dumpe2fs does not list as free.
 used_inodes() {
@@ -61,7 +61,7 @@ used_inodes() {
             }
         }
         END {
-            print 2 # the root folder; 1 and 3 to 10 are reserved
+            print 2 # the root directory; 1 and 3 to 10 are reserved
             for (j = 11; j <= count; j++)
                 if (!(j in free))
                     print j

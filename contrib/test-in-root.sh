@@ -16,7 +16,7 @@ usage: $(basename "$0") [OPTION...] SUITE [COMMAND [ARGUMENT...]]
   --mirror URL    where packages come from; default: where this machine has its own
                   Debian packages from (its apt sources)
   --keep          leave the root directory there, and say where
-  --root FOLDER   use this one, which --keep has left, with a fresh copy of the tree
+  --root DIRECTORY   use this one, which --keep has left, with a fresh copy of the tree
 
 Needs root and mmdebstrap (contrib/install-deps.sh --root). The root directory is made
 in TMPDIR (default: /var/tmp) and takes 3 GB; an hour is usual. All runs in mount and

@@ -10,9 +10,9 @@ set -euo pipefail
 
 usage() {
     cat <<END
-usage: $(basename "$0") [--no-install] [BUILD-FOLDER [CONFIGURE-OPTION...]]
+usage: $(basename "$0") [--no-install] [BUILD-DIRECTORY [CONFIGURE-OPTION...]]
 
-BUILD-FOLDER: default is build, in the source folder.
+BUILD-DIRECTORY: default is build, in the source directory.
 END
 }
 

@@ -58,7 +58,7 @@ int command_take_operands(struct command *s, int argc, char **argv, size_t least
     size_t count = argc < 0 ? 0 : (size_t)argc;
     /* With a name that may be left out, STORE and STORE/NAME look alike. */
     bool paths = count == least ||
-                 (count == 1 && least == 0 && most == 1 && !io_is_folder(AT_FDCWD, argv[0], 0));
+                 (count == 1 && least == 0 && most == 1 && !io_is_directory(AT_FDCWD, argv[0], 0));
 
     if (count == 0 || count < least || count > most + 1)
         return err_set(e, ERR_USAGE, "%s: use ihop-store %s (--help tells more)",
@@ -69,7 +69,7 @@ int command_take_operands(struct command *s, int argc, char **argv, size_t least
         return take_paths(s, argc, argv, e);
     if (count == least)
         return err_set(e, ERR_USAGE, "%s is missing: use ihop-store %s",
-                       io_is_folder(AT_FDCWD, argv[0], 0) ? "a release" : "the store", usage);
+                       io_is_directory(AT_FDCWD, argv[0], 0) ? "a release" : "the store", usage);
     for (size_t i = 1; i < count; i++) {
         if (store_name_check(argv[i], e) < 0)
             return -1;

@@ -328,17 +328,17 @@ static int show_store(struct command *s, const struct store_release_list *list, 
 
     if (store_free_space(s->store, &bytes, &inodes, e) < 0)
         return -1;
-    return show_facts(
-        t, result,
-        (const struct fact[]){
-            {"store", "store", .text = s->path},
-            {"releases", "releases", .number = list->count},
-            {"digits of chunk folders", "folder_digits", .number = store_folder_digits(s->store)},
-            {"free", "bytes_free", .number = bytes, .is_size = true},
-            {"free inodes", "inodes_free", .number = inodes},
-            {NULL},
-        },
-        e);
+    return show_facts(t, result,
+                      (const struct fact[]){
+                          {"store", "store", .text = s->path},
+                          {"releases", "releases", .number = list->count},
+                          {"digits of chunk directories", "folder_digits",
+                           .number = store_fanout_digits(s->store)},
+                          {"free", "bytes_free", .number = bytes, .is_size = true},
+                          {"free inodes", "inodes_free", .number = inodes},
+                          {NULL},
+                      },
+                      e);
 }
 
 static int info(struct command *s, struct table *t, json_t *result, struct err *e)

@@ -121,7 +121,7 @@ static int report_option(const struct err *e)
     return -1;
 }
 
-/* The bare word: a folder is a store, anything else is STORE/RELEASE. */
+/* The bare word: a directory is a store, anything else is STORE/RELEASE. */
 static int split_path(struct options *o)
 {
     struct err e = ERR_INIT;
@@ -131,11 +131,12 @@ static int split_path(struct options *o)
         nbdkit_error("'%s' and store=%s both name a store: give one of them", o->path, o->store);
         return -1;
     }
-    if (io_is_folder(AT_FDCWD, o->path, 0))
+    if (io_is_directory(AT_FDCWD, o->path, 0))
         return set_option_text(&o->store, "store", o->path);
     if (o->release) {
-        nbdkit_error("'%s' is not a folder, so release=%s has no store: use store=STORE release=%s",
-                     o->path, o->release, o->release);
+        nbdkit_error(
+            "'%s' is not a directory, so release=%s has no store: use store=STORE release=%s",
+            o->path, o->release, o->release);
         return -1;
     }
     if (strstr(o->path, "://")) {
@@ -153,11 +154,11 @@ static int make_absolute(struct options *o)
 {
     char *absolute;
 
-    if (!io_is_folder(AT_FDCWD, o->store, 0)) {
+    if (!io_is_directory(AT_FDCWD, o->store, 0)) {
         if (access(o->store, F_OK) < 0)
             nbdkit_error("store %s: %s", o->store, strerror(errno));
         else
-            nbdkit_error("store %s is not a folder", o->store);
+            nbdkit_error("store %s is not a directory", o->store);
         return -1;
     }
     absolute = nbdkit_realpath(o->store);

@@ -25,7 +25,7 @@ struct options {
     }
 
 #define OPTIONS_HELP                                                                               \
-    "[path=]<STORE>/<RELEASE>  Serve this release (or, given a folder, as store=).\n"              \
+    "[path=]<STORE>/<RELEASE>  Serve this release (or, given a directory, as store=).\n"           \
     "store=<STORE>        The chunk store; alone: every release in it is an export.\n"             \
     "release=<NAME>       The release in STORE to serve.\n"                                        \
     "id=<HEX>             Refuse to start unless the image's checksum begins so.\n"                \

@@ -17,4 +17,4 @@ set -euo pipefail
 srcdir=$(cd "$(dirname "$0")/.." && pwd)
 export PYTHONDONTWRITEBYTECODE=1
 exec python3 "$srcdir/tests/lib/mutate.py" --jobs "${JOBS:-2}" \
-    --folder "${MUTATE_DIR:-${TMPDIR:-/tmp}/ihop-mutate-$(id -u)}" "$srcdir" "$@"
+    --directory "${MUTATE_DIR:-${TMPDIR:-/tmp}/ihop-mutate-$(id -u)}" "$srcdir" "$@"

@@ -12,7 +12,7 @@ requires e2fsck
 export ASAN_OPTIONS=detect_leaks=0 # LeakSanitizer cannot work in a process that is traced
 strace -qq -f -o /dev/null -e trace=getpid true 2>/dev/null || skip "strace may not trace here"
 nbdkit --dump-plugin --filter=error null >/dev/null 2>&1 || skip "not installed: nbdkit's error filter"
-memory_folder
+memory_directory
 at_exit release_disks "$fast"
 mkdir "$fast/fuse" "$fast/mnt"
 noise "$tmp/image" 2000000 one

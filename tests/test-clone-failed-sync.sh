@@ -12,7 +12,7 @@ nbdkit --dump-plugin eval >/dev/null 2>&1 || skip "not installed: nbdkit's eval 
 library=$builddir/tests/faults/.libs/die-after-sync.so
 [ -e "$library" ] || skip "not built: $library"
 export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
-memory_folder
+memory_directory
 at_exit release_disks "$fast"
 mkdir "$fast/fuse" "$fast/mnt"
 store=$fast/mnt/s

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A full disk: known up front it is exit code 6 before a chunk is requested; in the
-# middle it is 6 as well, with the staging folder removed. A read-only store with
+# middle it is 6 as well, with the staging directory removed. A read-only store with
 # nothing to do is fine.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"

@@ -42,7 +42,7 @@ interrupted fsync 1
 interrupted fsync 1 --sync files
 interrupted fsync 1+2 --sync files
 # The first openat calls are the dynamic loader's; strace counts by thread. The
-# main one opens the store's folders and the dictionary, a worker the chunks.
+# main one opens the store's directories and the dictionary, a worker the chunks.
 loader=$(strace -qq -f -e trace=openat "$ihop_clone" --version 2>&1 >/dev/null | grep -c openat)
 at_least "$loader" 1 "calls of openat by the loader"
 for n in 1 2 5 10 20 30; do
@@ -76,17 +76,17 @@ cat >"$tmp/short.c" <<'EOF_C'
 #include <unistd.h>
 
 /* At most a third of what was asked for. What is done is counted where the test
- * can see it: a mark in the folder of that name. */
+ * can see it: a mark in the directory of that name. */
 static size_t less(const char *name, size_t size)
 {
-    int folder, mark;
+    int directory, mark;
 
     if (size < 3)
         return size;
-    folder = (int)syscall(SYS_openat, AT_FDCWD, getenv("SHORT_MARKS"), O_PATH | O_DIRECTORY);
-    mark = (int)syscall(SYS_openat, folder, name, O_CREAT | O_WRONLY, 0644);
+    directory = (int)syscall(SYS_openat, AT_FDCWD, getenv("SHORT_MARKS"), O_PATH | O_DIRECTORY);
+    mark = (int)syscall(SYS_openat, directory, name, O_CREAT | O_WRONLY, 0644);
     syscall(SYS_close, mark);
-    syscall(SYS_close, folder);
+    syscall(SYS_close, directory);
     return size / 3;
 }
 

@@ -12,7 +12,7 @@ kill_at=$builddir/tests/faults/kill-at
 code=0
 "$kill_at" "$tmp/report" 0 true 2>"$tmp/why" || code=$?
 [ $code = 0 ] || skip "nothing may be traced here: $(cat "$tmp/why")"
-memory_folder
+memory_directory
 
 # killed SCENARIO [OPTION...]
 killed() {

@@ -9,7 +9,7 @@ set -euo pipefail
 preload=$builddir/tests/faults/.libs/fail-malloc.so
 # Their own allocations would fail as well, those at the start of a thread.
 [[ $(ldd "$program") != *lib[at]san* ]] || skip "a sanitizer is in the way"
-memory_folder
+memory_directory
 start_server "$srcdir/tests/data"
 
 # starved ARCHIVE SAMPLE FULL [OPTION...]: each SAMPLE-th, FULL-th allocation.

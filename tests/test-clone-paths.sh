@@ -15,7 +15,7 @@ holds store/r "$tmp/image"
 # Locks, and what is staged, are for those who may write there.
 ours=(! -path store/.ihop/lock ! -path store/.ihop/publish ! -path store/.ihop/staging)
 others=$(find store \( -type f ! -perm 0644 -o -type d ! -perm 0755 \) "${ours[@]}")
-[ -z "$others" ] || fail "not 0644, or 0755 for a folder: $others"
+[ -z "$others" ] || fail "not 0644, or 0755 for a directory: $others"
 
 # Relative, absolute, through a link, with slashes too many.
 ln -s store link
@@ -31,8 +31,8 @@ equal "$(ls -A | tr '\n' ' ')" "link store " "what lies beside the store"
 # One level is created, not two.
 expect_exit 7 "$ihop_clone" "$archive" "none/store/r"
 one_line_on_stderr
-expect_stderr "none/store: its parent folder does not exist"
-[ ! -e none ] || fail "a parent folder was created"
+expect_stderr "none/store: its parent directory does not exist"
+[ ! -e none ] || fail "a parent directory was created"
 : >file
 expect_exit 7 "$ihop_clone" "$archive" "file/r"
 one_line_on_stderr
@@ -54,9 +54,9 @@ refused . "begins with a dot"
 refused .. "begins with a dot"
 refused .hidden "begins with a dot"
 refused .ihop "begins with a dot"
-refused chunks "chunk folder"
-refused Chunks "chunk folder"
-refused CHUNKS "chunk folder"
+refused chunks "chunk directory"
+refused Chunks "chunk directory"
+refused CHUNKS "chunk directory"
 refused "$(printf 'x%.0s' $(seq 201))" "longer than 200 bytes"
 refused $'tab\there' "control character"
 refused $'line\nbreak' "control character"

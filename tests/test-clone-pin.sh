@@ -48,13 +48,13 @@ for length in 4 15 16 31 32 64; do
 done
 
 # Layouts: new stores have two digits, --compat-store makes four; a store keeps its.
-[ -d "$(find "$tmp/s/chunks" -maxdepth 1 -name '??' | sed -n 1p)" ] || fail "no folders of two digits"
+[ -d "$(find "$tmp/s/chunks" -maxdepth 1 -name '??' | sed -n 1p)" ] || fail "no directories of two digits"
 expect_exit 0 "$ihop_clone" --quiet --compat-store "$tmp/www/solid.cba" "$tmp/compat/r"
 holds "$tmp/compat/r" "$tmp/image"
-equal "$(find "$tmp/compat/chunks" -mindepth 1 -type d ! -name '????' | wc -l)" 0 "folders of another length"
+equal "$(find "$tmp/compat/chunks" -mindepth 1 -type d ! -name '????' | wc -l)" 0 "directories of another length"
 expect_exit 0 "$ihop_clone" --quiet --json "$tmp/www/apart.cba" "$tmp/compat/r2"
 equal "$(json chunks_fetched)" 0 "chunks fetched into the same store"
-equal "$(find "$tmp/compat/chunks" -mindepth 1 -type d ! -name '????' | wc -l)" 0 "folders of another length"
+equal "$(find "$tmp/compat/chunks" -mindepth 1 -type d ! -name '????' | wc -l)" 0 "directories of another length"
 
 for sync in fs files auto; do
     expect_exit 0 "$ihop_clone" --quiet --sync $sync "$tmp/www/solid.cba" "$tmp/sync-$sync/r"

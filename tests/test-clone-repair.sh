@@ -89,34 +89,34 @@ cp "$first" "$tmp/outside"
 before=$(b2sum <"$tmp/outside")
 in_the_way link ln -s "$tmp/outside" "$first"
 in_the_way broken-link ln -s "$tmp/nowhere" "$first"
-in_the_way folder mkdir "$first"
+in_the_way directory mkdir "$first"
 in_the_way fifo mkfifo "$first"
 equal "$(b2sum <"$tmp/outside")" "$before" "the file behind the link"
 [ ! -e "$tmp/nowhere" ] || fail "something was written through a link"
 
-# A chunk folder that is a link or a file.
-folder=$(dirname "$first")
-mv "$folder" "$tmp/moved"
-ln -s "$tmp/moved" "$folder"
+# A chunk directory that is a link or a file.
+directory=$(dirname "$first")
+mv "$directory" "$tmp/moved"
+ln -s "$tmp/moved" "$directory"
 expect_exit 7 timeout 120 "$ihop_clone" "$archive" "$tmp/s/r"
-expect_stderr "$folder is a link or a file instead of a folder"
-rm "$folder"
-: >"$folder"
+expect_stderr "$directory is a link or a file instead of a directory"
+rm "$directory"
+: >"$directory"
 expect_exit 7 timeout 120 "$ihop_clone" "$archive" "$tmp/s/r"
-expect_stderr "$folder is a link or a file instead of a folder"
-rm "$folder"
-mv "$tmp/moved" "$folder"
+expect_stderr "$directory is a link or a file instead of a directory"
+rm "$directory"
+mv "$tmp/moved" "$directory"
 mended 0
 
-# A release path that is a folder or a FIFO is not replaced; nor does it block.
-mkdir "$tmp/s/folder"
+# A release path that is a directory or a FIFO is not replaced; nor does it block.
+mkdir "$tmp/s/directory"
 mkfifo "$tmp/s/fifo"
 ln -s "$tmp/outside" "$tmp/s/link"
-for name in folder fifo link; do
+for name in directory fifo link; do
     expect_exit 7 timeout 120 "$ihop_clone" --force --quiet "$archive" "$tmp/s/$name"
     one_line_on_stderr
     expect_stderr "$tmp/s/$name is not a regular file"
 done
-[ -d "$tmp/s/folder" ] && [ -p "$tmp/s/fifo" ] && [ -L "$tmp/s/link" ]
+[ -d "$tmp/s/directory" ] && [ -p "$tmp/s/fifo" ] && [ -L "$tmp/s/link" ]
 equal "$(b2sum <"$tmp/outside")" "$before" "the file behind the link"
 nothing_staged "$tmp/s"

@@ -98,7 +98,7 @@ equal "$(json bytes_downloaded)" "$seeded" "bytes downloaded by the rerun, witho
 expect_exit 10 "$ihop_clone" --seed "$tmp/none" "$url/good/update-v2.cba" "$tmp/n/r"
 expect_stderr "^ihop-clone: seed $tmp/none does not exist"
 expect_exit 7 "$ihop_clone" --seed "$tmp" "$url/good/update-v2.cba" "$tmp/n/r"
-expect_stderr "^ihop-clone: seed $tmp is a folder"
+expect_stderr "^ihop-clone: seed $tmp is a directory"
 one_line_on_stderr
 
 # An archive that was cut as we cannot: its seeds are of no use, but it can be cloned.

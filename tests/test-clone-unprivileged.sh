@@ -8,7 +8,7 @@ requires setpriv
 [ "$(id -u)" = 0 ] || skip "not root: every other test runs unprivileged already"
 make_archives
 
-# Copied, so that the user can get at it: the build may lie below a private folder.
+# Copied, so that the user can get at it: the build may lie below a private directory.
 if [ -x "$builddir/.libs/ihop-clone" ]; then
     program=$builddir/.libs/ihop-clone
 else

@@ -17,12 +17,12 @@ refused() {
     expect_exit "$code" "$ihop_compress" "$@"
     one_line_on_stderr
     expect_stderr "^ihop-compress: $regex"
-    equal "$(ls -lAi "$tmp/dir")" "$before" "what is in the folder"
+    equal "$(ls -lAi "$tmp/dir")" "$before" "what is in the directory"
 }
 
 # ---- the image ----
 refused 10 "cannot open $tmp/none: No such file" "$tmp/none" "$tmp/dir/a.cba"
-refused 2 "$tmp/dir is a folder: give an image, or - and a pipe" "$tmp/dir" "$tmp/dir/a.cba"
+refused 2 "$tmp/dir is a directory: give an image, or - and a pipe" "$tmp/dir" "$tmp/dir/a.cba"
 # A read that fails in the middle of the work: the kernel says so at address 0.
 refused 7 ".*/proc/self/mem: Input/output error" /proc/self/mem "$tmp/dir/a.cba"
 if [ "$(id -u)" != 0 ]; then
@@ -43,13 +43,13 @@ grep -q "^ihop-compress: standard input is a terminal" "$tmp/terminal"
 echo "somebody's" >"$tmp/dir/there.cba"
 refused 12 "$tmp/dir/there.cba exists: pass --force-create to replace it" "$tmp/image" "$tmp/dir/there.cba"
 equal "$(cat "$tmp/dir/there.cba")" "somebody's" "what was there"
-refused 10 "cannot open the folder of $tmp/nowhere/a.cba: No such file" "$tmp/image" "$tmp/nowhere/a.cba"
-refused 7 "cannot open the folder of $tmp/image/a.cba: Not a directory" "$tmp/image" "$tmp/image/a.cba"
+refused 10 "cannot open the directory of $tmp/nowhere/a.cba: No such file" "$tmp/image" "$tmp/nowhere/a.cba"
+refused 7 "cannot open the directory of $tmp/image/a.cba: Not a directory" "$tmp/image" "$tmp/image/a.cba"
 refused 2 "'$tmp/dir/' is not the name of a file" "$tmp/image" "$tmp/dir/"
 refused 2 "'$tmp/dir/..' is not the name of a file" "$tmp/image" "$tmp/dir/.."
-mkdir "$tmp/dir/folder"
+mkdir "$tmp/dir/directory"
 mkfifo "$tmp/dir/fifo"
-for name in folder fifo; do
+for name in directory fifo; do
     refused 2 "$tmp/dir/$name is not a regular file" -f "$tmp/image" "$tmp/dir/$name"
 done
 refused 12 "$tmp/image exists" "$tmp/image" "$tmp/image"
@@ -70,9 +70,9 @@ mkdir "$tmp/links"
 ln -s /proc/self/fd/1 "$tmp/links/stdout"
 ln -s /proc/self/fd/2 "$tmp/links/stderr" # a file here
 ln -s /dev/null "$tmp/links/null"
-ln -s "$tmp/dir" "$tmp/links/folder"
+ln -s "$tmp/dir" "$tmp/links/directory"
 ln -s "$tmp/dir/fifo" "$tmp/links/fifo"
-for name in stdout stderr null folder fifo; do
+for name in stdout stderr null directory fifo; do
     for option in -q -f; do
         refused 2 "$tmp/links/$name is a link to something" "$option" "$tmp/image" "$tmp/links/$name"
         [ -L "$tmp/links/$name" ] || fail "the link $name was replaced"
@@ -96,7 +96,7 @@ expect_stderr "late.cba was made by somebody else meanwhile"
 equal "$(cat "$tmp/dir/late.cba")" first "what was there first"
 equal "$(find "$tmp/dir" -name '.*' -type f | wc -l)" 0 "hidden files"
 
-# In the folder that we are in; and by a relative path.
+# In the directory that we are in; and by a relative path.
 (cd "$tmp/dir" && expect_exit 0 "$ihop_compress" -q ../image here.cba && [ -s here.cba ])
 cmp "$tmp/dir/here.cba" "$tmp/dir/latest.cba"
 equal "$(stat -c %a "$tmp/dir/here.cba")" 644 "the mode"

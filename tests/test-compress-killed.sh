@@ -19,16 +19,16 @@ kills=0
 # ended SIGNAL CALL N [OPTION...]: the program ends by SIGNAL at the N-th CALL. With one
 # job, as strace counts the calls of each thread apart.
 ended() {
-    local signal=$1 call=$2 n=$3 folder=${folder:-$tmp/dir} code=0
+    local signal=$1 call=$2 n=$3 directory=${directory:-$tmp/dir} code=0
 
     shift 3
     { strace -qq -f -o /dev/null -e trace="$call" -e inject="$call:signal=$signal:when=$n" \
-        "$ihop_compress" --quiet --jobs 1 "$@" "$tmp/image" "$folder/a.cba" || code=$?; } 2>/dev/null
+        "$ihop_compress" --quiet --jobs 1 "$@" "$tmp/image" "$directory/a.cba" || code=$?; } 2>/dev/null
     [ "$code" = 0 ] || kills=$((kills + 1))
     if [ "$code" != 0 ] && [ "$code" -le 128 ]; then fail "exit code $code at $call number $n"; fi
-    hidden=$(find "$folder" -name '.?*' -type f | wc -l)
-    equal "$(ls "$folder" | grep -v '^a\.cba$' || true)" "" "other files"
-    rm -f "$folder"/.[0-9a-f]*
+    hidden=$(find "$directory" -name '.?*' -type f | wc -l)
+    equal "$(ls "$directory" | grep -v '^a\.cba$' || true)" "" "other files"
+    rm -f "$directory"/.[0-9a-f]*
 }
 
 for signal in INT TERM HUP KILL; do

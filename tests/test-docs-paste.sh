@@ -19,8 +19,8 @@ if [ "${1:-}" = --inside ]; then
     trap - EXIT
     cd "$tmp"
     ip link set lo up
-    for folder in run srv media mnt var/lib root; do
-        mount -t tmpfs none "/$folder"
+    for directory in run srv media mnt var/lib root; do
+        mount -t tmpfs none "/$directory"
     done
     cp -a /etc etc
     mount --bind etc /etc

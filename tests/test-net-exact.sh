@@ -147,7 +147,7 @@ fresh_disk() {
     stat=/sys/block/${device##*/}/stat
 }
 
-# device_bytes FOLDER: written so far, to the disk below FOLDER.
+# device_bytes DIRECTORY: written so far, to the disk below DIRECTORY.
 device_bytes() {
     local fields
 

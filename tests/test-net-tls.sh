@@ -62,8 +62,8 @@ holds "$tmp/s/r" "$tmp/image"
 expect_fault 11 "$url/x/apart.cba .*identity" "$url/x/apart.cba" "$tmp/none/r"
 equal "$(requests 'path.startswith("/x")')" 0 "requests to a server nobody vouches for"
 
-# --cacert is instead of the system's CAs, those in its folder included: here a
-# stranger is one of them. Without --cacert that folder counts, or this shows nothing.
+# --cacert is instead of the system's CAs, those in its directory included: here a
+# stranger is one of them. Without --cacert that directory counts, or this shows nothing.
 with_system_ca() {
     # shellcheck disable=SC2016 # for the shell inside
     unshare -rm sh -c 'mount --bind "$0" /etc/ssl/certs && exec "$@"' "$tmp/capath" "$@"
@@ -80,7 +80,7 @@ if with_system_ca true 2>"$tmp/why" && with_system_ca "$ihop_clone" "${quick[@]}
     expect_exit 0 with_system_ca "$ihop_clone" "${quick[@]}" --cacert "$tmp/stranger.pem" \
         "$url/good/apart.cba" "$tmp/system2/r"
 else
-    echo "not tried, a folder of CAs: $(cat "$tmp/why")"
+    echo "not tried, a directory of CAs: $(cat "$tmp/why")"
 fi
 
 # identity NAME REGEX

@@ -56,14 +56,14 @@ bad_parameters() {
     bad "release=.* is empty" store=store release=
     bad "store= is given twice" store=store store=store release=v1
     bad "both name a store" store/v1 store=store
-    bad "not a folder, so release=v1 has no store" store/v1 release=v1
+    bad "not a directory, so release=v1 has no store" store/v1 release=v1
     # With AddressSanitizer loaded first, nbdkit 1.32 hangs at exit after a message
     # made by strerror; with its own file plugin, too.
     if [ -z "$preload" ]; then
         bad "store nowhere: No such file" store=nowhere release=v1
         bad "store nowhere: No such file" nowhere/v1
     fi
-    bad "store image is not a folder" store=image release=v1
+    bad "store image is not a directory" store=image release=v1
     bad "'v9' names no store: use STORE/RELEASE" v9
     bad "has no release v9; it has v1" store/v9
     bad "check=perhaps: the value must be yes or no" store/v1 check=perhaps
@@ -85,13 +85,13 @@ bad_parameters() {
     bad "store .*/fresh has no release: run ihop-clone" fresh
     bad "begins with a dot" store=store release=..
     bad "contains a slash" store=store release=a/../v1
-    bad "name of the chunk folder" store=store release=Chunks
+    bad "name of the chunk directory" store=store release=Chunks
     bad "control character" store=store release=$'a\tb'
     bad "longer than 200" store=store release="$(printf 'a%.0s' $(seq 201))"
     ln -s v1 store/alias
     bad "is a link, not a release" store/alias
-    mkdir store/folder
-    bad "is a folder, not a release" store=store release=folder
+    mkdir store/directory
+    bad "is a directory, not a release" store=store release=directory
     mkfifo store/fifo
     bad "is a FIFO, not a release" store/fifo
     cp image.cba store

@@ -10,7 +10,7 @@ set -euo pipefail
 requires_disks ext4
 strace -qq -f -o /dev/null -e trace=getpid true 2>/dev/null || skip "strace may not trace here"
 export ASAN_OPTIONS=detect_leaks=0
-memory_folder
+memory_directory
 at_exit release_disks "$fast"
 
 # cuts FS SCENARIO SYNC SAMPLE FULL [OPTION...]: so many of them in a sample, in full.

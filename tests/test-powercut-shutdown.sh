@@ -7,7 +7,7 @@ set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/faults.sh"
 requires_disks ext4 xfs
-memory_folder
+memory_directory
 at_exit release_disks "$fast"
 
 for fs in ext4 xfs; do

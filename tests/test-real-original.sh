@@ -28,13 +28,13 @@ equal "$(served_sum "$store/update-v1")" "$(cat "$data/update-v1.b2")" "release 
 find "$store" -printf '%P %s %T@\n' | sort >"$tmp/after"
 cmp "$tmp/before" "$tmp/after"
 
-# A new release: only what is missing is fetched, into folders of four digits.
+# A new release: only what is missing is fetched, into directories of four digits.
 expect_exit 0 "$ihop_clone" --quiet --json "$url/update-v2.cba" "$store/update-v2"
 cp "$tmp/out" "$tmp/summary"
 equal "$(new_chunks)" "$missing" "new chunks"
 equal "$(summary chunks_reused)" "$shared" "chunks reused"
-find "$store/chunks" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -Evx '[0-9a-f]{4}' >"$tmp/folders" || true
-[ ! -s "$tmp/folders" ] || fail "chunk folders without four digits: $(head -n 3 "$tmp/folders")"
+find "$store/chunks" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -Evx '[0-9a-f]{4}' >"$tmp/directories" || true
+[ ! -s "$tmp/directories" ] || fail "chunk directories without four digits: $(head -n 3 "$tmp/directories")"
 while IFS= read -r hash; do
     [ -f "$store/chunks/${hash:0:4}/$hash.chunk" ] || fail "chunk $hash is not where the original looks"
 done <"$tmp/want"

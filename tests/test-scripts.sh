@@ -32,7 +32,7 @@ if grep -Eo '[a-z]+-[0-9.]+(-[a-z]+)?\b' "$tmp/packages" >"$tmp/versions"; then
     fail "a version is in: $(cat "$tmp/versions")"
 fi
 
-# Nobody's folder is taken for a root directory.
+# Nobody's directory is taken for a root directory.
 if [ "$(id -u)" = 0 ] && command -v mmdebstrap >/dev/null; then
     mkdir "$tmp/mine"
     touch "$tmp/mine/ihop"

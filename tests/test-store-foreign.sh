@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What is not ihop's stays: no program, with no option, replaces, moves, removes, lists or
-# serves a file that is no release, and a folder that is no store does not become one by
+# serves a file that is no release, and a directory that is no store does not become one by
 # accident. Each case compares all that there is before and after.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
@@ -16,22 +16,22 @@ cp -r "$srcdir/common/store" sources
 expect_exit 0 "$ihop_clone" --quiet v1.cba pristine/v1
 head -c 300000 /dev/zero >zeros
 
-# content FOLDER: names, types and contents of all files that are not ihop's own.
+# content DIRECTORY: names, types and contents of all files that are not ihop's own.
 content() {
     (cd "$1" && find . -path ./.ihop -prune -o -path ./chunks -prune -o ! -name v1 -printf '%p %y %l\n' | sort
         find . -path ./.ihop -prune -o -path ./chunks -prune -o -type f ! -name v1 -print0 | sort -z | xargs -0r b2sum)
 }
 
-# untouched FOLDER CODE REGEX CMD...: exits with CODE and says REGEX, FOLDER stays as it is, and
+# untouched DIRECTORY CODE REGEX CMD...: exits with CODE and says REGEX, DIRECTORY stays as it is, and
 # nothing is fetched.
 untouched() {
-    local folder=$1 code=$2 regex=$3
+    local directory=$1 code=$2 regex=$3
 
     shift 3
-    state_of "$folder" >"$tmp/before"
+    state_of "$directory" >"$tmp/before"
     expect_exit "$code" timeout 60 "$@"
     expect_stderr "$regex"
-    state_of "$folder" >"$tmp/after"
+    state_of "$directory" >"$tmp/after"
     diff "$tmp/before" "$tmp/after" || fail "changed by: $*"
 }
 
@@ -39,7 +39,7 @@ state_of() {
     (cd "$1" && find . -printf '%p %y %s %T@ %i\n' | sort && find . -type f -print0 | sort -z | xargs -0r b2sum)
 }
 
-# ---- a folder that is no store ----
+# ---- a directory that is no store ----
 
 mkdir -p place/chunks/ab
 echo root >place/passwd
@@ -71,7 +71,7 @@ mkdir none
 for command in list du gc; do
     untouched none 10 "none is no store" "$ihop_store" $command none
 done
-# Sources, with a folder of the name that a store has, and other things in it.
+# Sources, with a directory of the name that a store has, and other things in it.
 for make in true 'mkdir -p sources/chunks/0001; touch sources/chunks/0001/data' 'mkdir sources/.ihop' \
     'touch sources/.ihop/lock' 'rm -r sources/chunks'; do
     eval "$make"
@@ -128,8 +128,8 @@ ln -s README.txt link
 ln -s v1 alias
 mkfifo fifo
 python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
-mkdir folder lost+found
-echo x >folder/file
+mkdir directory lost+found
+echo x >directory/file
 ln README.txt hard
 rm zeros
 mkdir .ihop/staging/0123456789abcdef .ihop/staging/mine
@@ -165,7 +165,7 @@ expect_exit 0 "$ihop_store" --quiet verify store
 [ ! -s "$tmp/err" ] || fail "--quiet is not quiet"
 
 foreign=(README.txt 'README.txt~' '#v1#' 'v1~' v1.cba true nearly huge hard)
-special=(link alias fifo socket folder)
+special=(link alias fifo socket directory)
 for name in "${foreign[@]}"; do
     for options in '' --force --make-room; do
         # shellcheck disable=SC2086 # one word or none
@@ -183,7 +183,7 @@ for name in "${special[@]}"; do
     expect_exit 7 timeout 20 "$ihop_clone" --force v2.cba "store/$name"
     expect_stderr "store/$name is not a regular file \(an? .*\): choose"
     for command in remove 'remove --force' protect info verify; do
-        [[ $name != folder || $command =~ remove|protect ]] || continue # it names a store then
+        [[ $name != directory || $command =~ remove|protect ]] || continue # it names a store then
         # shellcheck disable=SC2086
         expect_exit 7 timeout 20 "$ihop_store" $command "store/$name"
         expect_stderr "store/$name: this is a .*, not a release"
@@ -235,8 +235,8 @@ mkdir fresh{1,2,3,4}
 mkdir fresh2/lost+found fresh3/.ihop fresh4/.ihop
 : >fresh3/.ihop/lock
 printf 'ihop-store 1\nfol' >fresh4/.ihop/format.new
-for folder in fresh1 fresh2 fresh3 fresh4 fresh5 fresh1/; do
-    expect_exit 0 "$ihop_clone" --quiet v1.cba "$folder/v1"
+for directory in fresh1 fresh2 fresh3 fresh4 fresh5 fresh1/; do
+    expect_exit 0 "$ihop_clone" --quiet v1.cba "$directory/v1"
 done
 # Once it is a store, it stays one, whatever is put there.
 echo note >fresh1/note
@@ -250,35 +250,35 @@ echo note >old3/note
 echo note >old4/note
 expect_exit 0 "$ihop_clone" --quiet --compat-store v1.cba old5/v1
 rm -r old5/chunks old5/.ihop # all but the release was lost
-for folder in old1 old2 old3 old5; do
-    expect_exit 0 "$ihop_store" list "$folder"
-    expect_exit 0 "$ihop_clone" --quiet v1.cba "$folder/v1"
-    [ ! -e "$folder/.ihop/format" ] || fail "$folder is not the original's any more"
+for directory in old1 old2 old3 old5; do
+    expect_exit 0 "$ihop_store" list "$directory"
+    expect_exit 0 "$ihop_clone" --quiet v1.cba "$directory/v1"
+    [ ! -e "$directory/.ihop/format" ] || fail "$directory is not the original's any more"
 done
 untouched old4 7 "old4 is no store, and not empty" "$ihop_clone" v1.cba old4/v1
 
-# ---- a link in place of a folder of the store ----
+# ---- a link in place of a directory of the store ----
 
 mkdir user
-for folder in chunks .ihop/staging .ihop/retired .ihop/partial; do
+for directory in chunks .ihop/staging .ihop/retired .ihop/partial; do
     rm -rf linked
     cp -a pristine linked
-    rm -r "linked/$folder"
-    ln -s "$PWD/user" "linked/$folder"
+    rm -r "linked/$directory"
+    ln -s "$PWD/user" "linked/$directory"
     for command in gc remove; do
         name=linked
         [ $command = gc ] || name=linked/v1
         expect_exit 7 "$ihop_store" $command "$name"
-        expect_stderr "linked/$folder is not a folder of its own"
+        expect_stderr "linked/$directory is not a directory of its own"
     done
     expect_exit 7 "$ihop_clone" v2.cba linked/v2
-    expect_stderr "linked/$folder is not a folder of its own"
-    equal "$(ls -A user)" "" "what is in the user's folder"
+    expect_stderr "linked/$directory is not a directory of its own"
+    equal "$(ls -A user)" "" "what is in the user's directory"
 done
 
 # No store in the middle of another one, which would remove it.
-for folder in retired partial; do
-    untouched old5/.ihop/$folder 7 "old5/.ihop/$folder belongs to a store" "$ihop_clone" v1.cba old5/.ihop/$folder/v1
+for directory in retired partial; do
+    untouched old5/.ihop/$directory 7 "old5/.ihop/$directory belongs to a store" "$ihop_clone" v1.cba old5/.ihop/$directory/v1
 done
 
 # ---- archives ----

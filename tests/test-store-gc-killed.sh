@@ -173,10 +173,10 @@ done
 renames=$(numbers_of renameat '\.chunk", [0-9]+<[^>]*/s/chunks' "$ihop_store" gc s)
 fails 7 's/chunks.*Input/output error' "renameat:$(sed -n 1p <<<"$renames")" EIO "$ihop_store" gc s
 fails 6 's/.*No space left' "renameat:$(sed -n 2p <<<"$renames")" ENOSPC "$ihop_store" gc s
-# The first listing of each folder; of the store's own, which is also read for a note about
+# The first listing of each directory; of the store's own, which is also read for a note about
 # foreign files, the last one.
-for folder in '/\.ihop/staging' '/\.ihop/staging/[0-9a-f]+' '/\.ihop/retired' '/\.ihop/partial' '/chunks' '/chunks/[0-9a-f]+'; do
-    n=$(numbers_of getdents64 "/s$folder>" "$ihop_store" gc s | sed -n 1p)
+for directory in '/\.ihop/staging' '/\.ihop/staging/[0-9a-f]+' '/\.ihop/retired' '/\.ihop/partial' '/chunks' '/chunks/[0-9a-f]+'; do
+    n=$(numbers_of getdents64 "/s$directory>" "$ihop_store" gc s | sed -n 1p)
     fails 7 'cannot list s.*Input/output error' "getdents64:$n" EIO "$ihop_store" gc s
 done
 n=$(numbers_of getdents64 '/s>' "$ihop_store" gc s | tail -n 2 | sed -n 1p)

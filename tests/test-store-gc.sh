@@ -186,8 +186,8 @@ wait $waiting || fail "exit code $? of one that waited"
 
 mkdir "$store/chunks/00ff" "$store/chunks/lost+found"
 touch "$store/chunks/00ff/00ff00ff.chunk" "$store/chunks/README" "$store/notes.txt~" "$store/.hidden"
-folder=$(find "$store/chunks" -mindepth 2 -name '*.chunk' -printf '%h\n' | grep -v 00ff | sed -n 1p)
-touch "$folder/x" "$folder/0123456g.chunk" "$folder/ab.chunk"
+directory=$(find "$store/chunks" -mindepth 2 -name '*.chunk' -printf '%h\n' | grep -v 00ff | sed -n 1p)
+touch "$directory/x" "$directory/0123456g.chunk" "$directory/ab.chunk"
 rm "$store/notes.txt~"
 gc
 equal "$(json foreign_files)" 6 "foreign files"
@@ -196,7 +196,7 @@ expect_stdout "^6 files in chunks/ are none of ihop's: they stay$"
 for file in chunks/00ff/00ff00ff.chunk chunks/README chunks/lost+found .hidden; do
     [ -e "$store/$file" ] || fail "$file is gone"
 done
-[ -e "$folder/x" ] && [ -e "$folder/0123456g.chunk" ] || fail "a foreign file is gone"
+[ -e "$directory/x" ] && [ -e "$directory/0123456g.chunk" ] || fail "a foreign file is gone"
 
 # ---- a clone that was cut off at half, gc, and another run ----
 

@@ -19,7 +19,7 @@ for python in python3 /usr/bin/python3 ''; do
     [ -n "$python" ] || skip "no python3 that user 65534 can run"
     ! "${nobody[@]}" "$python" -c '' 2>/dev/null || break
 done
-# Copied, so that nobody can get at it: the build may lie below a private folder.
+# Copied, so that nobody can get at it: the build may lie below a private directory.
 program=$ihop_store
 [ ! -x "$builddir/.libs/ihop-store" ] || program=$builddir/.libs/ihop-store
 cp "$program" "$tmp/ihop-store"

@@ -96,7 +96,7 @@ json_is "r['metadata'] == {'notes': 74, 'version': 5} and 'archive_url' not in r
 expect_exit 0 "$ihop_store" info "$store"
 expect_stdout '^releases: +3$'
 expect_exit 0 "$ihop_store" info --json "$store"
-json_is "r['releases'] == 3 and r['folder_digits'] == 2 and r['bytes_free'] > 0"
+json_is "r['releases'] == 3 and r['fanout_digits'] == 2 and r['bytes_free'] > 0"
 
 # Metadata, byte by byte.
 expect_exit 0 "$ihop_store" info --metadata-key notes "$store/meta"
@@ -204,7 +204,7 @@ expect_exit 0 "$ihop_store" info s/ a
 expect_exit 0 "$ihop_store" list s/
 expect_exit 0 "$ihop_store" info s
 expect_stdout '^store: +s$'
-# A release that is named like a folder below the store's parent.
+# A release that is named like a directory below the store's parent.
 mkdir a
 expect_exit 0 "$ihop_store" info s a
 expect_stdout '^release: +a$'
@@ -283,7 +283,7 @@ cmp out version
 expect_exit 7 bash -c '"$0" list "$1" >/dev/full' "$ihop_store" "$store"
 expect_stderr 'cannot write to standard output'
 
-# ---- a store without releases, and an empty folder, which is none ----
+# ---- a store without releases, and an empty directory, which is none ----
 
 mkdir nothing
 for command in list info verify du gc 'gc --dry-run'; do

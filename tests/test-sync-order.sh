@@ -10,7 +10,7 @@ set -euo pipefail
 export ASAN_OPTIONS=detect_leaks=0
 requires strace
 strace -qq -f -o /dev/null -e trace=getpid true 2>/dev/null || skip "strace may not trace here"
-memory_folder
+memory_directory
 cd "$fast"
 mkdir w
 store=$fast/w/store
@@ -120,7 +120,7 @@ for sync in fs files; do
     done
 done
 
-# Where the kernel has no syncfs, each file and folder is synced by itself.
+# Where the kernel has no syncfs, each file and directory is synced by itself.
 rm -rf "$store"
 for archive in v1 v1 v2; do
     order --inject syncfs:error=ENOSYS clone "$program" --quiet --force "$archive.cba" "$store/v1"
@@ -150,7 +150,7 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=600k none w 2>/dev/null; then
     umount w
 fi
 
-# ihop-compress: the data, the name, the folder.
+# ihop-compress: the data, the name, the directory.
 order compress "$ihop_compress" --quiet image-1 w/new.cba
 order compress "$ihop_compress" --quiet --force image-2 w/new.cba
 

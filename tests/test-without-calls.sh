@@ -76,7 +76,7 @@ touch -d 2001-01-01 "$store/update-v1"
 expect_exit 0 "$refuse" utimensat:EPERM "$ihop_clone" --quiet "$tmp/1.cba" "$store/a"
 equal "$("$ihop_store" list "$store" | awk 'NR > 1 { printf "%s ", $1 }')" "update-v1 a " "the order"
 
-# ---- without syncfs nothing is durable later: all folders, then the name ----
+# ---- without syncfs nothing is durable later: all directories, then the name ----
 
 if command -v strace >/dev/null && strace -qq -o "$tmp/no" true 2>/dev/null; then
     program=$ihop_clone
@@ -88,12 +88,12 @@ if command -v strace >/dev/null && strace -qq -o "$tmp/no" true 2>/dev/null; the
         expect_exit 0 strace -f -y -qq -o "$tmp/trace" -e trace=fsync,renameat2 \
             "$refuse" $rule "$program" --quiet --sync files --force "$tmp/1.cba" "$store/b-$rule"
         sed '/renameat2(.*"b-/,$d' "$tmp/trace" >"$tmp/before"
-        find "$store/chunks" -type d >"$tmp/folders"
+        find "$store/chunks" -type d >"$tmp/directories"
         [ $rule != syncfs:ENOSYS ] ||
-            printf '%s\n' "$store" "$store/.ihop" "$store/.ihop/retired" >>"$tmp/folders"
-        while read -r folder; do
-            grep -q "fsync([0-9]*<$folder>) *= 0" "$tmp/before" || fail "$folder was not synced before"
-        done <"$tmp/folders"
+            printf '%s\n' "$store" "$store/.ihop" "$store/.ihop/retired" >>"$tmp/directories"
+        while read -r directory; do
+            grep -q "fsync([0-9]*<$directory>) *= 0" "$tmp/before" || fail "$directory was not synced before"
+        done <"$tmp/directories"
         sed '1,/renameat2(.*"b-/d' "$tmp/trace" >"$tmp/after"
         grep -q "fsync([0-9]*<$store>) *= 0" "$tmp/after"
     done

@@ -50,7 +50,7 @@ static int check_input_type(const struct input *in, const struct input_words *w,
     if (fstat(in->fd, &st) < 0)
         return err_sys(e, errno, "cannot examine %s%s", w->what, in->name);
     if (S_ISDIR(st.st_mode))
-        type = "folder";
+        type = "directory";
     else if (isatty(in->fd))
         type = "terminal";
     if (type)

@@ -17,8 +17,8 @@ struct input {
 /* How messages speak of it. */
 struct input_words {
     const char *what;    /* before the name, such as "seed " */
-    const char *instead; /* than a folder, terminal or endless device */
-    enum err_kind wrong; /* the kind for a folder or a terminal */
+    const char *instead; /* than a directory, terminal or endless device */
+    enum err_kind wrong; /* the kind for a directory or a terminal */
 };
 
 /* Opens path, or standard input for "-". Links are followed, and a FIFO is waited for. Only

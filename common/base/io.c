@@ -122,7 +122,7 @@ int io_openat(int dirfd, const char *path, int flags, mode_t mode)
 /* Without openat2: one component at a time. */
 static int open_by_walk(int dirfd, const char *path, int flags)
 {
-    CLEANUP_FD int folder = -1;
+    CLEANUP_FD int directory = -1;
     char part[NAME_MAX + 1];
     const char *slash;
 
@@ -136,19 +136,19 @@ static int open_by_walk(int dirfd, const char *path, int flags)
         }
         memcpy(part, path, size);
         part[size] = '\0';
-        next = io_openat(folder >= 0 ? folder : dirfd, part, O_PATH | O_DIRECTORY, 0);
+        next = io_openat(directory >= 0 ? directory : dirfd, part, O_PATH | O_DIRECTORY, 0);
         if (next < 0)
             return -1;
-        if (folder >= 0)
-            close(folder);
-        folder = next;
+        if (directory >= 0)
+            close(directory);
+        directory = next;
         path = slash + 1;
     }
     if (strcmp(path, "..") == 0) {
         errno = EXDEV;
         return -1;
     }
-    return io_openat(folder >= 0 ? folder : dirfd, path, flags, 0);
+    return io_openat(directory >= 0 ? directory : dirfd, path, flags, 0);
 }
 
 static int call_openat2(int dirfd, const char *path, int flags)
@@ -217,7 +217,7 @@ bool io_is_zero(const uint8_t *data, size_t size)
     return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
 }
 
-bool io_is_folder(int dirfd, const char *name, int flags)
+bool io_is_directory(int dirfd, const char *name, int flags)
 {
     struct stat st;
 

@@ -42,7 +42,7 @@ int io_openat(int dirfd, const char *path, int flags, mode_t mode)
  * a wish: only a file's owner and root may have it. */
 int io_open_beneath(int dirfd, const char *path, int flags) __attribute__((warn_unused_result));
 
-/* A stream over the folder that is open as dirfd, from its beginning, with a
+/* A stream over the directory that is open as dirfd, from its beginning, with a
  * descriptor and a position of its own. */
 DIR *io_opendirat(int dirfd) __attribute__((warn_unused_result));
 
@@ -55,9 +55,9 @@ int io_close(int *fd) __attribute__((warn_unused_result));
 /* Whether all bytes are 0; so are none. */
 bool io_is_zero(const uint8_t *data, size_t size);
 
-/* Whether name, below dirfd, is a folder; flags are fstatat's. What cannot be examined is
+/* Whether name, below dirfd, is a directory; flags are fstatat's. What cannot be examined is
  * none. */
-bool io_is_folder(int dirfd, const char *name, int flags);
+bool io_is_directory(int dirfd, const char *name, int flags);
 
 /* fsync retried on EINTR only: any other failure is final. */
 int io_fsync(int fd) __attribute__((warn_unused_result));
@@ -70,7 +70,7 @@ bool io_drop_pages(int fd) __attribute__((warn_unused_result));
 /* flock retried on EINTR. */
 int io_flock(int fd, int operation) __attribute__((warn_unused_result));
 
-/* Creates folder name below dirfd unless a folder is there; 0755. */
+/* Creates directory name below dirfd unless a directory is there; 0755. */
 int io_mkdirat(int dirfd, const char *name) __attribute__((warn_unused_result));
 
 /* Reads a whole regular file of at most max bytes that is open as fd. The

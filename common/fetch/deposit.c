@@ -9,7 +9,7 @@
 
 /* Others write to the file system, too. */
 #define LOOK_AGAIN (4 * MIB)
-#define FILE_COST  8192 /* what a file, and maybe its folder, takes beyond its data */
+#define FILE_COST  8192 /* what a file, and maybe its directory, takes beyond its data */
 
 static int over_max_write(struct deposit *d, struct err *e)
 {

@@ -111,7 +111,7 @@ static int set_curl_text(CURL *c, CURLoption option, const char *text, struct er
     return code == CURLE_OK ? 0 : err_set(e, ERR_IO, "libcurl: %s", curl_easy_strerror(code));
 }
 
-/* The user's CAs instead of the system's: libcurl would go on looking into the folder
+/* The user's CAs instead of the system's: libcurl would go on looking into the directory
  * that it was built with. */
 static int set_cas(CURL *c, const char *file, struct err *e)
 {

@@ -52,7 +52,7 @@ static const char *name_type(mode_t mode)
 {
     switch (mode & S_IFMT) {
     case S_IFDIR:
-        return "a folder";
+        return "a directory";
     case S_IFLNK:
         return "a link";
     case S_IFIFO:
@@ -210,7 +210,7 @@ static int refuse_special(const char *path, const char *what, enum store_foreign
                    path, what);
 }
 
-int store_foreign_check_at(int dirfd, const char *folder, const char *where, const char *name,
+int store_foreign_check_at(int dirfd, const char *directory, const char *where, const char *name,
                            enum store_foreign_use use, struct err *e)
 {
     char path[ERR_TEXT_SIZE / 3]; /* told twice at most */
@@ -219,7 +219,8 @@ int store_foreign_check_at(int dirfd, const char *folder, const char *where, con
 
     if (store_file_judge_at(dirfd, name, &file, &what) < 0 || store_file_is_ours(file))
         return 0;
-    snprintf(path, sizeof path, "%s/%s%s", strcmp(folder, "/") == 0 ? "" : folder, where, name);
+    snprintf(path, sizeof path, "%s/%s%s", strcmp(directory, "/") == 0 ? "" : directory, where,
+             name);
     return file == STORE_FILE_SPECIAL ? refuse_special(path, what, use, e)
                                       : refuse(path, what, use, e);
 }
@@ -234,10 +235,10 @@ bool store_path_is(const char *path, enum store_file file)
            store_file_examine(AT_FDCWD, path, &found, &what) == 0 && found == file;
 }
 
-int store_foreign_check(const char *folder, const char *name, enum store_foreign_use use,
+int store_foreign_check(const char *directory, const char *name, enum store_foreign_use use,
                         struct err *e)
 {
-    CLEANUP_FD int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP_FD int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    return fd < 0 ? 0 : store_foreign_check_at(fd, folder, "", name, use, e);
+    return fd < 0 ? 0 : store_foreign_check_at(fd, directory, "", name, use, e);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* foreign: telling release files from what else lies in a folder.
+/* foreign: telling release files from what else lies in a directory.
  *
- * A store's folder belongs to the user, who may put anything there. Ours is only a file
+ * A store's directory belongs to the user, who may put anything there. Ours is only a file
  * that begins with the magic of a release, whole or damaged, and what a power cut leaves
  * of one that the original ihop wrote: an empty file, or one of zeros alone. Everything
  * else is foreign: it is never replaced, moved, removed, locked, counted or served.
@@ -18,7 +18,7 @@ enum store_file {
     STORE_FILE_RELEASE, /* begins with the magic */
     STORE_FILE_BLANK,   /* empty, or zeros alone, and no larger than a release may be */
     STORE_FILE_FOREIGN, /* a regular file of other content */
-    STORE_FILE_SPECIAL, /* a folder, a link, a FIFO ...: foreign, too */
+    STORE_FILE_SPECIAL, /* a directory, a link, a FIFO ...: foreign, too */
 };
 
 static inline bool store_file_is_ours(enum store_file file)
@@ -31,7 +31,7 @@ static inline bool store_file_is_ours(enum store_file file)
 int store_file_judge(int fd, enum store_file *file, const char **what)
     __attribute__((warn_unused_result));
 
-/* The same for what has a name in a folder. Nothing is waited for, no link is followed and
+/* The same for what has a name in a directory. Nothing is waited for, no link is followed and
  * no device opened. */
 int store_file_examine(int dirfd, const char *name, enum store_file *file, const char **what)
     __attribute__((warn_unused_result));
@@ -51,14 +51,14 @@ enum store_foreign_use {
 
 /* Fails when name is there in dirfd and foreign, and says what it is; with ERR_IO when it is
  * no regular file. For messages, dirfd
- * is folder/where, where being "" or ending in a slash. What cannot be examined is left to
+ * is directory/where, where being "" or ending in a slash. What cannot be examined is left to
  * whoever opens it. */
-int store_foreign_check_at(int dirfd, const char *folder, const char *where, const char *name,
+int store_foreign_check_at(int dirfd, const char *directory, const char *where, const char *name,
                            enum store_foreign_use use, struct err *e)
     __attribute__((warn_unused_result));
 
-/* The same for a folder that is not open, and that may not be a store. */
-int store_foreign_check(const char *folder, const char *name, enum store_foreign_use use,
+/* The same for a directory that is not open, and that may not be a store. */
+int store_foreign_check(const char *directory, const char *name, enum store_foreign_use use,
                         struct err *e) __attribute__((warn_unused_result));
 
 #endif

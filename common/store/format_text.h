@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* format_text: what STORE/.ihop/format says, as text: the version of the layout and how many
- * digits of a hash name its folder. Whoever can write to a store can write anything
+ * digits of a hash name its directory. Whoever can write to a store can write anything
  * there. Pure functions; for store/ alone. */
 #ifndef IHOP_STORE_FORMAT_TEXT_H
 #define IHOP_STORE_FORMAT_TEXT_H

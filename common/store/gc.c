@@ -28,10 +28,11 @@ struct gc {
     struct chunk_usage chunk_usage; /* of all that is kept */
 };
 
-/* Calls visit for each entry of a folder; -1 as soon as it does. */
+/* Calls visit for each entry of a directory; -1 as soon as it does. */
 typedef int (*visit_fn)(struct gc *gc, int dirfd, const char *name, struct err *e);
 
-static int visit_folder(struct gc *gc, int dirfd, const char *where, visit_fn visit, struct err *e)
+static int visit_directory(struct gc *gc, int dirfd, const char *where, visit_fn visit,
+                           struct err *e)
 {
     CLEANUP_DIR DIR *dir = io_opendirat(dirfd);
     struct dirent *entry;
@@ -58,8 +59,9 @@ static int visit_meta(struct gc *gc, const char *name, visit_fn visit, struct er
     if (fd < 0 && errno == ENOENT)
         return 0;
     if (fd < 0)
-        return err_sys(e, errno, "cannot open folder %s/" STORE_META "/%s", gc->store->path, name);
-    return visit_folder(gc, fd, STORE_META, visit, e);
+        return err_sys(e, errno, "cannot open directory %s/" STORE_META "/%s", gc->store->path,
+                       name);
+    return visit_directory(gc, fd, STORE_META, visit, e);
 }
 
 static int delete (const struct gc *gc, int dirfd, const char *where, const char *name,
@@ -285,26 +287,26 @@ static int visit_chunk(struct gc *gc, int dirfd, const char *name, struct err *e
     return delete (gc, dirfd, STORE_CHUNKS "/", name, e);
 }
 
-static bool is_chunk_folder(const struct gc *gc, const char *name)
+static bool is_chunk_directory(const struct gc *gc, const char *name)
 {
-    return strlen(name) == gc->store->folder_digits &&
-           strspn(name, "0123456789abcdef") == gc->store->folder_digits;
+    return strlen(name) == gc->store->fanout_digits &&
+           strspn(name, "0123456789abcdef") == gc->store->fanout_digits;
 }
 
-static int visit_chunk_folder(struct gc *gc, int dirfd, const char *name, struct err *e)
+static int visit_chunk_directory(struct gc *gc, int dirfd, const char *name, struct err *e)
 {
     CLEANUP_FD int fd = -1;
 
-    if (!is_chunk_folder(gc, name) ||
+    if (!is_chunk_directory(gc, name) ||
         ((fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0)) < 0 &&
          (errno == ENOTDIR || errno == ELOOP))) {
         gc->result->foreign++; /* another layout, a file, a link: not ours */
         return 0;
     }
     if (fd < 0)
-        return err_sys(e, errno, "cannot open folder %s/" STORE_CHUNKS "/%s", gc->store->path,
+        return err_sys(e, errno, "cannot open directory %s/" STORE_CHUNKS "/%s", gc->store->path,
                        name);
-    if (visit_folder(gc, fd, STORE_CHUNKS, visit_chunk, e) < 0)
+    if (visit_directory(gc, fd, STORE_CHUNKS, visit_chunk, e) < 0)
         return -1;
     if (gc->o->progress)
         gc->o->progress(gc->o->user, gc->result->bytes_removed);
@@ -315,7 +317,7 @@ static int sweep(struct gc *gc, struct err *e)
 {
     if (gc->store->chunks_fd < 0)
         return 0;
-    return visit_folder(gc, gc->store->chunks_fd, STORE_CHUNKS, visit_chunk_folder, e);
+    return visit_directory(gc, gc->store->chunks_fd, STORE_CHUNKS, visit_chunk_directory, e);
 }
 
 static int run_gc(struct gc *gc, struct err *e)

@@ -19,7 +19,7 @@
 /* 1, 0 or -1 for an entry. */
 typedef int (*entry_fn)(int dirfd, const char *name);
 
-/* Whether accept takes every entry of a folder; -1 and errno when one cannot be examined. */
+/* Whether accept takes every entry of a directory; -1 and errno when one cannot be examined. */
 static int holds_only(int dirfd, entry_fn accept)
 {
     CLEANUP_DIR DIR *dir = io_opendirat(dirfd);
@@ -38,8 +38,8 @@ static int holds_only(int dirfd, entry_fn accept)
     return errno ? -1 : 1;
 }
 
-/* The same for a folder below dirfd; what is no folder of its own is none. */
-static int folder_holds_only(int dirfd, const char *name, entry_fn accept)
+/* The same for a directory below dirfd; what is no directory of its own is none. */
+static int directory_holds_only(int dirfd, const char *name, entry_fn accept)
 {
     CLEANUP_FD int fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
 
@@ -82,9 +82,9 @@ static int accept_beginning(int dirfd, const char *name)
 static int accept_vacant(int dirfd, const char *name)
 {
     if (strcmp(name, "lost+found") == 0)
-        return io_is_folder(dirfd, name, AT_SYMLINK_NOFOLLOW);
+        return io_is_directory(dirfd, name, AT_SYMLINK_NOFOLLOW);
     if (strcmp(name, STORE_META) == 0)
-        return folder_holds_only(dirfd, name, accept_beginning);
+        return directory_holds_only(dirfd, name, accept_beginning);
     return 0;
 }
 
@@ -95,12 +95,12 @@ int store_layout_is_vacant(int root_fd)
 
 /* ---- the original's ---- */
 
-static bool is_original_folder(const char *name)
+static bool is_original_directory(const char *name)
 {
     return strlen(name) == ORIGINAL_DIGITS && strspn(name, HEX) == ORIGINAL_DIGITS;
 }
 
-/* Whether the folder, open as dirfd and named by digits, has a chunk that belongs there. */
+/* Whether the directory, open as dirfd and named by digits, has a chunk that belongs there. */
 static int has_chunk(int dirfd, const char *digits)
 {
     CLEANUP_DIR DIR *dir = io_opendirat(dirfd);
@@ -121,7 +121,7 @@ static int accept_without_chunk(int dirfd, const char *name)
     CLEANUP_FD int fd = -1;
     int r;
 
-    if (!is_original_folder(name))
+    if (!is_original_directory(name))
         return 1;
     fd = io_openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
@@ -130,9 +130,9 @@ static int accept_without_chunk(int dirfd, const char *name)
     return r < 0 ? -1 : !r;
 }
 
-static int accept_empty_folder(int dirfd, const char *name)
+static int accept_empty_directory(int dirfd, const char *name)
 {
-    return is_original_folder(name) ? folder_holds_only(dirfd, name, accept_nothing) : 0;
+    return is_original_directory(name) ? directory_holds_only(dirfd, name, accept_nothing) : 0;
 }
 
 /* A release, or what is there before one. */
@@ -142,7 +142,7 @@ static int accept_part_of_store(int dirfd, const char *name)
     const char *what;
 
     if (strcmp(name, STORE_CHUNKS) == 0)
-        return folder_holds_only(dirfd, name, accept_empty_folder);
+        return directory_holds_only(dirfd, name, accept_empty_directory);
     if (accept_vacant(dirfd, name) > 0)
         return 1;
     if (store_file_judge_at(dirfd, name, &file, &what) < 0)
@@ -173,14 +173,14 @@ int store_layout_is_original(int root_fd)
 {
     int r;
 
-    if (!io_is_folder(root_fd, STORE_CHUNKS, AT_SYMLINK_NOFOLLOW))
+    if (!io_is_directory(root_fd, STORE_CHUNKS, AT_SYMLINK_NOFOLLOW))
         return is_rest_of_store(root_fd);
     /* Made only in what was a store already. */
-    if (io_is_folder(root_fd, STORE_META, AT_SYMLINK_NOFOLLOW) &&
-        io_is_folder(root_fd, STORE_META "/retired", AT_SYMLINK_NOFOLLOW))
+    if (io_is_directory(root_fd, STORE_META, AT_SYMLINK_NOFOLLOW) &&
+        io_is_directory(root_fd, STORE_META "/retired", AT_SYMLINK_NOFOLLOW))
         return 1;
-    r = folder_holds_only(root_fd, STORE_CHUNKS, accept_without_chunk);
+    r = directory_holds_only(root_fd, STORE_CHUNKS, accept_without_chunk);
     if (r <= 0)
         return r < 0 ? -1 : 1;
-    return folder_holds_only(root_fd, STORE_CHUNKS, accept_empty_folder);
+    return directory_holds_only(root_fd, STORE_CHUNKS, accept_empty_directory);
 }

@@ -31,49 +31,50 @@ static void pause_briefly(void)
 /* ---- files for locks ---- */
 
 /* Who may write in .ihop may lock; reading is not enough. */
-static mode_t lock_mode(const struct stat *folder)
+static mode_t lock_mode(const struct stat *directory)
 {
-    return 0600 | (folder->st_mode & S_IWGRP ? 0060 : 0) | (folder->st_mode & S_IWOTH ? 0006 : 0);
+    return 0600 | (directory->st_mode & S_IWGRP ? 0060 : 0) |
+           (directory->st_mode & S_IWOTH ? 0006 : 0);
 }
 
 /* Files that an earlier version made are open to all; root makes files for another
  * user's store. Best effort: who is neither root nor the owner must not. A file that has
  * a second name is left alone: the owner of a store may have linked another user's file
  * to this name, and root must not give it away. */
-static void put_right(int fd, const struct stat *folder)
+static void put_right(int fd, const struct stat *directory)
 {
     struct stat st;
 
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
         return;
-    if ((st.st_uid != folder->st_uid || st.st_gid != folder->st_gid) &&
-        fchown(fd, folder->st_uid, folder->st_gid) < 0)
+    if ((st.st_uid != directory->st_uid || st.st_gid != directory->st_gid) &&
+        fchown(fd, directory->st_uid, directory->st_gid) < 0)
         errno = 0;
-    if ((st.st_mode & 0777) != lock_mode(folder) && fchmod(fd, lock_mode(folder)) < 0)
+    if ((st.st_mode & 0777) != lock_mode(directory) && fchmod(fd, lock_mode(directory)) < 0)
         errno = 0;
 }
 
 int store_lock_open(const struct store *store, const char *name, struct err *e)
 {
-    struct stat folder;
+    struct stat directory;
     int fd;
 
-    if (fstat(store->meta_fd, &folder) < 0)
+    if (fstat(store->meta_fd, &directory) < 0)
         return err_sys(e, errno, "cannot examine %s/" STORE_META, store->path);
-    fd = io_openat(store->meta_fd, name, O_RDWR | O_CREAT, lock_mode(&folder));
+    fd = io_openat(store->meta_fd, name, O_RDWR | O_CREAT, lock_mode(&directory));
     if (fd < 0)
         return err_sys(e, errno, "cannot open %s/" STORE_META "/%s", store->path, name);
-    put_right(fd, &folder);
+    put_right(fd, &directory);
     return fd;
 }
 
 void store_lock_put_right(const struct store *store, const char *name)
 {
     CLEANUP_FD int fd = io_openat(store->meta_fd, name, O_RDONLY, 0);
-    struct stat folder;
+    struct stat directory;
 
-    if (fd >= 0 && fstat(store->meta_fd, &folder) == 0)
-        put_right(fd, &folder);
+    if (fd >= 0 && fstat(store->meta_fd, &directory) == 0)
+        put_right(fd, &directory);
 }
 
 int store_lock_take(int fd, int operation, uint64_t limit_ms)

@@ -23,16 +23,16 @@
 #define WALKS_TO_LOOK   4
 #define LOOKS_FOR_WALK  512
 #define HASHES_FOR_WALK 16
-/* Chunks that a thread takes at a time: about two folders of a usual image. */
+/* Chunks that a thread takes at a time: about two directories of a usual image. */
 #define STRETCH ((size_t)64)
 
 const char *store_chunk_name(const struct store *store, const uint8_t *hash, size_t hash_length,
                              char name[STORE_CHUNK_NAME_SIZE])
 {
-    char *file = name + store->folder_digits + 1;
+    char *file = name + store->fanout_digits + 1;
 
     text_hex(hash, hash_length, file);
-    memcpy(name, file, store->folder_digits);
+    memcpy(name, file, store->fanout_digits);
     file[-1] = '/';
     memcpy(file + 2 * hash_length, STORE_CHUNK_SUFFIX, sizeof STORE_CHUNK_SUFFIX);
     return name;
@@ -115,16 +115,16 @@ struct survey {
     uint64_t done, total;
 };
 
-/* One thread's part of it: stretches of chunks in order of hash, so that each folder is
+/* One thread's part of it: stretches of chunks in order of hash, so that each directory is
  * opened once or twice. */
 struct walk {
     struct survey *survey;
     pthread_t thread;
     bool joinable;
 
-    char folder[5]; /* the open one */
-    int folder_fd;  /* -1: it cannot be entered, and why: */
-    int folder_errno;
+    char directory[5]; /* the open one */
+    int directory_fd;  /* -1: it cannot be entered, and why: */
+    int directory_errno;
     struct chunk_hasher *hasher; /* with block, only when contents are hashed */
     uint8_t *block;
     size_t missing_count, damaged_count, denied_count;
@@ -139,25 +139,25 @@ static bool is_damage(int errnum)
     return errnum == EIO || errnum == EUCLEAN || errnum == EBADMSG;
 }
 
-/* Turns to the folder of the chunk with this name. One that cannot be entered is an
- * error, or leaves folder_errno. */
-static int enter_chunk_folder(struct walk *w, const char *name, struct err *e)
+/* Turns to the directory of the chunk with this name. One that cannot be entered is an
+ * error, or leaves directory_errno. */
+static int enter_chunk_directory(struct walk *w, const char *name, struct err *e)
 {
     const struct store *store = w->survey->store;
-    unsigned digits = store->folder_digits;
+    unsigned digits = store->fanout_digits;
 
-    if (memcmp(w->folder, name, digits) == 0)
+    if (memcmp(w->directory, name, digits) == 0)
         return 0;
-    if (w->folder_fd >= 0)
-        close(w->folder_fd);
-    memcpy(w->folder, name, digits);
-    w->folder_fd = io_openat(store->chunks_fd, w->folder, O_PATH | O_DIRECTORY, 0);
-    w->folder_errno = w->folder_fd < 0 ? errno : 0;
-    if (w->folder_errno == ELOOP || w->folder_errno == ENOTDIR)
+    if (w->directory_fd >= 0)
+        close(w->directory_fd);
+    memcpy(w->directory, name, digits);
+    w->directory_fd = io_openat(store->chunks_fd, w->directory, O_PATH | O_DIRECTORY, 0);
+    w->directory_errno = w->directory_fd < 0 ? errno : 0;
+    if (w->directory_errno == ELOOP || w->directory_errno == ENOTDIR)
         return err_set(e, ERR_IO,
-                       "%s/" STORE_CHUNKS "/%s is a link or a file instead of a folder: "
+                       "%s/" STORE_CHUNKS "/%s is a link or a file instead of a directory: "
                        "move it away",
-                       store->path, w->folder);
+                       store->path, w->directory);
     return 0;
 }
 
@@ -181,21 +181,21 @@ static int examine(struct walk *w, size_t chunk, struct err *e)
 {
     const struct survey *s = w->survey;
     char name[STORE_CHUNK_NAME_SIZE];
-    const char *file = name + s->store->folder_digits + 1;
+    const char *file = name + s->store->fanout_digits + 1;
     struct stat st;
 
     store_chunk_name(s->store, chunk_table_hash(s->chunks, chunk), s->chunks->hash_length, name);
-    if (enter_chunk_folder(w, name, e) < 0)
+    if (enter_chunk_directory(w, name, e) < 0)
         return -1;
-    if (w->folder_fd < 0)
-        return judge_failure(w, w->folder_errno, name, e);
-    if (fstatat(w->folder_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (w->directory_fd < 0)
+        return judge_failure(w, w->directory_errno, name, e);
+    if (fstatat(w->directory_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return judge_failure(w, errno, name, e);
     if (!S_ISREG(st.st_mode))
         return not_a_file(s->store, name, e);
     if ((uint64_t)st.st_size != s->chunks->items[chunk].source_size)
         return 2;
-    if (s->check == STORE_CHECK_READABLE && faccessat(w->folder_fd, file, R_OK, AT_EACCESS) < 0)
+    if (s->check == STORE_CHECK_READABLE && faccessat(w->directory_fd, file, R_OK, AT_EACCESS) < 0)
         return judge_failure(w, errno, name, e);
     return 1;
 }
@@ -376,8 +376,8 @@ static void *run_walk(void *user)
         atomic_store(&w->survey->failed, true);
     free(w->block);
     chunk_hasher_free(w->hasher);
-    if (w->folder_fd >= 0)
-        close(w->folder_fd);
+    if (w->directory_fd >= 0)
+        close(w->directory_fd);
     return NULL;
 }
 
@@ -400,7 +400,7 @@ static int run_survey(struct survey *s, struct store_missing *p, struct err *e)
     int r = 0;
 
     for (size_t i = n; i-- > 0;) {
-        walks[i] = (struct walk){.survey = s, .folder_fd = -1, .err = ERR_INIT};
+        walks[i] = (struct walk){.survey = s, .directory_fd = -1, .err = ERR_INIT};
         walks[i].joinable =
             i > 0 && pthread_create(&walks[i].thread, NULL, run_walk, &walks[i]) == 0;
         if (!walks[i].joinable)

@@ -26,7 +26,7 @@
 const char *store_chunk_name(const struct store *store, const uint8_t *hash, size_t hash_length,
                              char name[STORE_CHUNK_NAME_SIZE]);
 
-/* The hash in the name of a chunk's file, its folder left out: how many bytes it has,
+/* The hash in the name of a chunk's file, its directory left out: how many bytes it has,
  * or 0 when this is no such name. */
 size_t store_chunk_hash(const char *file, uint8_t hash[CHUNK_HASH_SIZE]);
 

@@ -28,7 +28,7 @@ static const char *broken_rule(const char *name)
     if (strchr(name, '/'))
         return "contains a slash";
     if (strcasecmp(name, "chunks") == 0)
-        return "is the name of the chunk folder";
+        return "is the name of the chunk directory";
     if (strcasecmp(name, "lost+found") == 0 || store_name_is_fsck(name))
         return "is a name that fsck gives to what it finds";
     if (!text_is_utf8(name, size))
@@ -53,7 +53,7 @@ int store_name_split(const char *path, char **store, const char **name, struct e
 {
     const char *slash = strrchr(path, '/');
 
-    if (!slash && io_is_folder(AT_FDCWD, path, 0))
+    if (!slash && io_is_directory(AT_FDCWD, path, 0))
         return err_set(e, ERR_USAGE,
                        "'%.200s' names no release: use STORE/RELEASE, for example %.200s/v1", path,
                        path);
@@ -61,7 +61,7 @@ int store_name_split(const char *path, char **store, const char **name, struct e
         return err_set(
             e, ERR_USAGE,
             "'%.200s' names no store: use STORE/RELEASE, for example images/%.200s, with "
-            "a folder of its own for the store",
+            "a directory of its own for the store",
             path, path);
     if (store_name_check(slash + 1, e) < 0)
         return -1;

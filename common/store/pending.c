@@ -19,7 +19,7 @@
 #define PENDING "pending"
 #define TRIES   10 /* for a name that is just being replaced */
 
-static int open_pending_folder(const struct store *store)
+static int open_pending_directory(const struct store *store)
 {
     if (store->meta_fd < 0) {
         errno = ENOENT;
@@ -37,7 +37,7 @@ static bool is_there(int dirfd, const char *name)
 
 static int sync_pending(const struct store *store, int pending, struct err *e)
 {
-    return store_sync_folder(store, pending, STORE_META "/" PENDING, e);
+    return store_sync_directory(store, pending, STORE_META "/" PENDING, e);
 }
 
 /* The first step: from now on readers find the new release if they find no other. */
@@ -48,7 +48,7 @@ static int announce(const struct store *store, int pending, const char *temporar
         return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
     if (sync_pending(store, pending, e) < 0)
         return -1;
-    return store_sync_folder(store, store->meta_fd, STORE_META, e);
+    return store_sync_directory(store, store->meta_fd, STORE_META, e);
 }
 
 /* The others. */
@@ -61,11 +61,11 @@ static int replace(const struct store *store, int pending, const char *name, con
     if (store_foreign_check_at(store->retired_fd, store->path, STORE_META "/retired/", kept,
                                STORE_FOREIGN_REPLACE, e) < 0)
         return -1;
-    if (store_sync_folder(store, store->root_fd, "", e) < 0)
+    if (store_sync_directory(store, store->root_fd, "", e) < 0)
         return -1;
     if (renameat(pending, name, store->root_fd, name) < 0)
         return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
-    if (store_sync_folder(store, store->root_fd, "", e) < 0)
+    if (store_sync_directory(store, store->root_fd, "", e) < 0)
         return -1;
     return sync_pending(store, pending, e);
 }
@@ -78,8 +78,8 @@ int store_pending_replace(const struct store *store, const char *temporary, cons
 
     if (io_random_name(kept) < 0)
         return err_sys(e, errno, "cannot get random bytes");
-    if (io_mkdirat(store->meta_fd, PENDING) < 0 || (pending = open_pending_folder(store)) < 0)
-        return err_sys(e, errno, "cannot open folder %s/" STORE_META "/" PENDING, store->path);
+    if (io_mkdirat(store->meta_fd, PENDING) < 0 || (pending = open_pending_directory(store)) < 0)
+        return err_sys(e, errno, "cannot open directory %s/" STORE_META "/" PENDING, store->path);
     if (announce(store, pending, temporary, name, e) < 0 ||
         replace(store, pending, name, kept, e) < 0) {
         /* Backwards as far as it goes; the rest is for store_pending_finish. */
@@ -119,7 +119,8 @@ static int finish_all(const struct store *store, int pending, struct err *e)
             return -1;
     if (errno)
         return err_sys(e, errno, "cannot list %s/" STORE_META "/" PENDING, store->path);
-    if (store_sync_folder(store, store->root_fd, "", e) < 0 || sync_pending(store, pending, e) < 0)
+    if (store_sync_directory(store, store->root_fd, "", e) < 0 ||
+        sync_pending(store, pending, e) < 0)
         return -1;
     unlinkat(store->meta_fd, PENDING, AT_REMOVEDIR);
     return 0;
@@ -133,11 +134,11 @@ int store_pending_finish(const struct store *store, struct err *e)
         return 0;
     if ((lock = store_publish_lock(store, e)) < 0)
         return -1;
-    pending = open_pending_folder(store);
+    pending = open_pending_directory(store);
     if (pending < 0 && errno == ENOENT) /* whoever was at it has finished */
         return 0;
     if (pending < 0)
-        return err_sys(e, errno, "cannot open folder %s/" STORE_META "/" PENDING, store->path);
+        return err_sys(e, errno, "cannot open directory %s/" STORE_META "/" PENDING, store->path);
     return finish_all(store, pending, e);
 }
 
@@ -154,7 +155,7 @@ int store_pending_open(const struct store *store, const char *name)
         CLEANUP_FD int pending = -1;
 
         fd = io_openat(store->root_fd, name, O_RDONLY, 0);
-        if (fd >= 0 || errno != ENOENT || (pending = open_pending_folder(store)) < 0)
+        if (fd >= 0 || errno != ENOENT || (pending = open_pending_directory(store)) < 0)
             break;
         fd = io_openat(pending, name, O_RDONLY, 0);
         if (fd >= 0 || errno != ENOENT)
@@ -173,7 +174,7 @@ static bool has_name(const struct store_names *list, size_t count, const char *n
 
 int store_pending_names(const struct store *store, struct store_names *list, struct err *e)
 {
-    CLEANUP_FD int pending = open_pending_folder(store);
+    CLEANUP_FD int pending = open_pending_directory(store);
     CLEANUP_DIR DIR *dir = pending >= 0 ? io_opendirat(pending) : NULL;
     const size_t count = list->count;
     struct dirent *entry;

@@ -181,16 +181,16 @@ int store_publish(const struct store *store, const char *name, const uint8_t *da
             unlinkat(store->retired_fd, temporary, 0);
         return -1;
     }
-    if (store_sync_folder(store, store->root_fd, "", e) < 0)
+    if (store_sync_directory(store, store->root_fd, "", e) < 0)
         return -1;
-    return store_sync_folder(store, store->retired_fd, STORE_META "/retired", e);
+    return store_sync_directory(store, store->retired_fd, STORE_META "/retired", e);
 }
 
 int store_confirm(const struct store *store, struct err *e)
 {
     if (store_sync_all(store, e) < 0)
         return -1;
-    return store_sync_folder(store, store->root_fd, "", e);
+    return store_sync_directory(store, store->root_fd, "", e);
 }
 
 int store_partial_write(const struct store *store, const char *name, const uint8_t *data,
@@ -214,8 +214,9 @@ int store_partial_write(const struct store *store, const char *name, const uint8
         return -1;
     }
     (void)store_sighting(store, name, true); /* its age begins here */
-    return store->sync_files ? store_sync_folder(store, store->partial_fd, STORE_META "/partial", e)
-                             : 0;
+    return store->sync_files
+               ? store_sync_directory(store, store->partial_fd, STORE_META "/partial", e)
+               : 0;
 }
 
 void store_partial_remove(const struct store *store, const char *name)

@@ -175,9 +175,9 @@ int store_release_remove(const struct store *store, const char *name, bool force
         return err_sys(e, errno, "cannot remove release %s/%s", store->path, name);
     if (check_moved(store, name, retired, fd, e) < 0)
         return -1;
-    if (store_sync_folder(store, store->root_fd, "", e) < 0)
+    if (store_sync_directory(store, store->root_fd, "", e) < 0)
         return -1;
-    return store_sync_folder(store, store->retired_fd, STORE_META "/retired", e);
+    return store_sync_directory(store, store->retired_fd, STORE_META "/retired", e);
 }
 
 /* Ours are empty. */
@@ -205,7 +205,7 @@ static int set_protection(const struct store *store, int dir, const char *name, 
         return -1;
     if (on && (fd = io_openat(dir, name, O_RDONLY | O_CREAT, 0644)) < 0)
         return err_sys(e, errno, "cannot protect release %s/%s", store->path, name);
-    return store_sync_folder(store, dir, STORE_META "/" PROTECTED, e);
+    return store_sync_directory(store, dir, STORE_META "/" PROTECTED, e);
 }
 
 int store_release_protect(const struct store *store, const char *name, bool on, struct err *e)
@@ -219,8 +219,8 @@ int store_release_protect(const struct store *store, const char *name, bool on, 
         return -1;
     if (io_mkdirat(store->meta_fd, PROTECTED) < 0 ||
         (dir = io_openat(store->meta_fd, PROTECTED, O_RDONLY | O_DIRECTORY, 0)) < 0)
-        return err_sys(e, errno, "cannot open folder %s/" STORE_META "/" PROTECTED, store->path);
+        return err_sys(e, errno, "cannot open directory %s/" STORE_META "/" PROTECTED, store->path);
     return set_protection(store, dir, name, on, e) < 0
                ? -1
-               : store_sync_folder(store, store->meta_fd, STORE_META, e);
+               : store_sync_directory(store, store->meta_fd, STORE_META, e);
 }

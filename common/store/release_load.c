@@ -129,7 +129,7 @@ static int append_name(struct store_names *list, const char *name, struct err *e
     return 0;
 }
 
-/* Folders are looked at by nobody, and told of by nobody. */
+/* Directories are looked at by nobody, and told of by nobody. */
 
 /* One that this user may not read is among the others, where gc finds it, too. What else cannot
  * be examined is an error: if it were taken for none, gc would free its chunks. */
@@ -140,7 +140,7 @@ static int sort_name(const struct store *store, const char *name, struct store_n
     enum store_file file;
     const char *what;
 
-    if (io_is_folder(store->root_fd, name, AT_SYMLINK_NOFOLLOW))
+    if (io_is_directory(store->root_fd, name, AT_SYMLINK_NOFOLLOW))
         return 0;
     if (store_name_check(name, &ignored) < 0)
         return others ? append_name(others, name, e) : 0;

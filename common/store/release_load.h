@@ -21,7 +21,7 @@ struct store_names {
     char **names;
     size_t count, room;
 };
-/* All releases, whole or damaged, and what else has a name in STORE and is no folder:
+/* All releases, whole or damaged, and what else has a name in STORE and is no directory:
  * foreign files, those that this user may not read, and those whose names no release may have
  * (others may be NULL). */
 int store_scan(const struct store *store, struct store_names *releases, struct store_names *others,

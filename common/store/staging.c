@@ -19,12 +19,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* Name of a chunk in a staging folder. */
+/* Name of a chunk in a staging directory. */
 #define STAGED_NAME_SIZE (CHUNK_HASH_HEX + 6)
-/* New folders that another writer may take away before one stays. */
-#define FOLDER_TRIES 100
+/* New directories that another writer may take away before one stays. */
+#define DIRECTORY_TRIES 100
 
-/* What else a staging folder may have: neither is the name of a chunk. */
+/* What else a staging directory may have: neither is the name of a chunk. */
 #define FAILED_MARK "failed" /* a sync failed here: nothing is adopted */
 #define REWRITTEN   "new"    /* an adopted chunk that is being written anew */
 
@@ -37,7 +37,7 @@ struct batch {
 
 struct store_writer {
     struct store *store;
-    int folder_fd; /* .ihop/staging/NAME, with the flock that owns it */
+    int directory_fd; /* .ihop/staging/NAME, with the flock that owns it */
     char name[IO_RANDOM_NAME_SIZE];
     uint64_t batch_bytes; /* limit, for this machine */
 
@@ -65,45 +65,45 @@ static int compare_staged(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* Where the renames of one batch go: the open chunk folder. */
+/* Where the renames of one batch go: the open chunk directory. */
 struct target {
     const struct store *store;
-    char folder[5];
+    char directory[5];
     int fd;
-    bool folder_made; /* some folder is new: chunks/ itself must be synced */
+    bool directory_made; /* some directory is new: chunks/ itself must be synced */
 };
 
-static int leave_folder(struct target *t, struct err *e)
+static int leave_directory(struct target *t, struct err *e)
 {
     int r = 0;
 
     if (t->fd >= 0 && t->store->sync_files)
-        r = store_sync_folder(t->store, t->fd, t->folder, e);
+        r = store_sync_directory(t->store, t->fd, t->directory, e);
     if (t->fd >= 0)
         close(t->fd);
     t->fd = -1;
     return r;
 }
 
-static int enter_batch_folder(struct target *t, const char *name, struct err *e)
+static int enter_batch_directory(struct target *t, const char *name, struct err *e)
 {
     const struct store *store = t->store;
 
-    if (t->fd >= 0 && memcmp(t->folder, name, store->folder_digits) == 0)
+    if (t->fd >= 0 && memcmp(t->directory, name, store->fanout_digits) == 0)
         return 0;
-    if (leave_folder(t, e) < 0)
+    if (leave_directory(t, e) < 0)
         return -1;
-    memcpy(t->folder, name, store->folder_digits);
-    t->fd = io_openat(store->chunks_fd, t->folder, O_RDONLY | O_DIRECTORY, 0);
+    memcpy(t->directory, name, store->fanout_digits);
+    t->fd = io_openat(store->chunks_fd, t->directory, O_RDONLY | O_DIRECTORY, 0);
     if (t->fd < 0 && errno == ENOENT) {
-        if (io_mkdirat(store->chunks_fd, t->folder) == 0) {
-            t->folder_made = true;
-            t->fd = io_openat(store->chunks_fd, t->folder, O_RDONLY | O_DIRECTORY, 0);
+        if (io_mkdirat(store->chunks_fd, t->directory) == 0) {
+            t->directory_made = true;
+            t->fd = io_openat(store->chunks_fd, t->directory, O_RDONLY | O_DIRECTORY, 0);
         }
     }
     if (t->fd < 0)
-        return err_sys(e, errno, "cannot open or create folder %s/" STORE_CHUNKS "/%s", store->path,
-                       t->folder);
+        return err_sys(e, errno, "cannot open or create directory %s/" STORE_CHUNKS "/%s",
+                       store->path, t->directory);
     return 0;
 }
 
@@ -112,11 +112,11 @@ static int rename_batch(struct target *t, int from_fd, const struct batch *b, st
     for (size_t i = 0; i < b->count; i++) {
         const char *name = b->names[i];
 
-        if (enter_batch_folder(t, name, e) < 0)
+        if (enter_batch_directory(t, name, e) < 0)
             return -1;
         if (renameat(from_fd, name, t->fd, name) < 0)
             return err_sys(e, errno, "cannot move a chunk to %s/" STORE_CHUNKS "/%s/%s",
-                           t->store->path, t->folder, name);
+                           t->store->path, t->directory, name);
     }
     return 0;
 }
@@ -139,10 +139,10 @@ static int commit_batch(const struct store *store, int from_fd, struct batch *b,
             close(t.fd);
         return -1;
     }
-    if (leave_folder(&t, e) < 0)
+    if (leave_directory(&t, e) < 0)
         return -1;
-    if (store->sync_files && t.folder_made)
-        return store_sync_folder(store, store->chunks_fd, STORE_CHUNKS, e);
+    if (store->sync_files && t.directory_made)
+        return store_sync_directory(store, store->chunks_fd, STORE_CHUNKS, e);
     return 0;
 }
 
@@ -157,7 +157,7 @@ static int batch_append(struct batch *b, const char *name, uint64_t bytes, struc
     return 0;
 }
 
-/* ---- staging folders ---- */
+/* ---- staging directories ---- */
 
 /* Whether it is one that a writer makes: a file with the name of a chunk. */
 static bool is_staged(int dirfd, const char *name)
@@ -169,9 +169,9 @@ static bool is_staged(int dirfd, const char *name)
            fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
-/* Removes a staging folder and all staged files in it; the mark last, as long as it counts.
- * With anything else in it, the folder stays. */
-static void remove_folder(const struct store *store, int fd, const char *name)
+/* Removes a staging directory and all staged files in it; the mark last, as long as it counts.
+ * With anything else in it, the directory stays. */
+static void remove_directory(const struct store *store, int fd, const char *name)
 {
     CLEANUP_DIR DIR *dir = io_opendirat(fd);
     struct dirent *entry;
@@ -184,41 +184,41 @@ static void remove_folder(const struct store *store, int fd, const char *name)
     unlinkat(store->staging_fd, name, AT_REMOVEDIR);
 }
 
-/* Says in a staging folder that a sync of it failed, so that no later run adopts what
+/* Says in a staging directory that a sync of it failed, so that no later run adopts what
  * lies there. To be called before anything else happens, since this process may be
  * killed at any moment. It need not be durable, as it speaks of pages in memory, and
  * may fail: the disk is asked, too (read_staged). */
-static void mark_failed(int folder_fd)
+static void mark_failed(int directory_fd)
 {
-    int fd = io_openat(folder_fd, FAILED_MARK, O_WRONLY | O_CREAT, 0644);
+    int fd = io_openat(directory_fd, FAILED_MARK, O_WRONLY | O_CREAT, 0644);
 
     if (fd >= 0)
         close(fd);
 }
 
-/* Syncs a file in a staging folder. */
-static int sync_staged(int folder_fd, int fd)
+/* Syncs a file in a staging directory. */
+static int sync_staged(int directory_fd, int fd)
 {
     int failure;
 
     if (io_fsync(fd) == 0)
         return 0;
     failure = errno;
-    mark_failed(folder_fd);
+    mark_failed(directory_fd);
     errno = failure;
     return -1;
 }
 
-static bool is_marked_failed(int folder_fd)
+static bool is_marked_failed(int directory_fd)
 {
     struct stat st;
 
-    return fstatat(folder_fd, FAILED_MARK, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+    return fstatat(directory_fd, FAILED_MARK, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
-/* Makes and owns a new staging folder: 1, or 0 when another writer has taken it for
+/* Makes and owns a new staging directory: 1, or 0 when another writer has taken it for
  * abandoned between mkdir and flock, to remove it. */
-static int try_folder(struct store_writer *w, struct err *e)
+static int try_directory(struct store_writer *w, struct err *e)
 {
     const struct store *store = w->store;
     CLEANUP_FD int fd = -1;
@@ -226,7 +226,7 @@ static int try_folder(struct store_writer *w, struct err *e)
     bool locked;
 
     if (io_random_name(w->name) < 0 || mkdirat(store->staging_fd, w->name, 0755) < 0)
-        return err_sys(e, errno, "cannot create a folder in %s/" STORE_META "/staging",
+        return err_sys(e, errno, "cannot create a directory in %s/" STORE_META "/staging",
                        store->path);
     fd = io_openat(store->staging_fd, w->name, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0 && errno == ENOENT)
@@ -241,28 +241,28 @@ static int try_folder(struct store_writer *w, struct err *e)
         unlinkat(store->staging_fd, w->name, AT_REMOVEDIR);
         return 0;
     }
-    w->folder_fd = steal_fd(&fd);
+    w->directory_fd = steal_fd(&fd);
     return 1;
 }
 
-static int make_staging_folder(struct store_writer *w, struct err *e)
+static int make_staging_directory(struct store_writer *w, struct err *e)
 {
     int r = 0;
 
-    for (int tries = 0; r == 0 && tries < FOLDER_TRIES; tries++)
-        r = try_folder(w, e);
+    for (int tries = 0; r == 0 && tries < DIRECTORY_TRIES; tries++)
+        r = try_directory(w, e);
     if (r == 0)
         return err_set(e, ERR_BUSY,
-                       "somebody locks each folder that is made in %s/" STORE_META "/staging: "
+                       "somebody locks each directory that is made in %s/" STORE_META "/staging: "
                        "let nobody open it but who may write to the store",
                        w->store->path);
     return r < 0 ? -1 : 0;
 }
 
-/* What an abandoned folder has that may be adopted. */
+/* What an abandoned directory has that may be adopted. */
 struct adoption {
     const struct store *store;
-    int folder_fd;
+    int directory_fd;
     struct chunk_hasher *hasher;
     struct batch found; /* by their names, chunks */
     struct batch good;  /* those of them that are, from then on durable with a syncfs */
@@ -270,14 +270,14 @@ struct adoption {
 
 static int list_staged(struct adoption *a, struct err *e)
 {
-    CLEANUP_DIR DIR *dir = io_opendirat(a->folder_fd);
+    CLEANUP_DIR DIR *dir = io_opendirat(a->directory_fd);
     uint8_t hash[CHUNK_HASH_SIZE];
     struct dirent *entry;
 
     if (!dir)
         return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", a->store->path);
     while ((entry = io_readdir(dir)))
-        if (is_staged(a->folder_fd, entry->d_name) &&
+        if (is_staged(a->directory_fd, entry->d_name) &&
             store_chunk_hash(entry->d_name, hash) >= LIMIT_HASH_TRUSTED &&
             batch_append(&a->found, entry->d_name, 0, e) < 0)
             return -1;
@@ -292,7 +292,7 @@ static int list_staged(struct adoption *a, struct err *e)
 static bool read_staged(const struct adoption *a, const char *name, uint8_t **data, size_t *size,
                         bool *on_disk)
 {
-    CLEANUP_FD int fd = io_openat(a->folder_fd, name, O_RDONLY, 0);
+    CLEANUP_FD int fd = io_openat(a->directory_fd, name, O_RDONLY, 0);
     uint8_t wanted[CHUNK_HASH_SIZE], hash[CHUNK_HASH_SIZE];
     size_t n = store_chunk_hash(name, wanted);
     struct err ignored = ERR_INIT;
@@ -312,12 +312,12 @@ static int write_anew(const struct adoption *a, const char *name, const uint8_t 
     CLEANUP_FD int fd = -1;
     uint64_t ignored = 0;
 
-    unlinkat(a->folder_fd, REWRITTEN, 0);
-    fd = io_openat(a->folder_fd, REWRITTEN, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    unlinkat(a->directory_fd, REWRITTEN, 0);
+    fd = io_openat(a->directory_fd, REWRITTEN, O_WRONLY | O_CREAT | O_EXCL, 0644);
     if (fd < 0 || store_write_sparse(fd, data, size, &ignored) < 0 ||
-        sync_staged(a->folder_fd, fd) < 0 || io_close(&fd) < 0)
+        sync_staged(a->directory_fd, fd) < 0 || io_close(&fd) < 0)
         return -1;
-    return renameat(a->folder_fd, REWRITTEN, a->folder_fd, name);
+    return renameat(a->directory_fd, REWRITTEN, a->directory_fd, name);
 }
 
 static int adopt_file(struct adoption *a, const char *name, struct err *e)
@@ -346,15 +346,15 @@ static int adopt_files(struct adoption *a, struct err *e)
     for (size_t i = 0; i < a->found.count; i++)
         if (adopt_file(a, a->found.names[i], e) < 0)
             return -1;
-    return commit_batch(a->store, a->folder_fd, &a->good, e);
+    return commit_batch(a->store, a->directory_fd, &a->good, e);
 }
 
-/* Adopts one folder if its owner is gone. */
-static int adopt_folder(const struct store *store, const char *name, struct chunk_hasher *h,
-                        size_t *adopted, struct err *e)
+/* Adopts one directory if its owner is gone. */
+static int adopt_directory(const struct store *store, const char *name, struct chunk_hasher *h,
+                           size_t *adopted, struct err *e)
 {
     CLEANUP_FD int fd = io_openat(store->staging_fd, name, O_RDONLY | O_DIRECTORY, 0);
-    struct adoption a = {.store = store, .folder_fd = fd, .hasher = h};
+    struct adoption a = {.store = store, .directory_fd = fd, .hasher = h};
     int r = 0;
 
     if (fd < 0 || !io_is_random_name(name)) /* gone, or none of ours */
@@ -369,7 +369,7 @@ static int adopt_folder(const struct store *store, const char *name, struct chun
         r = adopt_files(&a, e);
     if (r == 0) {
         *adopted += a.good.count;
-        remove_folder(store, fd, name);
+        remove_directory(store, fd, name);
     }
     batch_free(&a.found);
     batch_free(&a.good);
@@ -388,7 +388,7 @@ int store_adopt_staged(const struct store *store, size_t *adopted, struct err *e
     if (!dir)
         return err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path);
     while ((entry = io_readdir(dir)))
-        if (entry->d_name[0] != '.' && adopt_folder(store, entry->d_name, h, adopted, e) < 0)
+        if (entry->d_name[0] != '.' && adopt_directory(store, entry->d_name, h, adopted, e) < 0)
             return -1;
     return errno ? err_sys(e, errno, "cannot list %s/" STORE_META "/staging", store->path) : 0;
 }
@@ -441,9 +441,9 @@ static void *committer_main(void *arg)
         int r;
 
         pthread_mutex_unlock(&w->lock);
-        r = commit_batch(w->store, w->folder_fd, &w->closed, &e);
+        r = commit_batch(w->store, w->directory_fd, &w->closed, &e);
         if (r < 0)
-            mark_failed(w->folder_fd);
+            mark_failed(w->directory_fd);
         pthread_mutex_lock(&w->lock);
         batch_free(&w->closed);
         if (r < 0) {
@@ -491,9 +491,9 @@ int store_writer_open(struct store *store, struct store_writer **writer, size_t 
     if (!w)
         return err_nomem(e, "preparing to write chunks");
     w->store = store;
-    w->folder_fd = -1;
+    w->directory_fd = -1;
     w->batch_bytes = batch_limit();
-    if (store_adopt_staged(store, adopted, e) < 0 || make_staging_folder(w, e) < 0 ||
+    if (store_adopt_staged(store, adopted, e) < 0 || make_staging_directory(w, e) < 0 ||
         start_committer(w, e) < 0)
         return -1;
     *writer = STEAL(w);
@@ -503,7 +503,7 @@ int store_writer_open(struct store *store, struct store_writer **writer, size_t 
 static int write_staged(struct store_writer *w, const char *name, const uint8_t *data, size_t size,
                         uint64_t *written)
 {
-    CLEANUP_FD int fd = io_openat(w->folder_fd, name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    CLEANUP_FD int fd = io_openat(w->directory_fd, name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
     if (fd < 0)
         return -1;
@@ -511,7 +511,7 @@ static int write_staged(struct store_writer *w, const char *name, const uint8_t 
         return -1;
     if (w->store->sync_files) {
         /* Here, through the descriptor that wrote: it sees every error. */
-        if (sync_staged(w->folder_fd, fd) < 0)
+        if (sync_staged(w->directory_fd, fd) < 0)
             return -1;
     } else if (data) {
         sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a head start_committer, no promise */
@@ -583,9 +583,9 @@ void store_writer_close(struct store_writer *w)
         return;
     if (w->committer_runs && store_writer_finish(w, &ignored) < 0)
         ignored.kind = ERR_NONE;
-    if (w->folder_fd >= 0) {
-        remove_folder(w->store, w->folder_fd, w->name);
-        close(w->folder_fd);
+    if (w->directory_fd >= 0) {
+        remove_directory(w->store, w->directory_fd, w->name);
+        close(w->directory_fd);
     }
     batch_free(&w->open);
     batch_free(&w->closed);

@@ -9,7 +9,7 @@
  *     workers   add  add  add | add  add  add | add ...
  *     committer                 syncfs renames  syncfs renames
  *
- * The staging folder is owned through a flock on it. One whose lock is free was
+ * The staging directory is owned through a flock on it. One whose lock is free was
  * left behind: opening a writer hashes what lies there, adopts what is good and
  * removes the rest.
  */

@@ -28,26 +28,28 @@ static const char *last_part(const char *name)
 }
 
 /* What failed with errno. */
-static int no_folder(const char *what, const char *store_path, const char *name, struct err *e)
+static int no_directory(const char *what, const char *store_path, const char *name, struct err *e)
 {
     if (errno == ELOOP || errno == ENOTDIR)
         return err_set(e, ERR_IO,
-                       "%s/%s is not a folder of its own (a link or a file): move it away",
+                       "%s/%s is not a directory of its own (a link or a file): move it away",
                        store_path, name);
-    return err_sys(e, errno, "cannot %s folder %s/%s", what, store_path, name);
+    return err_sys(e, errno, "cannot %s directory %s/%s", what, store_path, name);
 }
 
-static int open_folder(const char *store_path, int dirfd, const char *name, int *fd, struct err *e)
+static int open_directory(const char *store_path, int dirfd, const char *name, int *fd,
+                          struct err *e)
 {
     *fd = io_openat(dirfd, last_part(name), O_RDONLY | O_DIRECTORY, 0);
-    return *fd < 0 ? no_folder("open", store_path, name, e) : 0;
+    return *fd < 0 ? no_directory("open", store_path, name, e) : 0;
 }
 
-static int make_folder(const char *store_path, int dirfd, const char *name, int *fd, struct err *e)
+static int make_directory(const char *store_path, int dirfd, const char *name, int *fd,
+                          struct err *e)
 {
     if (io_mkdirat(dirfd, last_part(name)) < 0)
-        return no_folder("create", store_path, name, e);
-    return open_folder(store_path, dirfd, name, fd, e);
+        return no_directory("create", store_path, name, e);
+    return open_directory(store_path, dirfd, name, fd, e);
 }
 
 /* Makes STORE: 1 when it is new, 0 when it was there. */
@@ -58,7 +60,7 @@ static int create_root(const struct store *s, struct err *e)
     if (errno == EEXIST)
         return 0;
     if (errno == ENOENT)
-        return err_set(e, ERR_IO, "cannot create store %s: its parent folder does not exist",
+        return err_set(e, ERR_IO, "cannot create store %s: its parent directory does not exist",
                        s->path);
     return err_sys(e, errno, "cannot create store %s", s->path);
 }
@@ -107,7 +109,7 @@ static int read_format(const struct store *s, unsigned *digits, struct err *e)
     return 0;
 }
 
-/* Durable before chunks/ exists: a folder chunks/ without a format is what the
+/* Durable before chunks/ exists: a directory chunks/ without a format is what the
  * original makes, so a power cut between the two must not leave that. */
 static int write_format(struct store *s, unsigned digits, struct err *e)
 {
@@ -120,11 +122,11 @@ static int write_format(struct store *s, unsigned digits, struct err *e)
         renameat(s->meta_fd, STORE_FORMAT_TEMPORARY, s->meta_fd, FORMAT_NAME) < 0 ||
         io_fsync(s->meta_fd) < 0 || io_fsync(s->root_fd) < 0)
         return err_sys(e, errno, "cannot write %s/" STORE_META "/" FORMAT_NAME, s->path);
-    s->folder_digits = digits;
+    s->fanout_digits = digits;
     return 0;
 }
 
-static bool has_chunks_folder(const struct store *s)
+static bool has_chunks_directory(const struct store *s)
 {
     struct stat st;
 
@@ -138,7 +140,7 @@ static int open_meta(struct store *s, struct err *e)
         close(s->meta_fd);
     s->meta_fd = io_openat(s->root_fd, STORE_META, O_RDONLY | O_DIRECTORY, 0);
     if (s->meta_fd < 0 && errno != ENOENT)
-        return open_folder(s->path, s->root_fd, STORE_META, &s->meta_fd, e);
+        return open_directory(s->path, s->root_fd, STORE_META, &s->meta_fd, e);
     return 0;
 }
 
@@ -146,10 +148,10 @@ static int find_layout(struct store *s, struct err *e)
 {
     int original;
 
-    s->folder_digits = 0;
-    if (read_format(s, &s->folder_digits, e) < 0)
+    s->fanout_digits = 0;
+    if (read_format(s, &s->fanout_digits, e) < 0)
         return -1;
-    if (s->folder_digits != 0)
+    if (s->fanout_digits != 0)
         return 0;
     original = store_layout_is_original(s->root_fd);
     if (original < 0)
@@ -159,14 +161,14 @@ static int find_layout(struct store *s, struct err *e)
     /* A first clone may have been at work since: then its format came before chunks/. */
     if (s->meta_fd < 0 && open_meta(s, e) < 0)
         return -1;
-    if (read_format(s, &s->folder_digits, e) < 0)
+    if (read_format(s, &s->fanout_digits, e) < 0)
         return -1;
-    if (s->folder_digits == 0)
-        s->folder_digits = 4;
+    if (s->fanout_digits == 0)
+        s->fanout_digits = 4;
     return 0;
 }
 
-/* Whether this folder is one of those in the .ihop of a store: what lies there is the
+/* Whether this directory is one of those in the .ihop of a store: what lies there is the
  * store's to remove. */
 static bool is_inside_meta(const struct store *s)
 {
@@ -176,7 +178,7 @@ static bool is_inside_meta(const struct store *s)
            fstatat(s->root_fd, "../retired", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* For a folder that is there and has no layout. A clone may make one in an empty folder;
+/* For a directory that is there and has no layout. A clone may make one in an empty directory;
  * nobody else makes any, and nowhere else. */
 static int check_vacant(struct store *s, bool create, struct err *e)
 {
@@ -185,16 +187,16 @@ static int check_vacant(struct store *s, bool create, struct err *e)
     if (vacant > 0)
         return 0;
     if (vacant < 0)
-        return err_sys(e, errno, "cannot examine folder %s", s->path);
+        return err_sys(e, errno, "cannot examine directory %s", s->path);
     if (!create)
         return err_set(e, ERR_NOT_FOUND, "%s is no store (ihop-clone makes one)", s->path);
     /* What is there may come from another first clone: then its format came before. */
     if (open_meta(s, e) < 0 || find_layout(s, e) < 0)
         return -1;
-    if (s->folder_digits != 0)
+    if (s->fanout_digits != 0)
         return 0;
     return err_set(e, ERR_IO,
-                   "%s is no store, and not empty: name a folder that is missing or empty, for "
+                   "%s is no store, and not empty: name a directory that is missing or empty, for "
                    "example %s%sihop",
                    s->path, s->path, s->path[strlen(s->path) - 1] == '/' ? "" : "/");
 }
@@ -203,10 +205,10 @@ static int check_vacant(struct store *s, bool create, struct err *e)
 static int check_place(struct store *s, const struct store_options *o, struct err *e)
 {
     if (o->create && is_inside_meta(s))
-        return err_set(e, ERR_IO, "%s belongs to a store: name the store's own folder", s->path);
+        return err_set(e, ERR_IO, "%s belongs to a store: name the store's own directory", s->path);
     if (open_meta(s, e) < 0 || find_layout(s, e) < 0)
         return -1;
-    return s->folder_digits == 0 ? check_vacant(s, o->create, e) : 0;
+    return s->fanout_digits == 0 ? check_vacant(s, o->create, e) : 0;
 }
 
 /* Takes lock_fd as flock's operation says, until the time is over. */
@@ -256,12 +258,12 @@ static int decide_layout(struct store *s, const struct store_options *o, struct 
 
     if (find_layout(s, e) < 0)
         return -1;
-    if (s->folder_digits != 0)
+    if (s->fanout_digits != 0)
         return 0;
     lock = store_publish_lock(s, e);
     if (lock < 0 || find_layout(s, e) < 0)
         return -1;
-    return s->folder_digits == 0 ? write_format(s, o->four_digits ? 4 : 2, e) : 0;
+    return s->fanout_digits == 0 ? write_format(s, o->four_digits ? 4 : 2, e) : 0;
 }
 
 static int check_same_device(const struct store *s, struct err *e)
@@ -279,14 +281,14 @@ static int check_same_device(const struct store *s, struct err *e)
     return 0;
 }
 
-/* Only for those who write: a staging folder is owned by a flock on it, which everyone
+/* Only for those who write: a staging directory is owned by a flock on it, which everyone
  * can take who can open it. An earlier version left this open to all. */
 static int make_staging(struct store *s, struct err *e)
 {
     struct stat meta, st;
     mode_t wanted;
 
-    if (make_folder(s->path, s->meta_fd, STORE_META "/staging", &s->staging_fd, e) < 0)
+    if (make_directory(s->path, s->meta_fd, STORE_META "/staging", &s->staging_fd, e) < 0)
         return -1;
     if (fstat(s->meta_fd, &meta) < 0 || fstat(s->staging_fd, &st) < 0)
         return err_sys(e, errno, "cannot examine %s/" STORE_META "/staging", s->path);
@@ -303,7 +305,7 @@ static int open_for_writing(struct store *s, const struct store_options *o, stru
 
     if (check_place(s, o, e) < 0)
         return -1;
-    if (s->meta_fd < 0 && make_folder(s->path, s->root_fd, STORE_META, &s->meta_fd, e) < 0)
+    if (s->meta_fd < 0 && make_directory(s->path, s->root_fd, STORE_META, &s->meta_fd, e) < 0)
         return -1;
     s->lock_fd = store_lock_open(s, "lock", e);
     if (s->lock_fd < 0)
@@ -312,9 +314,9 @@ static int open_for_writing(struct store *s, const struct store_options *o, stru
     if (decide_layout(s, o, e) < 0 || take_lock(s, lock, o->wait_seconds, e) < 0)
         return -1;
     if (make_staging(s, e) < 0 ||
-        make_folder(s->path, s->meta_fd, STORE_META "/partial", &s->partial_fd, e) < 0 ||
-        make_folder(s->path, s->meta_fd, STORE_META "/retired", &s->retired_fd, e) < 0 ||
-        make_folder(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e) < 0)
+        make_directory(s->path, s->meta_fd, STORE_META "/partial", &s->partial_fd, e) < 0 ||
+        make_directory(s->path, s->meta_fd, STORE_META "/retired", &s->retired_fd, e) < 0 ||
+        make_directory(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e) < 0)
         return -1;
     return check_same_device(s, e) < 0 ? -1 : store_pending_finish(s, e);
 }
@@ -323,11 +325,11 @@ static int open_for_reading(struct store *s, const struct store_options *o, stru
 {
     if (check_place(s, o, e) < 0)
         return -1;
-    if (s->folder_digits == 0)
-        return err_set(e, ERR_NOT_FOUND, "%s is an empty folder, not a store yet", s->path);
-    if (!has_chunks_folder(s))
+    if (s->fanout_digits == 0)
+        return err_set(e, ERR_NOT_FOUND, "%s is an empty directory, not a store yet", s->path);
+    if (!has_chunks_directory(s))
         return 0;
-    return open_folder(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e);
+    return open_directory(s->path, s->root_fd, STORE_CHUNKS, &s->chunks_fd, e);
 }
 
 int store_open(const char *path, const struct store_options *options, struct store **store,
@@ -354,7 +356,7 @@ int store_open(const char *path, const struct store_options *options, struct sto
                                       : open_for_writing(s, options, e);
     if (r < 0)
         return -1;
-    s->trusted = s->folder_digits == 2;
+    s->trusted = s->fanout_digits == 2;
     *store = STEAL(s);
     return 0;
 }
@@ -395,9 +397,9 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
-unsigned store_folder_digits(const struct store *store)
+unsigned store_fanout_digits(const struct store *store)
 {
-    return store->folder_digits;
+    return store->fanout_digits;
 }
 
 int store_free_space(const struct store *store, uint64_t *bytes, uint64_t *inodes, struct err *e)

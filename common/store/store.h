@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* store: a folder of chunks shared by releases; opening, creating, locking.
+/* store: a directory of chunks shared by releases; opening, creating, locking.
  *
  *     STORE/NAME                 a release (format/release.h)
  *     STORE/chunks/ab/HASH.chunk a chunk, uncompressed
@@ -12,7 +12,7 @@
  *     STORE/.ihop/retired/RANDOM releases that were replaced or removed (publish.h)
  *     STORE/.ihop/protected/NAME releases that no clean-up removes (release_list.h)
  *
- * A store without .ihop/format was made by the original ihop: its chunk folders
+ * A store without .ihop/format was made by the original ihop: its chunk directories
  * have four digits. Since the original may write to any four-digit store, and
  * neither syncs nor truncates, chunks there are not taken for whole (missing.h).
  *
@@ -45,8 +45,8 @@ enum store_sync {
 
 struct store_options {
     enum store_access access;
-    /* STORE itself may be made (its parent must exist), or its layout in an empty folder. With
-     * STORE_READ nothing is made: a folder that is neither a store nor empty is ERR_IO then. */
+    /* STORE itself may be made (its parent must exist), or its layout in an empty directory. With
+     * STORE_READ nothing is made: a directory that is neither a store nor empty is ERR_IO then. */
     bool create;
     bool four_digits; /* make a new store that the original can use */
     enum store_sync sync;
@@ -78,7 +78,7 @@ int store_check_readable(const struct store *store, struct err *e)
     __attribute__((warn_unused_result));
 
 const char *store_path(const struct store *store);
-unsigned store_folder_digits(const struct store *store); /* 2, or 4: the original's */
+unsigned store_fanout_digits(const struct store *store); /* 2, or 4: the original's */
 
 /* What files with so many bytes of data take on the disk, about: half a block more for
  * each, on most file systems. */

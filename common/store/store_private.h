@@ -16,7 +16,7 @@ struct store {
     char *path;
     int root_fd;
     int chunks_fd;          /* -1 in a store that is read and has none yet */
-    unsigned folder_digits; /* 2 or 4 */
+    unsigned fanout_digits; /* 2 or 4 */
     bool trusted;           /* only we write here: a chunk with a name is whole */
     bool sync_files;        /* STORE_SYNC_FILES in force */
     bool no_syncfs;         /* this kernel has none, or refuses it */
@@ -25,7 +25,7 @@ struct store {
     int staging_fd, partial_fd, retired_fd, lock_fd;
 };
 
-/* Reads the release in file name of dirfd; where is that folder below STORE, "" or
+/* Reads the release in file name of dirfd; where is that directory below STORE, "" or
  * ending in a slash, for messages. With fd, hands over its descriptor, without a
  * lock. Kinds as of store_release_load. */
 int store_image_load(const struct store *store, int dirfd, const char *where, const char *name,
@@ -51,8 +51,8 @@ int store_sync_release(const struct store *store, const uint8_t *data, size_t si
 /* For a new STORE: makes its own name durable. */
 int store_sync_parent(const struct store *store, struct err *e) __attribute__((warn_unused_result));
 
-/* fsync of a folder that the caller names. */
-int store_sync_folder(const struct store *store, int fd, const char *name, struct err *e)
+/* fsync of a directory that the caller names. */
+int store_sync_directory(const struct store *store, int fd, const char *name, struct err *e)
     __attribute__((warn_unused_result));
 
 #endif

@@ -53,7 +53,7 @@ void store_sync_choose(struct store *store, enum store_sync wanted)
                         (wanted == STORE_SYNC_AUTO && !syncfs_tells_errors(store->root_fd));
 }
 
-int store_sync_folder(const struct store *store, int fd, const char *name, struct err *e)
+int store_sync_directory(const struct store *store, int fd, const char *name, struct err *e)
 {
     if (io_fsync(fd) < 0)
         return err_sys(e, errno, "cannot make %s/%s durable (fsync): check the storage",
@@ -61,20 +61,21 @@ int store_sync_folder(const struct store *store, int fd, const char *name, struc
     return 0;
 }
 
-/* Without syncfs: what is in the folders was synced when it was written. */
-static int sync_folders(const struct store *store, struct err *e)
+/* Without syncfs: what is in the directories was synced when it was written. */
+static int sync_directories(const struct store *store, struct err *e)
 {
     const struct {
         int fd;
         const char *name;
-    } folders[] = {{store->chunks_fd, STORE_CHUNKS},
-                   {store->partial_fd, STORE_META "/partial"},
-                   {store->retired_fd, STORE_META "/retired"},
-                   {store->meta_fd, STORE_META},
-                   {store->root_fd, ""}};
+    } directories[] = {{store->chunks_fd, STORE_CHUNKS},
+                       {store->partial_fd, STORE_META "/partial"},
+                       {store->retired_fd, STORE_META "/retired"},
+                       {store->meta_fd, STORE_META},
+                       {store->root_fd, ""}};
 
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-        if (folders[i].fd >= 0 && store_sync_folder(store, folders[i].fd, folders[i].name, e) < 0)
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
+        if (directories[i].fd >= 0 &&
+            store_sync_directory(store, directories[i].fd, directories[i].name, e) < 0)
             return -1;
     return 0;
 }
@@ -82,7 +83,7 @@ static int sync_folders(const struct store *store, struct err *e)
 int store_sync_all(const struct store *store, struct err *e)
 {
     if (store->no_syncfs)
-        return sync_folders(store, e);
+        return sync_directories(store, e);
     if (syncfs(store->root_fd) < 0)
         return err_sys(e, errno,
                        "cannot make %s durable (syncfs): what was not durable yet was "
@@ -102,15 +103,15 @@ int store_sync_parent(const struct store *store, struct err *e)
     if (parent < 0)
         return err_sys(e, errno,
                        "cannot make the new store %s durable: there is no syncfs here, and "
-                       "its parent folder cannot be opened",
+                       "its parent directory cannot be opened",
                        store->path);
-    return store_sync_folder(store, parent, "..", e);
+    return store_sync_directory(store, parent, "..", e);
 }
 
 /* ---- the chunks of a release, one by one ---- */
 
 /* A chunk that was found by its name may have got it from a clone that was killed before
- * it could sync the folder. Where the original may write, its content may not be
+ * it could sync the directory. Where the original may write, its content may not be
  * durable, either. */
 static int sync_chunk(const struct store *store, const struct image *image, size_t chunk,
                       struct err *e)
@@ -129,13 +130,14 @@ static int sync_chunk(const struct store *store, const struct image *image, size
     return 0;
 }
 
-static int sync_chunk_folder(const struct store *store, const char *folder, struct err *e)
+static int sync_chunk_directory(const struct store *store, const char *directory, struct err *e)
 {
-    CLEANUP_FD int fd = io_openat(store->chunks_fd, folder, O_RDONLY | O_DIRECTORY, 0);
+    CLEANUP_FD int fd = io_openat(store->chunks_fd, directory, O_RDONLY | O_DIRECTORY, 0);
 
     if (fd < 0)
-        return err_sys(e, errno, "cannot open folder %s/" STORE_CHUNKS "/%s", store->path, folder);
-    return store_sync_folder(store, fd, folder, e);
+        return err_sys(e, errno, "cannot open directory %s/" STORE_CHUNKS "/%s", store->path,
+                       directory);
+    return store_sync_directory(store, fd, directory, e);
 }
 
 static int sync_chunks(const struct store *store, const struct image *image, struct err *e)
@@ -150,13 +152,13 @@ static int sync_chunks(const struct store *store, const struct image *image, str
 
         store_chunk_name(store, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length,
                          name);
-        name[store->folder_digits] = '\0';
+        name[store->fanout_digits] = '\0';
         if (sync_chunk(store, image, chunk, e) < 0 ||
-            (strcmp(name, last) != 0 && sync_chunk_folder(store, name, e) < 0))
+            (strcmp(name, last) != 0 && sync_chunk_directory(store, name, e) < 0))
             return -1;
         memcpy(last, name, sizeof last);
     }
-    return store_sync_folder(store, store->chunks_fd, STORE_CHUNKS, e);
+    return store_sync_directory(store, store->chunks_fd, STORE_CHUNKS, e);
 }
 
 int store_sync_release(const struct store *store, const uint8_t *data, size_t size, struct err *e)

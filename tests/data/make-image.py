@@ -3,7 +3,7 @@
 """Makes the input of the example archives: the same bytes on every machine.
 
     make-image.py mixed FILE SIZE SEED [CHANGED]
-    make-image.py tree FOLDER VERSION
+    make-image.py tree DIRECTORY VERSION
 
 mixed: text, noise, zeros and repeated blocks, SIZE bytes in all. CHANGED counts
 blocks of 16 KiB, spread over the image, that get other bytes than without it.
@@ -86,15 +86,15 @@ def tree_files(version):
         yield "usr/bin/program-new", noise("program/new", 96 * 1024)
 
 
-def make_tree(folder, version):
+def make_tree(directory, version):
     os.umask(0o022)
     for path, data in tree_files(version):
-        full = os.path.join(folder, path)
+        full = os.path.join(directory, path)
         os.makedirs(os.path.dirname(full), exist_ok=True)
         with open(full, "wb") as f:
             f.write(data)
         os.chmod(full, 0o755 if path.startswith("usr/bin/") else 0o644)
-    for where, _, files in os.walk(folder, topdown=False):
+    for where, _, files in os.walk(directory, topdown=False):
         for name in files:
             os.utime(os.path.join(where, name), (TIME, TIME))
         os.utime(where, (TIME, TIME))

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Makes the example archives of this folder with the real bita, and the example
+# Makes the example archives of this directory with the real bita, and the example
 # store with the original ihop. They are committed, so that tests need neither;
 # run this only to change them:
 #
-#     tests/data/make.sh [FOLDER]        (FOLDER: default is this one)
+#     tests/data/make.sh [DIRECTORY]        (DIRECTORY: default is this one)
 #
 # Needs bita 0.15 (with lzma and zstd), ihop 0.1.2, mkfs.ext4 and python3:
 # contrib/install-deps.sh --tests --bita --original. The images are the same on

@@ -3,7 +3,7 @@
 """allocations.py: makes allocations of a clone fail, each in turn (fail-malloc.c), and
 looks at the exit code, the message and the store.
 
-    allocations.py [options] CLONE PRELOAD ARCHIVE FOLDER
+    allocations.py [options] CLONE PRELOAD ARCHIVE DIRECTORY
 
 A library may do without what it did not get; then the clone succeeds. Or it may abort:
 OpenSSL 3.5 does, with a message of its own, and all must hold as after a kill. Otherwise
@@ -36,14 +36,14 @@ def openssl_aborted(run):
 class Starver:
     def __init__(self, o):
         self.o = o
-        self.store, self.before = f"{o.folder}/store", f"{o.folder}/before"
+        self.store, self.before = f"{o.directory}/store", f"{o.directory}/before"
         self.codes = collections.Counter()
         if o.before:
             subprocess.run([o.clone, "--quiet", o.before, f"{self.before}/r"], check=True)
 
     def run(self, at):
         """A clone into a store as it was before; its N-th allocation fails."""
-        o, report = self.o, f"{self.o.folder}/report"
+        o, report = self.o, f"{self.o.directory}/report"
         shutil.rmtree(self.store, ignore_errors=True)
         if o.before:
             shutil.copytree(self.before, self.store)
@@ -100,7 +100,7 @@ def main():
     p.add_argument("clone")
     p.add_argument("preload")
     p.add_argument("archive")
-    p.add_argument("folder")
+    p.add_argument("directory")
     o = p.parse_args()
     begun = time.monotonic()
     starver = Starver(o)

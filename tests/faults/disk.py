@@ -28,31 +28,31 @@ def make(path, fs):
     subprocess.run([*command, path], check=True, stdout=subprocess.DEVNULL)
 
 
-def unmount(folder):
+def unmount(directory):
     """At once when nobody uses it; a process that was killed may take a moment."""
     for _ in range(2000):
-        run = subprocess.run(["umount", folder], stderr=subprocess.PIPE, check=False)
+        run = subprocess.run(["umount", directory], stderr=subprocess.PIPE, check=False)
         if run.returncode == 0:
             return
         time.sleep(0.05)
-    raise RuntimeError(f"cannot unmount {folder}: {run.stderr.decode()}")
+    raise RuntimeError(f"cannot unmount {directory}: {run.stderr.decode()}")
 
 
 @contextlib.contextmanager
-def mounted(device, folder, fs, *options):
+def mounted(device, directory, fs, *options):
     """A block device, or a file through a loop device that goes with it."""
     options = [*KINDS[fs][2], *options]
     if not device.startswith("/dev/loop"):
         options.append("loop")
-    os.makedirs(folder, exist_ok=True)
-    run = subprocess.run(["mount", "-t", fs.split("-")[0], "-o", ",".join(options or ["rw"]), device, folder],
+    os.makedirs(directory, exist_ok=True)
+    run = subprocess.run(["mount", "-t", fs.split("-")[0], "-o", ",".join(options or ["rw"]), device, directory],
                          capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise CannotMount(run.stderr.strip())
     try:
-        yield folder
+        yield directory
     finally:
-        unmount(folder)
+        unmount(directory)
 
 
 def copy_sparse(source, target):
@@ -72,11 +72,11 @@ def copy_sparse(source, target):
 
 
 @contextlib.contextmanager
-def served(plugin, folder, *parameters):
+def served(plugin, directory, *parameters):
     """A loop device on a disk that nbdkit serves with a plugin, through FUSE."""
-    fuse = os.path.join(folder, "fuse")
+    fuse = os.path.join(directory, "fuse")
     os.makedirs(fuse, exist_ok=True)
-    ready = os.path.join(folder, "fuse.pid")
+    ready = os.path.join(directory, "fuse.pid")
     server = subprocess.Popen(["nbdfuse", "-P", ready, f"{fuse}/disk", "--command",
                                "nbdkit", "-s", *plugin, *parameters])
     try:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""diskmodel: what of a folder is durable, as far as POSIX promises: a file's data after
-fsync of the file, a name after fsync of its folder, all of it after syncfs. What a file
+"""diskmodel: what of a directory is durable, as far as POSIX promises: a file's data after
+fsync of the file, a name after fsync of its directory, all of it after syncfs. What a file
 system gives beyond that (ordered data, one journal for all) counts for nothing.
 
 Times are numbers of events. What is there before the first one has the time 0: nobody
@@ -12,17 +12,17 @@ import stat
 
 
 class Node:
-    """A file or a folder. changed: when data or attributes last changed; synced: up to
-    which time they are durable; spoilt: a sync of them failed. entries: of a folder;
+    """A file or a directory. changed: when data or attributes last changed; synced: up to
+    which time they are durable; spoilt: a sync of them failed. entries: of a directory;
     moved: name -> when it last changed, if that is not durable. A new file is empty,
     whatever is synced."""
 
-    def __init__(self, is_folder, now):
-        self.is_folder, self.changed, self.synced, self.spoilt = is_folder, now, now, False
+    def __init__(self, is_directory, now):
+        self.is_directory, self.changed, self.synced, self.spoilt = is_directory, now, now, False
         self.entries, self.moved = {}, {}
 
     def is_durable(self):
-        return not self.spoilt and (self.is_folder or self.synced >= self.changed)
+        return not self.spoilt and (self.is_directory or self.synced >= self.changed)
 
     def sync(self, until):
         self.synced = max(self.synced, until)
@@ -30,7 +30,7 @@ class Node:
 
 
 class Disk:
-    """The folder root, and the program's open files."""
+    """The directory root, and the program's open files."""
 
     def __init__(self, root):
         self.root = os.path.realpath(root)
@@ -41,17 +41,17 @@ class Disk:
     def scan(self, path):
         node = Node(True, 0)
         for entry in os.scandir(path):
-            is_folder = stat.S_ISDIR(entry.stat(follow_symlinks=False).st_mode)
-            node.entries[entry.name] = self.scan(entry.path) if is_folder else Node(False, 0)
+            is_directory = stat.S_ISDIR(entry.stat(follow_symlinks=False).st_mode)
+            node.entries[entry.name] = self.scan(entry.path) if is_directory else Node(False, 0)
             node.moved[entry.name] = 0
         return node
 
     # ---- names ----
 
-    def absolute(self, folder, name):
-        """The path of what a call names: folder as strace shows a descriptor, or None."""
+    def absolute(self, directory, name):
+        """The path of what a call names: directory as strace shows a descriptor, or None."""
         name = re.match(r'"(.*)"', name)
-        base = re.search(r"<(.*?)(?: ?\(deleted\))?>", folder or "")
+        base = re.search(r"<(.*?)(?: ?\(deleted\))?>", directory or "")
         if not name:
             return base[1] if base else None
         return os.path.normpath(os.path.join(base[1] if base else os.getcwd(), name[1]))
@@ -70,27 +70,27 @@ class Disk:
         return node
 
     def parent(self, path):
-        """(folder, name), folder is None for what lies elsewhere."""
+        """(directory, name), directory is None for what lies elsewhere."""
         parts = self.parts(path)
         return (self.find(os.path.dirname(path)), parts[-1]) if parts else (None, None)
 
     def put(self, path, node):
         """Gives a name to a node; None takes it away."""
-        folder, name = self.parent(path)
-        if folder is None:
+        directory, name = self.parent(path)
+        if directory is None:
             return
-        folder.moved[name] = self.now
+        directory.moved[name] = self.now
         if node is None:
-            folder.entries.pop(name, None)
+            directory.entries.pop(name, None)
         else:
-            folder.entries[name] = node
+            directory.entries[name] = node
 
-    def names_of(self, node, folder=None, path=""):
+    def names_of(self, node, directory=None, path=""):
         """All paths below root that lead to a node."""
-        for name, child in (folder or self.top).entries.items():
+        for name, child in (directory or self.top).entries.items():
             if child is node:
                 yield f"{path}/{name}"
-            if child.is_folder:
+            if child.is_directory:
                 yield from self.names_of(node, child, f"{path}/{name}")
 
     # ---- syncs ----
@@ -108,10 +108,10 @@ class Disk:
         for node in nodes:
             if worked:
                 node.sync(begun)
-            elif not node.is_folder and node.synced < node.changed:
+            elif not node.is_directory and node.synced < node.changed:
                 node.spoilt = True  # the kernel may take the pages for clean from now on
 
 
-def is_entry_durable(folder, name, since=0):
+def is_entry_durable(directory, name, since=0):
     """Whether a name is on the disk as it is now; since: older changes do not matter."""
-    return folder.moved.get(name, -1) < since
+    return directory.moved.get(name, -1) < since

@@ -3,9 +3,9 @@
 """killcalls.py: kills a clone at its system calls, each in turn, and looks at what is
 left and at what the same clone does when it is run again.
 
-    killcalls.py [options] CLONE KILL-AT FOLDER
+    killcalls.py [options] CLONE KILL-AT DIRECTORY
 
-FOLDER had better be in memory. Prints one line of results; exits with 1 when something
+DIRECTORY had better be in memory. Prints one line of results; exits with 1 when something
 did not hold, or when fewer points were hit than the clone makes calls.
 """
 import argparse
@@ -26,8 +26,8 @@ TRIES = 30  # threads differ from run to run, and so does the number of calls
 class Killer:
     def __init__(self, o):
         self.o = o
-        self.store, self.before = f"{o.folder}/beside/store", f"{o.folder}/before"
-        self.scenario = Scenario(o.scenario, o.clone, o.folder, 16384, 6, 4, 10, o.sync)
+        self.store, self.before = f"{o.directory}/beside/store", f"{o.directory}/before"
+        self.scenario = Scenario(o.scenario, o.clone, o.directory, 16384, 6, 4, 10, o.sync)
         self.scenario.prepare(self.before)
         self.killed = 0
         self.kinds, self.states = set(), collections.Counter()
@@ -38,7 +38,7 @@ class Killer:
         os.mkdir(os.path.dirname(self.store))
         if os.path.exists(self.before):
             shutil.copytree(self.before, self.store)
-        report = f"{self.o.folder}/report"
+        report = f"{self.o.directory}/report"
         code = subprocess.run([self.o.kill_at, report, str(at), *self.scenario.command(self.store)],
                               stdout=subprocess.DEVNULL, check=False).returncode
         with open(report, encoding="ascii") as f:
@@ -71,9 +71,9 @@ class Killer:
 def staged(store):
     """The names of the staged chunks that are good: they will be adopted."""
     names = set()
-    for folder, _, files in os.walk(f"{store}/.ihop/staging"):
+    for directory, _, files in os.walk(f"{store}/.ihop/staging"):
         for name in files:
-            with open(os.path.join(folder, name), "rb") as f:
+            with open(os.path.join(directory, name), "rb") as f:
                 if hashlib.blake2b(f.read()).hexdigest() == name.removesuffix(".chunk"):
                     names.add(name)
     return names
@@ -86,7 +86,7 @@ def main():
     p.add_argument("--every", type=int, default=1, help="only each N-th call")
     p.add_argument("clone")
     p.add_argument("kill_at")
-    p.add_argument("folder")
+    p.add_argument("directory")
     o = p.parse_args()
     begun = time.monotonic()
     killer = Killer(o)

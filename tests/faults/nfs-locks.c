@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Folders of NFS have locks of this machine. */
+/* Directories of NFS have locks of this machine. */
 static bool is_file(int fd)
 {
     struct stat st;

@@ -3,10 +3,10 @@
 """order.py: runs a program of ours once and judges the order of its calls: whether a
 power cut between any two of them would leave what docs/store.md promises.
 
-    order.py [--fake CALL]... [--inject WHAT]... [--exit CODE] KIND FOLDER COMMAND...
+    order.py [--fake CALL]... [--inject WHAT]... [--exit CODE] KIND DIRECTORY COMMAND...
 
-KIND: clone, store or compress; FOLDER: what is watched; for the first two, the store or
-the folder in which it will be made (its name is "store"). Prints what does not hold, and
+KIND: clone, store or compress; DIRECTORY: what is watched; for the first two, the store or
+the directory in which it will be made (its name is "store"). Prints what does not hold, and
 exits with 1 if anything does. --fake makes calls do nothing; --inject is strace's.
 
 The rules speak of what is durable at an event, not of the calls that made it so.
@@ -23,7 +23,7 @@ from diskmodel import Disk, Node, is_entry_durable  # noqa: E402
 
 WRITES = {"write": 0, "writev": 0, "pwrite64": 0, "pwritev": 0, "pwritev2": 0, "ftruncate": 0,
           "fallocate": 0, "sendfile": 0, "copy_file_range": 2, "splice": 2}
-# The arguments that name something: (folder, name) pairs.
+# The arguments that name something: (directory, name) pairs.
 NAMES = {"open": (None, 0), "creat": (None, 0), "openat": (0, 1), "openat2": (0, 1),
          "mkdir": (None, 0), "mkdirat": (0, 1), "unlink": (None, 0), "rmdir": (None, 0),
          "unlinkat": (0, 1)}
@@ -46,8 +46,8 @@ class Run:
         self.disk, self.rules = disk, rules
         self.begun = {}
 
-    def path(self, call, folder, name):
-        return self.disk.absolute(call.args[folder] if folder is not None else None,
+    def path(self, call, directory, name):
+        return self.disk.absolute(call.args[directory] if directory is not None else None,
                                   call.args[name])
 
     def pair(self, call):
@@ -208,15 +208,15 @@ class Rules:
         if node is None or not node.is_durable():
             self.breach(f"{what} {path} gets its name before its data are durable")
 
-    def needs_entries(self, folder, where, why, since=0, gone=True, deep=False):
-        """The names in a folder are durable; gone: those that were taken away, too."""
-        for name in sorted({*folder.moved, *folder.entries}):
-            child = folder.entries.get(name)
-            if not is_entry_durable(folder, name, since) and (child or gone):
+    def needs_entries(self, directory, where, why, since=0, gone=True, deep=False):
+        """The names in a directory are durable; gone: those that were taken away, too."""
+        for name in sorted({*directory.moved, *directory.entries}):
+            child = directory.entries.get(name)
+            if not is_entry_durable(directory, name, since) and (child or gone):
                 self.breach(f"{where}/{name}: the name is not durable {why}")
-            if child and not child.is_folder and child.changed >= since and not child.is_durable():
+            if child and not child.is_directory and child.changed >= since and not child.is_durable():
                 self.breach(f"{where}/{name}: the data are not durable {why}")
-            if child and child.is_folder and deep:
+            if child and child.is_directory and deep:
                 self.needs_entries(child, f"{where}/{name}", why, since, gone, deep)
 
 
@@ -256,13 +256,13 @@ class StoreRules(Rules):
         if self.node(".ihop", "format"):
             for name in self.releases():
                 for path, _ in read_release(f"{self.disk.root}/store/{name}")[1]:
-                    folder, chunk = path.split("/")[-2:]
-                    self.node("chunks").moved.pop(folder, None)
-                    self.node("chunks", folder).moved.pop(chunk, None)
+                    directory, chunk = path.split("/")[-2:]
+                    self.node("chunks").moved.pop(directory, None)
+                    self.node("chunks", directory).moved.pop(chunk, None)
 
-    def forget(self, folder):
+    def forget(self, directory):
         """Of what lies here, the data may not be on the disk."""
-        for child in folder.entries.values() if folder else ():
+        for child in directory.entries.values() if directory else ():
             child.synced = -1
             self.forget(child)
 
@@ -306,9 +306,9 @@ class StoreRules(Rules):
                 self.breach(f"{path} is made before the store's format is durable")
 
     def partial_first(self, path):
-        folder = self.node(".ihop", "partial")
-        for name, node in folder.entries.items() if folder else ():
-            if folder.moved.get(name, 0) > 0 or (node.changed > 0 and not node.is_durable()):
+        directory = self.node(".ihop", "partial")
+        for name, node in directory.entries.items() if directory else ():
+            if directory.moved.get(name, 0) > 0 or (node.changed > 0 and not node.is_durable()):
                 self.breach(f"{path} gets its name before partial/{name} is durable")
 
     def vanishes(self, path, node, heir=None):
@@ -342,7 +342,7 @@ class StoreRules(Rules):
                 self.needs_entries(self.node(".ihop", part), f"/.ihop/{part}", "at exit 0", 1,
                                    gone=part == "protected")
                 if part == "protected" and not is_entry_durable(self.node(".ihop"), part, 1):
-                    self.breach("the folder protected/ is not durable at exit 0")
+                    self.breach("the directory protected/ is not durable at exit 0")
 
 
 def main():
@@ -351,10 +351,10 @@ def main():
     p.add_argument("--inject", action="append", default=[], metavar="WHAT")
     p.add_argument("--exit", type=int, default=0, metavar="CODE", help="that is expected")
     p.add_argument("kind", choices=("clone", "store", "compress"))
-    p.add_argument("folder")
+    p.add_argument("directory")
     p.add_argument("command", nargs=argparse.REMAINDER)
     o = p.parse_args()
-    disk = Disk(o.folder)
+    disk = Disk(o.directory)
     rules = ArchiveRules(disk) if o.kind == "compress" else StoreRules(disk, o.kind == "clone")
     run = Run(disk, rules)
     code, stderr, log = record(o.command, [*o.inject, *(f"{f}:retval=0" for f in o.fake)])

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 """powercut.py: power cuts of a disk that a clone writes to.
 
-    powercut.py log [options] CLONE PLUGIN FOLDER
+    powercut.py log [options] CLONE PLUGIN DIRECTORY
         Records all writes of one clone (write-log.c), then makes the disk of many
         moments, with unflushed writes missing or torn, and looks at each.
-    powercut.py shutdown [options] CLONE FOLDER
+    powercut.py shutdown [options] CLONE DIRECTORY
         Shuts a file system down at random moments of many clones.
 
-Prints one line of results; exits with 1 when something did not hold. FOLDER had better
+Prints one line of results; exits with 1 when something did not hold. DIRECTORY had better
 be in memory.
 """
 import argparse
@@ -67,7 +67,7 @@ class Results:
 
 def scenario(o):
     # 20 MB to fetch, in two batches; three for a first clone.
-    return Scenario(o.scenario, o.clone, o.folder, 10000, 100, 50, 2000, o.sync)
+    return Scenario(o.scenario, o.clone, o.directory, 10000, 100, 50, 2000, o.sync)
 
 
 def title(o):
@@ -81,14 +81,14 @@ class Recording:
     """One clone on a disk that logs. Entries up to `exit` were there when it ended."""
 
     def __init__(self, o, s):
-        self.base, path = f"{o.folder}/base", f"{o.folder}/log"
-        copy, mount = f"{o.folder}/recorded", f"{o.folder}/mnt"
+        self.base, path = f"{o.directory}/base", f"{o.directory}/log"
+        copy, mount = f"{o.directory}/recorded", f"{o.directory}/mnt"
         disk.make(self.base, o.fs)
         with disk.mounted(self.base, mount, o.fs):
             s.prepare(f"{mount}/store")
         disk.copy_sparse(self.base, copy)
         options = LONG[o.fs] if o.faked else []
-        with disk.served([o.plugin], o.folder, f"disk={copy}", f"log={path}") as device:
+        with disk.served([o.plugin], o.directory, f"disk={copy}", f"log={path}") as device:
             with disk.mounted(device, mount, o.fs, *options):
                 with neighbour(f"{mount}/neighbour"):
                     self.syncs = clone(o, s, f"{mount}/store")
@@ -123,7 +123,7 @@ class Recording:
 
 def clone(o, s, store):
     """Runs the clone; when each syncfs returned, in ns since 1970."""
-    calls = f"{o.folder}/calls"
+    calls = f"{o.directory}/calls"
     faked = SYNCS if o.faked else "sync_file_range" if o.late else None
     inject = ["-e", f"inject={faked}:retval=0"] if faked else []
     subprocess.run(["strace", "-f", "-qq", "--seccomp-bpf", "-ttt", "-T", "-o", calls,
@@ -168,7 +168,7 @@ def go_on(mount):
 
 def look(o, s, recording, at):
     """Checks the disk that is cut at this entry."""
-    with disk.mounted(f"{o.folder}/cut", f"{o.folder}/mnt", o.fs) as mount:
+    with disk.mounted(f"{o.directory}/cut", f"{o.directory}/mnt", o.fs) as mount:
         store = f"{mount}/store"
         state, chunks = s.judge(store)
         if at >= recording.exit and state != "new":
@@ -182,19 +182,19 @@ def look(o, s, recording, at):
 def run_log(o):
     s, rng, results = scenario(o), random.Random(o.seed), Results()
     recording = Recording(o, s)
-    cutter = Cutter(recording.log, recording.base, o.folder)
+    cutter = Cutter(recording.log, recording.base, o.directory)
     print(f"    {recording.end} entries, {len(recording.log.flushes)} of them flushes; the clone "
           f"ended after {recording.exit}; seed {o.seed}", flush=True)
     for at in recording.points(o.points, rng):
-        cutter.cut(at, f"{o.folder}/cut", rng)
+        cutter.cut(at, f"{o.directory}/cut", rng)
         results.add(f"entry {at}", lambda at=at: look(o, s, recording, at))
     return results
 
 
 # ---- real file systems that stop ----
 
-def shut_down(folder):
-    fd = os.open(folder, os.O_RDONLY)
+def shut_down(directory):
+    fd = os.open(directory, os.O_RDONLY)
     try:
         fcntl.ioctl(fd, SHUTDOWN, struct.pack("I", WITHOUT_LOG))
     finally:
@@ -204,7 +204,7 @@ def shut_down(folder):
 def stop_clone(o, s, path, delay):
     """A clone on the file system at path, which is shut down after a while; whether
     the clone ended with success: then all of it was durable before."""
-    with disk.mounted(path, f"{o.folder}/mnt", o.fs) as mount:
+    with disk.mounted(path, f"{o.directory}/mnt", o.fs) as mount:
         process = subprocess.Popen(s.command(f"{mount}/store"), stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, text=True)
         time.sleep(delay)
@@ -217,7 +217,7 @@ def stop_clone(o, s, path, delay):
 
 
 def look_after_shutdown(o, s, path, done):
-    with disk.mounted(path, f"{o.folder}/mnt", o.fs) as mount:
+    with disk.mounted(path, f"{o.directory}/mnt", o.fs) as mount:
         store = f"{mount}/store"
         state, chunks = s.judge(store)
         if done and state != "new":
@@ -228,12 +228,12 @@ def look_after_shutdown(o, s, path, done):
 
 def run_shutdown(o):
     s, rng, results = scenario(o), random.Random(o.seed), Results()
-    base, path = f"{o.folder}/base", f"{o.folder}/cut"
+    base, path = f"{o.directory}/base", f"{o.directory}/cut"
     disk.make(base, o.fs)
-    with disk.mounted(base, f"{o.folder}/mnt", o.fs) as mount:
+    with disk.mounted(base, f"{o.directory}/mnt", o.fs) as mount:
         s.prepare(f"{mount}/store")
     disk.copy_sparse(base, path)
-    with disk.mounted(path, f"{o.folder}/mnt", o.fs) as mount:
+    with disk.mounted(path, f"{o.directory}/mnt", o.fs) as mount:
         begun = time.monotonic()
         subprocess.run(s.command(f"{mount}/store"), check=True, stdout=subprocess.DEVNULL)
         took = time.monotonic() - begun
@@ -263,7 +263,7 @@ def main():
             c.add_argument("--late", action="store_true", help="data are written only when synced, "
                            "as where sync_file_range does nothing")
             c.add_argument("plugin")
-        c.add_argument("folder")
+        c.add_argument("directory")
         c.set_defaults(run=run_log if name == "log" else run_shutdown, faked=False, late=False)
     o = p.parse_args()
     begun = time.monotonic()

@@ -65,17 +65,17 @@ def content(release):
 
 
 class Scenario:
-    """In folder: the archives. shared, old, new: how many chunks both images have, and
+    """In directory: the archives. shared, old, new: how many chunks both images have, and
     each alone."""
 
-    def __init__(self, kind, clone, folder, chunk_size, shared, old, new, sync="fs", jobs=2):
+    def __init__(self, kind, clone, directory, chunk_size, shared, old, new, sync="fs", jobs=2):
         self.kind, self.sync, self.jobs = kind, sync, jobs
         self.clone = clone
-        self.new = Image(os.path.join(folder, "new.cba"), chunk_size, range(shared + new))
+        self.new = Image(os.path.join(directory, "new.cba"), chunk_size, range(shared + new))
         self.old = None
         if kind != "first":
             numbers = [*range(shared), *range(10**6, 10**6 + old)]
-            self.old = Image(os.path.join(folder, "old.cba"), chunk_size, numbers)
+            self.old = Image(os.path.join(directory, "old.cba"), chunk_size, numbers)
         self.target = "v1" if kind == "replace" else "v2"
         self.fetches = len(self.new.chunks - (self.old.chunks if self.old else set()))
 
@@ -134,7 +134,7 @@ class Scenario:
             raise Broken("rerun", f"{self.target} is {state} after a rerun")
         # One with nothing to do leaves what an earlier one left: a clean-up's work.
         if result["outcome"] != "complete":
-            for folder in ("staging", "partial"):
-                if os.listdir(os.path.join(store, ".ihop", folder)):
-                    raise Broken("stray", f"in {folder} after a rerun")
+            for directory in ("staging", "partial"):
+                if os.listdir(os.path.join(store, ".ihop", directory)):
+                    raise Broken("stray", f"in {directory} after a rerun")
         return fetched

@@ -47,9 +47,9 @@ class Log:
 class Cutter:
     """Makes disks of later and later moments: what was flushed is applied once."""
 
-    def __init__(self, log, base, folder):
+    def __init__(self, log, base, directory):
         self.log, self.done = log, 0
-        self.durable = os.path.join(folder, "durable")
+        self.durable = os.path.join(directory, "durable")
         copy_sparse(base, self.durable)
 
     def cut(self, at, target, rng):

@@ -5,7 +5,7 @@
 #     ./configure --enable-fuzzers CC=clang --enable-sanitizers=address,undefined
 #     make check && tests/fuzz/fuzz_archive CORPUS-COPY tests/fuzz/corpus/archive
 #
-# `cba.py corpus FOLDER` makes the seeds anew.
+# `cba.py corpus DIRECTORY` makes the seeds anew.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib/functions.sh"
 

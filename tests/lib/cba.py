@@ -14,7 +14,7 @@ their command line tools are there and --tools asks for them.
     cba.py image STORE/RELEASE            the image that a store holds, to stdout
     cba.py chunks STORE/RELEASE           the path of each of its chunk files
     cba.py table ARCHIVE                  what its header says, a fact on each line
-    cba.py corpus FOLDER                  seeds for the fuzzers of tests/fuzz
+    cba.py corpus DIRECTORY                  seeds for the fuzzers of tests/fuzz
 
 The format, in short (docs/formats.md has it all):
 
@@ -98,7 +98,7 @@ def main():
     for name in ("image", "chunks"):
         commands.add_parser(name).add_argument("release")
     commands.add_parser("table").add_argument("archive")
-    commands.add_parser("corpus").add_argument("folder")
+    commands.add_parser("corpus").add_argument("directory")
     o = parser.parse_args()
 
     if o.command == "make":
@@ -119,7 +119,7 @@ def main():
     elif o.command == "table":
         print("\n".join(archive_table(o.archive)))
     elif o.command == "corpus":
-        write_corpus(o.folder)
+        write_corpus(o.directory)
 
 
 if __name__ == "__main__":

@@ -173,8 +173,8 @@ def compare(program, image, options):
 
 
 def main(args):
-    with tempfile.TemporaryDirectory() as folder:
-        image = os.path.join(folder, "image")
+    with tempfile.TemporaryDirectory() as directory:
+        image = os.path.join(directory, "image")
         if args == ["vectors"]:
             return write_vectors(image)
         if len(args) == 3 and args[0] == "check":

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """fault-server.py: an HTTP/1.1 server that keeps to the rules, except where told.
 
-    fault-server.py [options] FOLDER [RULE...]
+    fault-server.py [options] DIRECTORY [RULE...]
 
-Serves the files of FOLDER on 127.0.0.1 and prints the port as its first line.
+Serves the files of DIRECTORY on 127.0.0.1 and prints the port as its first line.
 The last component of a request's path names the file, so that rules can tell
 /bad/a.cba from /good/a.cba. Without rules it answers a single range with a
 correct 206 and everything else with a 200 or 404.
@@ -40,7 +40,7 @@ Actions; {n} in a value is the server's count of requests, {port} its port
     announce-extra=N   N bytes too many, in Content-Length too
     endless            a body that never ends
     total=D            declare a total size that is larger by D
-    root=FOLDER        serve from this folder
+    root=DIRECTORY        serve from this directory
     etag=TEXT          another entity tag ({n}: see below); 'none': leave it out
     encoding=NAME      declare this Content-Encoding
     corrupt=X          flip the byte at offset X of the file
@@ -325,7 +325,7 @@ class Answer:
         return int(self.a.get(action) or 0)
 
     def load(self):
-        root = self.a.get("root", self.c.server.o.folder)
+        root = self.a.get("root", self.c.server.o.directory)
         path = os.path.join(root, os.path.basename(self.request["path"]))
         try:
             with open(path, "rb") as f:
@@ -490,14 +490,14 @@ class Answer:
 
 
 def main():
-    p = argparse.ArgumentParser(description="Serves a folder, with faults as told.")
+    p = argparse.ArgumentParser(description="Serves a directory, with faults as told.")
     p.add_argument("--log")
     p.add_argument("--port", type=int, default=0)
     p.add_argument("--bind", default="127.0.0.1")
     p.add_argument("--cert")
     p.add_argument("--key")
     p.add_argument("--etag", choices=("file", "none"), default="file")
-    p.add_argument("folder")
+    p.add_argument("directory")
     p.add_argument("rules", nargs="*", metavar="RULE")
     Server(p.parse_args()).run()
 

@@ -18,8 +18,8 @@ by_length() {
     if [ "${IHOP_FAULTS:-sample}" = full ]; then echo "$2"; else echo "$1"; fi
 }
 
-# memory_folder: sets $fast to a fresh folder, in memory if there is enough.
-memory_folder() {
+# memory_directory: sets $fast to a fresh directory, in memory if there is enough.
+memory_directory() {
     fast=$tmp/fast
     if [ -w /dev/shm ] && [ "$(df --output=avail -m /dev/shm | tail -n 1)" -ge 1500 ]; then
         fast=$(mktemp -d /dev/shm/ihop-test.XXXXXXXXXX)
@@ -42,7 +42,7 @@ requires_disks() {
     done
 }
 
-# release_disks FOLDER: what was mounted below it, should its user have been killed.
+# release_disks DIRECTORY: what was mounted below it, should its user have been killed.
 release_disks() {
     local target device
 
@@ -55,15 +55,15 @@ release_disks() {
     done
 }
 
-# fault FOLDER SCRIPT ARGUMENT...: runs tests/faults/SCRIPT in a folder that is its own;
+# fault DIRECTORY SCRIPT ARGUMENT...: runs tests/faults/SCRIPT in a directory that is its own;
 # its last line is what it measured.
 fault() {
-    local folder=$1 script=$2 code=0
+    local directory=$1 script=$2 code=0
 
     shift 2
-    rm -rf "$folder"
-    mkdir -p "$folder"
-    "$python" "$srcdir/tests/faults/$script" "$@" "$folder" >"$tmp/fault" || code=$?
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    "$python" "$srcdir/tests/faults/$script" "$@" "$directory" >"$tmp/fault" || code=$?
     sed -e '$s/^/measured: /' "$tmp/fault"
     return $code
 }

@@ -9,7 +9,7 @@
 #
 # It sets:
 #   $srcdir $builddir   absolute paths of the sources and of the build
-#   $tmp                a fresh folder, removed at exit (kept when KEEP_TMP=1)
+#   $tmp                a fresh directory, removed at exit (kept when KEEP_TMP=1)
 #   $ihop_clone $ihop_compress $ihop_store   the built programs
 #   $plugin             the built nbdkit plugin
 #   $cba                the command that makes archives: $cba make ..., $cba hostile ...

@@ -158,8 +158,8 @@ def check_file(root, file):
 
 def main():
     root = pathlib.Path(sys.argv[1])
-    folders = ["common", "plugin", "cli", "clone", "manage", "compress", "tests", "bench", "contrib"]
-    files = [f for d in folders for s in SOURCES for f in sorted((root / d).rglob(s))
+    directories = ["common", "plugin", "cli", "clone", "manage", "compress", "tests", "bench", "contrib"]
+    files = [f for d in directories for s in SOURCES for f in sorted((root / d).rglob(s))
              if ".pb-c." not in f.name and "__pycache__" not in f.parts]
     for file in files:
         check_file(root, file)

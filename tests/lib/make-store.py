@@ -5,7 +5,7 @@
     make-store.py [options] IMAGE STORE/RELEASE
 
 By default the release and the store are as the original ihop writes them: chunk
-folders of four digits, no .ihop. With --layout 2 they are as ours. The image is
+directories of four digits, no .ihop. With --layout 2 they are as ours. The image is
 cut at pseudo-random places from a fixed seed, so that the same call gives the
 same store. Written independently of the C code, from docs/formats.md, so that a
 test fails when one of the two is wrong.

@@ -58,12 +58,12 @@ class Mutation:
 
 def sources(root):
     """What the programs are made of: not the tests, not a build."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(f for f in folders if f[0] != "." and f not in NOT_SOURCES and
-                            not os.path.exists(os.path.join(folder, f, "config.status")))
+    for directory, directories, files in os.walk(root):
+        directories[:] = sorted(f for f in directories if f[0] != "." and f not in NOT_SOURCES and
+                            not os.path.exists(os.path.join(directory, f, "config.status")))
         for name in sorted(files):
             if name.endswith((".c", ".h")):
-                yield pathlib.Path(folder, name)
+                yield pathlib.Path(directory, name)
 
 
 def read_table(path):
@@ -113,15 +113,15 @@ class Results:
 class Tree:
     """A copy of the sources with its build."""
 
-    def __init__(self, source, folder):
-        self.source, self.folder, self.build = source, folder, folder / "build"
-        self.log = folder.with_suffix(".log")
+    def __init__(self, source, directory):
+        self.source, self.directory, self.build = source, directory, directory / "build"
+        self.log = directory.with_suffix(".log")
 
     def run(self, command, timeout=None, env=None):
         """The exit code; 124 when it took too long, and then nothing of it lives on."""
         with open(self.log, "a", encoding="utf-8") as log:
             print("$", *command, file=log, flush=True)
-            p = subprocess.Popen(command, cwd=self.build if self.build.exists() else self.folder,
+            p = subprocess.Popen(command, cwd=self.build if self.build.exists() else self.directory,
                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                  start_new_session=True, env={**os.environ, **(env or {})})
             try:
@@ -137,9 +137,9 @@ class Tree:
 
     def prepare(self):
         """Brings the copy to what the sources are, and builds it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         for path in self.listed():
-            source, target = self.source / path, self.folder / path
+            source, target = self.source / path, self.directory / path
             if not target.exists() or target.read_bytes() != source.read_bytes():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
@@ -148,13 +148,13 @@ class Tree:
             compiler = "ccache gcc" if shutil.which("ccache") else "gcc"
             code = self.run(["contrib/build.sh", "-q", "build", f"CC={compiler}", "CFLAGS=-O1 -g0"])
             if code != 0:
-                sys.exit(f"{self.folder}: the build fails, see {self.log}")
+                sys.exit(f"{self.directory}: the build fails, see {self.log}")
         if self.make(["all", *self.helpers()]) != 0:
-            sys.exit(f"{self.folder}: the build fails without any mistake, see {self.log}")
+            sys.exit(f"{self.directory}: the build fails without any mistake, see {self.log}")
 
     def helpers(self):
         """What else the tests run, which no mistake changes."""
-        lines = [line for path in sorted((self.folder / "tests").glob("*.mk"))
+        lines = [line for path in sorted((self.directory / "tests").glob("*.mk"))
                  for line in path.read_text(encoding="utf-8").splitlines()
                  if line.startswith(("check_PROGRAMS +=", "check_LTLIBRARIES +="))]
         return re.findall(r"tests/(?!unit/|fuzz/)[\w./-]+", "\n".join(lines))
@@ -177,11 +177,11 @@ class Tree:
         """0: passed, 77: skipped, anything else: failed."""
         words = name.split()
         env = dict(w.split("=", 1) for w in words[:-1])
-        env.update(srcdir=str(self.folder), builddir=str(self.build))
+        env.update(srcdir=str(self.directory), builddir=str(self.build))
         path = program_of(name)
         if path.startswith("tests/unit/"):
             return self.run([str(self.build / path)], UNIT_TIMEOUT_S, env)
-        return self.run(["bash", str(self.folder / path)], TIMEOUT_S, env)
+        return self.run(["bash", str(self.directory / path)], TIMEOUT_S, env)
 
 
 def program_of(test):
@@ -192,9 +192,9 @@ def program_of(test):
 
 class Runner:
     def __init__(self, o, source):
-        self.source, self.folder = source, pathlib.Path(o.folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.results = Results(self.folder / "results.json")
+        self.source, self.directory = source, pathlib.Path(o.directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.results = Results(self.directory / "results.json")
         self.todo, self.lock = queue.Queue(), threading.Lock()
         self.sound, self.testing = {}, {}  # test -> passes without any mistake; a lock
 
@@ -222,7 +222,7 @@ class Runner:
 
     @staticmethod
     def judge_by(tree, m, test):
-        path, start, end = m.find(tree.folder)
+        path, start, end = m.find(tree.directory)
         text = path.read_text(encoding="utf-8")
         try:
             path.write_text(text[:start] + m.new.rstrip("\n") + text[end:], encoding="utf-8")
@@ -251,7 +251,7 @@ class Runner:
     def run(self, mutations, jobs):
         for m in mutations:
             self.todo.put(m)
-        trees = [Tree(self.source, self.folder / str(i)) for i in range(jobs)]
+        trees = [Tree(self.source, self.directory / str(i)) for i in range(jobs)]
         workers = [threading.Thread(target=self.work, args=(t,)) for t in trees]
         for w in workers:
             w.start()
@@ -296,7 +296,7 @@ def report(mutations, results):
 def main():
     p = argparse.ArgumentParser(prog="mutate.sh")
     p.add_argument("--jobs", type=int)
-    p.add_argument("--folder")
+    p.add_argument("--directory")
     for option in ("--list", "--check", "--report"):
         p.add_argument(option, action="store_true")
     p.add_argument("source", type=pathlib.Path)

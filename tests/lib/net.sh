@@ -7,7 +7,7 @@ requires python3
 # The program itself: some machines have a slow wrapper in PATH.
 net_python=$(python3 -c 'import sys; print(sys.executable)')
 
-# start_server FOLDER [RULE...]: fault-server.py, as its comment says, at $url until
+# start_server DIRECTORY [RULE...]: fault-server.py, as its comment says, at $url until
 # the test ends; its log is $server_log, its process $server_pid. SERVER_OPTIONS
 # has options for it; SERVER_RUN a command that runs it (ip netns exec ...).
 start_server() {
@@ -121,7 +121,7 @@ noise() {
 open(sys.argv[1], "wb").write(hashlib.shake_128(sys.argv[3].encode()).digest(int(sys.argv[2])))' "$@"
 }
 
-# nothing_staged STORE: no staging folder is left.
+# nothing_staged STORE: no staging directory is left.
 nothing_staged() {
     [ ! -d "$1/.ihop/staging" ] || [ -z "$(ls -A "$1/.ihop/staging")" ] ||
         fail "$1/.ihop/staging is not empty"

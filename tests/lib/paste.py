@@ -116,22 +116,22 @@ def stop_servers():
         time.sleep(0.05)
 
 
-def shell(block, folder):
+def shell(block, directory):
     """(exit code, output). What stays in the background keeps the file, not a pipe."""
     log = work.parent / "paste.out"
     with log.open("wb") as out:
         try:
-            code = subprocess.run(["bash", "-eu", "-o", "pipefail", "-c", block], cwd=folder, stdin=subprocess.DEVNULL,
+            code = subprocess.run(["bash", "-eu", "-o", "pipefail", "-c", block], cwd=directory, stdin=subprocess.DEVNULL,
                                   stdout=out, stderr=out, timeout=LIMIT_S, check=False).returncode
         except subprocess.TimeoutExpired:
             code = -1
     return code, f"exit code {code}\n" + log.read_text(errors="replace")[-4000:]
 
 
-def serve_in_foreground(block, folder):
+def serve_in_foreground(block, directory):
     """A server that stays: a client of its own sees whether it serves."""
     socket = re.search(r"-l (\S+)", block).group(1)
-    with subprocess.Popen(["bash", "-eu", "-c", block], cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True,
+    with subprocess.Popen(["bash", "-eu", "-c", block], cwd=directory, stdin=subprocess.DEVNULL, start_new_session=True,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         end = time.monotonic() + LIMIT_S
         good = False
@@ -143,7 +143,7 @@ def serve_in_foreground(block, folder):
     return (0, "") if good else (1, f"it does not serve on {socket}")
 
 
-def paste(document, blocks, folder):
+def paste(document, blocks, directory):
     for again in "", " (again)":
         for block in blocks:
             reason = reason_not_to(block)
@@ -152,7 +152,7 @@ def paste(document, blocks, folder):
                     report(f"not run ({reason})", document, block)
                 continue
             run = serve_in_foreground if "systemd-socket-activate" in block else shell
-            code, output = run(block, folder)
+            code, output = run(block, directory)
             report("ok" if code == 0 else "FAIL", document + again, block, output)
         stop_servers()
 
@@ -184,10 +184,10 @@ def synopsis_lines(text):
 
 def run_synopsis(document, text):
     for count, line in enumerate(synopsis_lines(text)):
-        folder = work / f"synopsis-{document}-{count}"
-        shutil.copytree("template", folder, symlinks=True)
+        directory = work / f"synopsis-{document}-{count}"
+        shutil.copytree("template", directory, symlinks=True)
         command = fill_in(without_options(line), count) + "\n"
-        code, output = shell(command, folder)
+        code, output = shell(command, directory)
         report("ok" if code == 0 else "FAIL", document + " SYNOPSIS", command, output)
         stop_servers()
 
@@ -197,12 +197,12 @@ def main():
     paste("README.md", blocks_of_readme((checkout / "README.md").read_text()), checkout)
     for pod in sorted((checkout / "docs").glob("*.pod")):
         text = pod.read_text()
-        folder = work / pod.stem
-        shutil.copytree("examples", folder)
+        directory = work / pod.stem
+        shutil.copytree("examples", directory)
         shutil.rmtree("/var/lib/ihop")
         shutil.copytree("device", "/var/lib/ihop")
         run_synopsis(pod.stem, text)
-        paste(pod.stem, verbatim(section(text, "EXAMPLES")), folder)
+        paste(pod.stem, verbatim(section(text, "EXAMPLES")), directory)
     if failed or not run_count:
         sys.exit(f"{failed} blocks failed, {run_count} passed")
 

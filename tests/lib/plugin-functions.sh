@@ -34,7 +34,7 @@ ihop() {
 
 # ihop_run COMMAND [NBDKIT-OPTION... --] PARAMETER...: COMMAND with the server as
 # $uri, until it ends. (Not with -U -: a server that does not start leaves its
-# temporary folder behind then.)
+# temporary directory behind then.)
 ihop_run() {
     local command=$1
 

@@ -89,18 +89,18 @@ can_mount() {
     fi
 }
 
-# mount_release STORE/RELEASE FOLDER: read-only, through nbdfuse and a loop
-# device, until unmount_release FOLDER or the end of the test.
+# mount_release STORE/RELEASE DIRECTORY: read-only, through nbdfuse and a loop
+# device, until unmount_release DIRECTORY or the end of the test.
 mount_release() {
-    local folder=$2
+    local directory=$2
 
-    mkdir -p "$folder" "$folder.fuse"
-    nbdfuse -r "$folder.fuse/disk" --command "${nbdkit[@]}" -s "$plugin" "$1" 2>"$folder.log" &
-    echo $! >"$folder.pid"
-    at_exit unmount_release "$folder"
-    wait_for 10 test -s "$folder.fuse/disk"
-    losetup --find --show --read-only "$folder.fuse/disk" >"$folder.loop"
-    mount -o ro "$(cat "$folder.loop")" "$folder"
+    mkdir -p "$directory" "$directory.fuse"
+    nbdfuse -r "$directory.fuse/disk" --command "${nbdkit[@]}" -s "$plugin" "$1" 2>"$directory.log" &
+    echo $! >"$directory.pid"
+    at_exit unmount_release "$directory"
+    wait_for 10 test -s "$directory.fuse/disk"
+    losetup --find --show --read-only "$directory.fuse/disk" >"$directory.loop"
+    mount -o ro "$(cat "$directory.loop")" "$directory"
 }
 
 unmount_release() {

@@ -28,9 +28,9 @@ def check_chunk(path):
 def check_chunks(store):
     """The names of the chunks, all of which are good."""
     names = set()
-    for folder, _, files in os.walk(os.path.join(store, "chunks")):
+    for directory, _, files in os.walk(os.path.join(store, "chunks")):
         for name in files:
-            check_chunk(os.path.join(folder, name))
+            check_chunk(os.path.join(directory, name))
             names.add(name)
     return names
 

@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct store *store_support_open(const char *folder, enum store_sync sync, bool four_digits)
+struct store *store_support_open(const char *directory, enum store_sync sync, bool four_digits)
 {
     struct store_options options = {
         .access = STORE_WRITE, .create = true, .four_digits = four_digits, .sync = sync};
     struct err e = ERR_INIT;
     struct store *s = NULL;
 
-    assert_ok(store_open(support_path(folder, "store"), &options, &s, &e), e);
+    assert_ok(store_open(support_path(directory, "store"), &options, &s, &e), e);
     return s;
 }
 

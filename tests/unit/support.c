@@ -25,7 +25,7 @@ void support_assert_fails(int result, const struct err *e, enum err_kind kind, c
     }
 }
 
-int support_make_folder(void **state)
+int support_make_directory(void **state)
 {
     const char *base = getenv("TMPDIR");
     char *path = NULL;
@@ -42,12 +42,12 @@ static struct {
     size_t count;
 } paths;
 
-const char *support_path(const char *folder, const char *name)
+const char *support_path(const char *directory, const char *name)
 {
     char **path = &paths.items[paths.count];
 
     assert_true(paths.count < COUNT(paths.items));
-    assert_true(asprintf(path, "%s/%s", folder, name) >= 0);
+    assert_true(asprintf(path, "%s/%s", directory, name) >= 0);
     paths.count++;
     return *path;
 }
@@ -60,7 +60,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
     return remove(path);
 }
 
-int support_remove_folder(void **state)
+int support_remove_directory(void **state)
 {
     int r = nftw(*state, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 

@@ -27,12 +27,12 @@
 void support_assert_fails(int result, const struct err *e, enum err_kind kind, const char *part,
                           const char *file, int line);
 
-/* cmocka set-up and teardown: *state is the path of a fresh folder. */
-int support_make_folder(void **state);
-int support_remove_folder(void **state);
+/* cmocka set-up and teardown: *state is the path of a fresh directory. */
+int support_make_directory(void **state);
+int support_remove_directory(void **state);
 
-/* FOLDER/NAME; freed by support_remove_folder. */
-const char *support_path(const char *folder, const char *name);
+/* DIRECTORY/NAME; freed by support_remove_directory. */
+const char *support_path(const char *directory, const char *name);
 
 void support_write_file(const char *path, const void *data, size_t size);
 /* The caller frees it. */

@@ -241,13 +241,14 @@ static void more_chunks_than_an_archive_has(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(any_order, support_make_folder, support_remove_folder),
-        cmocka_unit_test_setup_teardown(waiting_is_bounded, support_make_folder,
-                                        support_remove_folder),
-        cmocka_unit_test_setup_teardown(failure_ends_all, support_make_folder,
-                                        support_remove_folder),
-        cmocka_unit_test_setup_teardown(more_chunks_than_an_archive_has, support_make_folder,
-                                        support_remove_folder),
+        cmocka_unit_test_setup_teardown(any_order, support_make_directory,
+                                        support_remove_directory),
+        cmocka_unit_test_setup_teardown(waiting_is_bounded, support_make_directory,
+                                        support_remove_directory),
+        cmocka_unit_test_setup_teardown(failure_ends_all, support_make_directory,
+                                        support_remove_directory),
+        cmocka_unit_test_setup_teardown(more_chunks_than_an_archive_has, support_make_directory,
+                                        support_remove_directory),
     };
 
     return cmocka_run_group_tests_name("pack", tests, NULL, NULL);

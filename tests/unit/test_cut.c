@@ -376,7 +376,7 @@ static void first_error_wins(void **state)
 
 static void unreadable_inputs(void **state)
 {
-    const struct cut_options options = {.jobs = 3, .name = "the folder", .chunk = take_any};
+    const struct cut_options options = {.jobs = 3, .name = "the directory", .chunk = take_any};
     struct chunker_config bad = configs[0];
     struct err e = ERR_INIT;
     uint64_t size = 77;
@@ -385,7 +385,7 @@ static void unreadable_inputs(void **state)
     (void)state;
     assert_true(fd >= 0);
     assert_fails(cut_input(fd, &configs[0], &options, &size, &e), e, ERR_IO,
-                 "reading the folder: Is a directory");
+                 "reading the directory: Is a directory");
     assert_int_equal(e.sys_errno, EISDIR);
     bad.filter_bits = 0;
     assert_fails(cut_input(fd, &bad, &options, &size, &e), e, ERR_USAGE, "filter bits");

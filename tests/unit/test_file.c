@@ -67,15 +67,15 @@ static void what_is_no_file(void **state)
     assert_int_equal(e.kind, ERR_IO);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(reads_ranges),
-        IN_FOLDER(a_file_that_is_cut),
-        IN_FOLDER(what_is_no_file),
+        IN_DIRECTORY(reads_ranges),
+        IN_DIRECTORY(a_file_that_is_cut),
+        IN_DIRECTORY(what_is_no_file),
     };
 
     return cmocka_run_group_tests_name("file", tests, NULL, NULL);

@@ -28,7 +28,7 @@ static const uint32_t third_sizes[] = {10002, 20002};
 struct fixture {
     struct store *s;
     struct image first, second, third;
-    const char *folder;
+    const char *directory;
 };
 
 static struct fixture begin(void **state)
@@ -37,7 +37,7 @@ static struct fixture begin(void **state)
                             .first = support_image(first_sizes, COUNT(first_sizes), 64),
                             .second = support_image(second_sizes, COUNT(second_sizes), 64),
                             .third = support_image(third_sizes, COUNT(third_sizes), 64),
-                            .folder = support_path(*state, "store")};
+                            .directory = support_path(*state, "store")};
 }
 
 static void end(struct fixture *f)
@@ -180,7 +180,7 @@ static void served_ones_stay(void **state)
         int lock;
 
         store_support_publish(f.s, "name", &f.first);
-        lock = lock_file(support_path(f.folder, "name"));
+        lock = lock_file(support_path(f.directory, "name"));
         if (removed)
             remove_release(&f, "name");
         else
@@ -221,7 +221,7 @@ static const char *add_partial(struct fixture *f, const char *name, const struct
     assert_ok(release_encode(image, &data, &size, &e), e);
     assert_ok(store_partial_write(f->s, name, data, size, &e), e);
     free(data);
-    return support_path(support_path(f->folder, ".ihop/partial"), name);
+    return support_path(support_path(f->directory, ".ihop/partial"), name);
 }
 
 /* Writes down of partial clone "third" that it was last looked at so: with that boot id, or
@@ -229,7 +229,7 @@ static const char *add_partial(struct fixture *f, const char *name, const struct
 static void set_sighting(struct fixture *f, const char *boot, uint64_t since_boot, int64_t wall,
                          uint64_t age)
 {
-    const char *path = support_path(f->folder, ".ihop/seen/third");
+    const char *path = support_path(f->directory, ".ihop/seen/third");
     char line[256], id[37], *rest;
     size_t size;
     int n;
@@ -295,27 +295,29 @@ static void partials(void **state)
     r = collects(&f, 0, 4);
     assert_int_equal(r.partials_kept, 1);
     /* A record that a power cut has left. */
-    support_write_file(support_path(f.folder, ".ihop/seen/third"), "", 0);
+    support_write_file(support_path(f.directory, ".ihop/seen/third"), "", 0);
     r = collects(&f, 0, 4);
     assert_int_equal(r.partials_kept, 1);
     /* Written anew: another file, which the record does not speak of. */
     set_sighting(&f, NULL, 0, now, 300 * DAY);
     assert_int_equal(
-        rename(support_path(f.folder, ".ihop/seen/third"), support_path(f.folder, "kept")), 0);
+        rename(support_path(f.directory, ".ihop/seen/third"), support_path(f.directory, "kept")),
+        0);
     path = add_partial(&f, "third", &f.third);
     assert_int_equal(
-        rename(support_path(f.folder, "kept"), support_path(f.folder, ".ihop/seen/third")), 0);
+        rename(support_path(f.directory, "kept"), support_path(f.directory, ".ihop/seen/third")),
+        0);
     r = collects(&f, 0, 4);
     assert_int_equal(r.partials_kept, 1);
 
     set_sighting(&f, OTHER_BOOT, 5, now - 2 * DAY, UINT64_C(29) * DAY + 10);
-    support_write_file(support_path(f.folder, ".ihop/seen/gone"), "ihop-seen 1 ", 12);
-    support_write_file(support_path(f.folder, ".ihop/seen/not-ours"), "mine", 4);
+    support_write_file(support_path(f.directory, ".ihop/seen/gone"), "ihop-seen 1 ", 12);
+    support_write_file(support_path(f.directory, ".ihop/seen/not-ours"), "mine", 4);
     r = collects(&f, 1, 3);
     assert_int_equal(r.partials_removed, 1);
     assert_int_equal(r.partials_kept, 0);
     assert_int_equal(access(path, F_OK), -1);
-    assert_int_equal(store_support_count(support_path(f.folder, ".ihop/seen")), 1);
+    assert_int_equal(store_support_count(support_path(f.directory, ".ihop/seen")), 1);
 
     /* The clone was killed after its publish: nothing is unfinished. */
     path = add_partial(&f, "second", &f.second);
@@ -343,13 +345,13 @@ static void partials_that_are_not(void **state)
     store_support_add(f.s, &f.first, 0, 3);
     path = add_partial(&f, "first", &f.first);
     data = support_read_file(path, &size);
-    support_write_file(support_path(f.folder, ".ihop/partial/.temporary"), data, size);
+    support_write_file(support_path(f.directory, ".ihop/partial/.temporary"), data, size);
     data[size / 2] ^= 1;
     support_write_file(path, data, size);
-    support_write_file(support_path(f.folder, ".ihop/partial/empty"), "", 0);
+    support_write_file(support_path(f.directory, ".ihop/partial/empty"), "", 0);
     r = collects(&f, 3, 0);
     assert_int_equal(r.partials_removed, 3);
-    assert_int_equal(store_support_count(support_path(f.folder, ".ihop/partial")), 0);
+    assert_int_equal(store_support_count(support_path(f.directory, ".ihop/partial")), 0);
     free(data);
     end(&f);
 }
@@ -358,11 +360,11 @@ static void partials_that_are_not(void **state)
 static const char *beside(const struct fixture *f, const struct image *image, const char *name)
 {
     const char *path = store_support_chunk(f->s, image, 0);
-    char folder[4096];
+    char directory[4096];
 
-    strcpy(folder, path);
-    *strrchr(folder, '/') = '\0';
-    return support_path(folder, name);
+    strcpy(directory, path);
+    *strrchr(directory, '/') = '\0';
+    return support_path(directory, name);
 }
 
 static void foreign_files_stay(void **state)
@@ -377,34 +379,34 @@ static void foreign_files_stay(void **state)
                                       ".chunk"};
     struct fixture f = begin(state);
     struct store_gc_result r;
-    const char *folder;
+    const char *directory;
 
     store_support_publish(f.s, "first", &f.first);
     for (size_t i = 0; i < COUNT(odd); i++)
         support_write_file(beside(&f, &f.first, odd[i]), "x", 1);
-    /* A folder with a chunk's name, and folders and files that are no layout of ours. */
-    folder = beside(&f, &f.first, "00112233.chunk");
-    assert_int_equal(mkdir(folder, 0755), 0);
-    support_write_file(support_path(f.folder, "chunks/00112233.chunk"), "x", 1);
-    assert_int_equal(mkdir(support_path(f.folder, "chunks/0011"), 0755), 0);
-    support_write_file(support_path(f.folder, "chunks/0011/00112233.chunk"), "x", 1);
-    assert_int_equal(mkdir(support_path(f.folder, "chunks/00.old"), 0755), 0);
-    support_write_file(support_path(f.folder, "chunks/00.old/00112233.chunk"), "x", 1);
+    /* A directory with a chunk's name, and directories and files that are no layout of ours. */
+    directory = beside(&f, &f.first, "00112233.chunk");
+    assert_int_equal(mkdir(directory, 0755), 0);
+    support_write_file(support_path(f.directory, "chunks/00112233.chunk"), "x", 1);
+    assert_int_equal(mkdir(support_path(f.directory, "chunks/0011"), 0755), 0);
+    support_write_file(support_path(f.directory, "chunks/0011/00112233.chunk"), "x", 1);
+    assert_int_equal(mkdir(support_path(f.directory, "chunks/00.old"), 0755), 0);
+    support_write_file(support_path(f.directory, "chunks/00.old/00112233.chunk"), "x", 1);
     r = collects(&f, 0, 3);
     assert_int_equal(r.foreign, COUNT(odd) + 4);
     for (size_t i = 0; i < COUNT(odd); i++)
         assert_int_equal(access(beside(&f, &f.first, odd[i]), F_OK), 0);
-    assert_int_equal(access(folder, F_OK), 0);
-    assert_int_equal(access(support_path(f.folder, "chunks/0011/00112233.chunk"), F_OK), 0);
-    assert_int_equal(access(support_path(f.folder, "chunks/00.old/00112233.chunk"), F_OK), 0);
+    assert_int_equal(access(directory, F_OK), 0);
+    assert_int_equal(access(support_path(f.directory, "chunks/0011/00112233.chunk"), F_OK), 0);
+    assert_int_equal(access(support_path(f.directory, "chunks/00.old/00112233.chunk"), F_OK), 0);
     end(&f);
 }
 
-/* A link where a chunk or a folder would be is none of ours. */
+/* A link where a chunk or a directory would be is none of ours. */
 static void links_are_not_followed(void **state)
 {
     struct fixture f = begin(state);
-    const char *outside = support_path(*state, "outside"), *chunk, *folder;
+    const char *outside = support_path(*state, "outside"), *chunk, *directory;
     struct store_gc_result r;
 
     store_support_publish(f.s, "first", &f.first);
@@ -412,13 +414,13 @@ static void links_are_not_followed(void **state)
     chunk = support_path(outside, "00112233.chunk");
     support_write_file(chunk, "x", 1);
     assert_int_equal(symlink(chunk, beside(&f, &f.first, "00112233.chunk")), 0);
-    folder = support_path(f.folder, "chunks/gg");
-    assert_int_equal(symlink(outside, folder), 0);
-    for (unsigned i = 0; i < 256; i++) { /* a folder that no chunk of ours has */
+    directory = support_path(f.directory, "chunks/gg");
+    assert_int_equal(symlink(outside, directory), 0);
+    for (unsigned i = 0; i < 256; i++) { /* a directory that no chunk of ours has */
         char name[16];
 
         snprintf(name, sizeof name, "chunks/%02x", i);
-        if (symlink(outside, support_path(f.folder, name)) == 0)
+        if (symlink(outside, support_path(f.directory, name)) == 0)
             break;
         assert_int_equal(errno, EEXIST);
         assert_true(i < 255);
@@ -439,7 +441,7 @@ static void four_digits(void **state)
     store_close(f.s);
     assert_int_equal(mkdir(root, 0755), 0);
     f.s = store_support_open(root, STORE_SYNC_FILES, true);
-    f.folder = support_path(root, "store");
+    f.directory = support_path(root, "store");
     store_support_publish(f.s, "first", &f.first);
     store_support_add(f.s, &f.third, 0, 2);
     collects(&f, 2, 3);
@@ -451,7 +453,7 @@ static void four_digits(void **state)
 static void staged_chunks_are_adopted(void **state)
 {
     struct fixture f = begin(state);
-    const char *staging = support_path(f.folder, ".ihop/staging"), *lost, *name;
+    const char *staging = support_path(f.directory, ".ihop/staging"), *lost, *name;
     struct store_gc_result r;
 
     store_support_add(f.s, &f.first, 0, 1);
@@ -505,7 +507,7 @@ static void a_damaged_release_stops_it(void **state)
     store_support_publish(f.s, "first", &f.first);
     store_support_publish(f.s, "second", &f.second);
     store_support_add(f.s, &f.third, 0, 2);
-    path = support_path(f.folder, "first");
+    path = support_path(f.directory, "first");
     data = support_read_file(path, &size);
     data[size / 2] ^= 1;
     support_write_file(path, data, size);
@@ -515,7 +517,7 @@ static void a_damaged_release_stops_it(void **state)
     assert_int_equal(unlink(path), 0);
 
     /* A replaced one that is served, too; one that is not may go. */
-    path = support_path(f.folder, ".ihop/retired/0011223344556677");
+    path = support_path(f.directory, ".ihop/retired/0011223344556677");
     support_write_file(path, data, size);
     lock = lock_file(path);
     refuses(&f, "retired/0011");
@@ -525,23 +527,23 @@ static void a_damaged_release_stops_it(void **state)
     end(&f);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(releases_keep_their_chunks),
-        IN_FOLDER(an_image_to_come),
-        IN_FOLDER(without_some),
-        IN_FOLDER(served_ones_stay),
-        IN_FOLDER(partials),
-        IN_FOLDER(partials_that_are_not),
-        IN_FOLDER(foreign_files_stay),
-        IN_FOLDER(links_are_not_followed),
-        IN_FOLDER(four_digits),
-        IN_FOLDER(staged_chunks_are_adopted),
-        IN_FOLDER(a_damaged_release_stops_it),
+        IN_DIRECTORY(releases_keep_their_chunks),
+        IN_DIRECTORY(an_image_to_come),
+        IN_DIRECTORY(without_some),
+        IN_DIRECTORY(served_ones_stay),
+        IN_DIRECTORY(partials),
+        IN_DIRECTORY(partials_that_are_not),
+        IN_DIRECTORY(foreign_files_stay),
+        IN_DIRECTORY(links_are_not_followed),
+        IN_DIRECTORY(four_digits),
+        IN_DIRECTORY(staged_chunks_are_adopted),
+        IN_DIRECTORY(a_damaged_release_stops_it),
     };
 
     return cmocka_run_group_tests_name("gc", tests, NULL, NULL);

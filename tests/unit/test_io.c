@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int open_folder(const char *path)
+static int open_directory(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY);
 
@@ -20,7 +20,7 @@ static int open_folder(const char *path)
     return fd;
 }
 
-/* folder/a/file, folder/link -> a, folder/a/escape -> .., folder/a/out -> file */
+/* directory/a/file, directory/link -> a, directory/a/escape -> .., directory/a/out -> file */
 static int make_tree(const char *root)
 {
     assert_int_equal(mkdir(support_path(root, "a"), 0755), 0);
@@ -29,7 +29,7 @@ static int make_tree(const char *root)
     assert_int_equal(symlink("a", support_path(root, "link")), 0);
     assert_int_equal(symlink("..", support_path(root, "a/escape")), 0);
     assert_int_equal(symlink("file", support_path(root, "a/out")), 0);
-    return open_folder(root);
+    return open_directory(root);
 }
 
 static void beneath_follows_no_link(void **state)
@@ -54,18 +54,18 @@ static void beneath_follows_no_link(void **state)
 static void beneath_never_leaves(void **state)
 {
     static const char *const bad[] = {"../outside", "a/../../x", "/etc/passwd"};
-    int root = make_tree(*state), folder = open_folder(support_path(*state, "a"));
+    int root = make_tree(*state), directory = open_directory(support_path(*state, "a"));
 
     for (size_t i = 0; i < COUNT(bad); i++)
-        if (io_open_beneath(folder, bad[i], O_RDONLY) >= 0)
+        if (io_open_beneath(directory, bad[i], O_RDONLY) >= 0)
             fail_msg("%s was opened", bad[i]);
-    close(folder);
+    close(directory);
     close(root);
 }
 
 static void fifo_does_not_block(void **state)
 {
-    int root = open_folder(*state), fd;
+    int root = open_directory(*state), fd;
 
     assert_int_equal(mkfifo(support_path(*state, "fifo"), 0644), 0);
     fd = io_openat(root, "fifo", O_RDONLY, 0);
@@ -92,7 +92,7 @@ static void openat_follows_no_link(void **state)
 
 static void full_reads_and_writes(void **state)
 {
-    int root = open_folder(*state), fd = io_openat(root, "f", O_RDWR | O_CREAT, 0644);
+    int root = open_directory(*state), fd = io_openat(root, "f", O_RDWR | O_CREAT, 0644);
     char buf[16] = "";
 
     assert_true(fd >= 0);
@@ -169,9 +169,9 @@ static void reads_a_file(void **state)
     assert_fails(read_whole(path, 5, &data, &size, &e), e, ERR_DAMAGED, "not a regular file");
 }
 
-static void makes_folders(void **state)
+static void makes_directories(void **state)
 {
-    int root = open_folder(*state);
+    int root = open_directory(*state);
 
     assert_int_equal(io_mkdirat(root, "d"), 0);
     assert_int_equal(io_mkdirat(root, "d"), 0); /* there already */
@@ -179,7 +179,7 @@ static void makes_folders(void **state)
     assert_int_equal(io_mkdirat(root, "f"), -1);
     assert_int_equal(errno, ENOTDIR);
     assert_int_equal(symlink("d", support_path(*state, "l")), 0);
-    assert_int_equal(io_mkdirat(root, "l"), -1); /* a link to a folder is none */
+    assert_int_equal(io_mkdirat(root, "l"), -1); /* a link to a directory is none */
     assert_int_equal(errno, ENOTDIR);
     close(root);
 }
@@ -196,20 +196,20 @@ static void random_names(void **state)
     assert_string_not_equal(a, b);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(beneath_follows_no_link),
-        IN_FOLDER(beneath_never_leaves),
-        IN_FOLDER(fifo_does_not_block),
-        IN_FOLDER(openat_follows_no_link),
-        IN_FOLDER(full_reads_and_writes),
+        IN_DIRECTORY(beneath_follows_no_link),
+        IN_DIRECTORY(beneath_never_leaves),
+        IN_DIRECTORY(fifo_does_not_block),
+        IN_DIRECTORY(openat_follows_no_link),
+        IN_DIRECTORY(full_reads_and_writes),
         cmocka_unit_test(pipes_go_on),
-        IN_FOLDER(reads_a_file),
-        IN_FOLDER(makes_folders),
+        IN_DIRECTORY(reads_a_file),
+        IN_DIRECTORY(makes_directories),
         cmocka_unit_test(random_names),
     };
 

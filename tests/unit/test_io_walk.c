@@ -22,17 +22,17 @@ long syscall(long number, ...)
     return -1;
 }
 
-static int make_tree(const char *folder)
+static int make_tree(const char *directory)
 {
-    assert_int_equal(mkdir(support_path(folder, "root"), 0755), 0);
-    assert_int_equal(mkdir(support_path(folder, "root/a"), 0755), 0);
-    assert_int_equal(mkdir(support_path(folder, "root/a/b"), 0755), 0);
-    support_write_file(support_path(folder, "root/a/b/file"), "x", 1);
-    support_write_file(support_path(folder, "outside"), "x", 1);
-    assert_int_equal(symlink("a", support_path(folder, "root/link")), 0);
-    assert_int_equal(symlink("../../outside", support_path(folder, "root/a/out")), 0);
-    assert_int_equal(symlink("b", support_path(folder, "root/a/inside")), 0);
-    return open(support_path(folder, "root"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(mkdir(support_path(directory, "root"), 0755), 0);
+    assert_int_equal(mkdir(support_path(directory, "root/a"), 0755), 0);
+    assert_int_equal(mkdir(support_path(directory, "root/a/b"), 0755), 0);
+    support_write_file(support_path(directory, "root/a/b/file"), "x", 1);
+    support_write_file(support_path(directory, "outside"), "x", 1);
+    assert_int_equal(symlink("a", support_path(directory, "root/link")), 0);
+    assert_int_equal(symlink("../../outside", support_path(directory, "root/a/out")), 0);
+    assert_int_equal(symlink("b", support_path(directory, "root/a/inside")), 0);
+    return open(support_path(directory, "root"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 static void opens(void **state)
@@ -74,14 +74,14 @@ static void never_leaves(void **state)
     close(root);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(opens),
-        IN_FOLDER(never_leaves),
+        IN_DIRECTORY(opens),
+        IN_DIRECTORY(never_leaves),
     };
 
     return cmocka_run_group_tests_name("io_walk", tests, NULL, NULL);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 static uint64_t disk_bytes, disk_inodes, used_bytes, used_inodes;
-static const char *disk_folder;
+static const char *disk_directory;
 
 static int add_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -34,7 +34,7 @@ int fstatvfs(int fd, struct statvfs *fs)
 {
     (void)fd;
     used_bytes = used_inodes = 0;
-    assert_int_equal(nftw(disk_folder, add_file, 16, FTW_PHYS), 0);
+    assert_int_equal(nftw(disk_directory, add_file, 16, FTW_PHYS), 0);
     *fs = (struct statvfs){.f_bavail = disk_bytes - used_bytes,
                            .f_frsize = 1,
                            .f_files = disk_inodes,
@@ -64,7 +64,7 @@ static struct image make(uint32_t own)
 
 static void begin(struct fixture *f, void **state)
 {
-    disk_folder = *state;
+    disk_directory = *state;
     disk_bytes = 10000000;
     disk_inodes = 1000;
     *f = (struct fixture){.s = store_support_open(*state, STORE_SYNC_AUTO, false),
@@ -146,18 +146,18 @@ static void no_more_than_needed(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct fixture f;
         struct err e = ERR_INIT;
-        void *folder = NULL;
+        void *directory = NULL;
 
         (void)state;
-        assert_int_equal(support_make_folder(&folder), 0);
-        begin(&f, &folder);
+        assert_int_equal(support_make_directory(&directory), 0);
+        begin(&f, &directory);
         assert_ok(make_room(&f, "new", cases[i].bytes, cases[i].inodes, &e), e);
         assert_string_equal(f.removed, cases[i].removed);
         assert_releases(&f, cases[i].left);
         /* What the new image needs is there still. */
         store_support_assert_presence(f.s, &f.image, STORE_CHECK_CONTENT, "+-", 0);
         end(&f);
-        assert_int_equal(support_remove_folder(&folder), 0);
+        assert_int_equal(support_remove_directory(&directory), 0);
     }
 }
 
@@ -266,12 +266,12 @@ static void in_use(void **state)
 }
 
 /* A release as an earlier version has published it: without a number. */
-static void publish_old(struct fixture *f, const char *folder, const char *name, uint32_t own,
+static void publish_old(struct fixture *f, const char *directory, const char *name, uint32_t own,
                         time_t t)
 {
     const struct timespec times[2] = {{.tv_sec = t}, {.tv_sec = t}};
     struct image image = make(own);
-    const char *path = support_path(support_path(folder, "store"), name);
+    const char *path = support_path(support_path(directory, "store"), name);
     uint8_t *data = NULL;
     struct err e = ERR_INIT;
     size_t size;
@@ -309,20 +309,20 @@ static void not_by_a_guess(void **state)
     end(&f);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_more_than_needed),
-        IN_FOLDER(none_if_it_would_not_do),
-        IN_FOLDER(none_if_inodes_would_not_do),
-        IN_FOLDER(some_stay),
-        IN_FOLDER(garbage_first),
-        IN_FOLDER(twins),
-        IN_FOLDER(in_use),
-        IN_FOLDER(not_by_a_guess),
+        IN_DIRECTORY(none_if_it_would_not_do),
+        IN_DIRECTORY(none_if_inodes_would_not_do),
+        IN_DIRECTORY(some_stay),
+        IN_DIRECTORY(garbage_first),
+        IN_DIRECTORY(twins),
+        IN_DIRECTORY(in_use),
+        IN_DIRECTORY(not_by_a_guess),
     };
 
     return cmocka_run_group_tests_name("room", tests, NULL, NULL);

@@ -173,21 +173,21 @@ static void odd_files(void **state)
     image_free(&image);
 }
 
-/* chunks/ab as a link to a folder elsewhere. */
-static void linked_folder(void **state)
+/* chunks/ab as a link to a directory elsewhere. */
+static void linked_directory(void **state)
 {
     struct image image = support_image(sizes, 1, 32);
     struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
     const char *elsewhere = support_path(*state, "elsewhere");
     struct err e = ERR_INIT;
-    char folder[4096];
+    char directory[4096];
 
     store_support_add(s, &image, 0, 1);
-    strcpy(folder, store_support_chunk(s, &image, 0));
-    *strrchr(folder, '/') = '\0';
-    assert_int_equal(rename(folder, elsewhere), 0);
-    assert_int_equal(symlink(elsewhere, folder), 0);
-    assert_fails(find(s, &image, &e), e, ERR_IO, "is a link or a file instead of a folder");
+    strcpy(directory, store_support_chunk(s, &image, 0));
+    *strrchr(directory, '/') = '\0';
+    assert_int_equal(rename(directory, elsewhere), 0);
+    assert_int_equal(symlink(elsewhere, directory), 0);
+    assert_fails(find(s, &image, &e), e, ERR_IO, "is a link or a file instead of a directory");
     assert_fails(open_chunk(s, &image, 0, &e), e, ERR_IO, "lies behind a link");
     store_close(s);
     image_free(&image);
@@ -245,21 +245,21 @@ static void every_chunk_is_looked_at(void **state)
     store_close(s);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(no_store_has_nothing),
-        IN_FOLDER(present_and_missing),
-        IN_FOLDER(wrong_size),
-        IN_FOLDER(wrong_content),
-        IN_FOLDER(trust_in_four_digits),
-        IN_FOLDER(odd_files),
-        IN_FOLDER(linked_folder),
-        IN_FOLDER(progress),
-        IN_FOLDER(every_chunk_is_looked_at),
+        IN_DIRECTORY(no_store_has_nothing),
+        IN_DIRECTORY(present_and_missing),
+        IN_DIRECTORY(wrong_size),
+        IN_DIRECTORY(wrong_content),
+        IN_DIRECTORY(trust_in_four_digits),
+        IN_DIRECTORY(odd_files),
+        IN_DIRECTORY(linked_directory),
+        IN_DIRECTORY(progress),
+        IN_DIRECTORY(every_chunk_is_looked_at),
     };
 
     return cmocka_run_group_tests_name("presence", tests, NULL, NULL);

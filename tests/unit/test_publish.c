@@ -51,15 +51,15 @@ static void assert_content(const char *path, const char *text)
 static void first_and_second(void **state)
 {
     for (size_t m = 0; m < COUNT(modes); m++) {
-        const char *folder = support_path(*state, m == 0 ? "a" : "b"), *path;
+        const char *directory = support_path(*state, m == 0 ? "a" : "b"), *path;
         struct err e = ERR_INIT;
         struct store *s;
         struct stat st;
 
-        assert_int_equal(mkdir(folder, 0755), 0);
-        s = store_support_open(folder, modes[m], false);
+        assert_int_equal(mkdir(directory, 0755), 0);
+        s = store_support_open(directory, modes[m], false);
         assert_ok(publish(s, "v1", "one", false, &e), e);
-        path = support_path(folder, "store/v1");
+        path = support_path(directory, "store/v1");
         assert_release(path, "one");
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0644);
@@ -67,7 +67,7 @@ static void first_and_second(void **state)
         assert_release(path, "one");
         assert_ok(publish(s, "v2", "two", false, &e), e);
         /* Neither success nor failure leaves anything behind. */
-        assert_int_equal(store_support_count(support_path(folder, "store/.ihop/retired")), 0);
+        assert_int_equal(store_support_count(support_path(directory, "store/.ihop/retired")), 0);
         store_close(s);
     }
 }
@@ -81,15 +81,15 @@ static ino_t inode_of(const char *path)
 }
 
 /* The only file in retired/. */
-static void retired(const char *folder, char path[4096])
+static void retired(const char *directory, char path[4096])
 {
-    DIR *dir = opendir(folder);
+    DIR *dir = opendir(directory);
     struct dirent *entry;
 
-    assert_int_equal(store_support_count(folder), 1);
+    assert_int_equal(store_support_count(directory), 1);
     while ((entry = readdir(dir)))
         if (entry->d_name[0] != '.')
-            strcpy(path, support_path(folder, entry->d_name));
+            strcpy(path, support_path(directory, entry->d_name));
     closedir(dir);
 }
 
@@ -124,10 +124,10 @@ static void odd_targets(void **state)
     assert_int_equal(symlink(outside, path), 0);
     assert_fails(publish(s, "link", "new", true, &e), e, ERR_IO, "not a regular file");
     assert_content(outside, "outside");
-    path = support_path(*state, "store/folder");
+    path = support_path(*state, "store/directory");
     assert_int_equal(mkdir(path, 0755), 0);
-    assert_fails(publish(s, "folder", "new", true, &e), e, ERR_IO, "not a regular file");
-    assert_fails(publish(s, "chunks", "new", true, &e), e, ERR_USAGE, "chunk folder");
+    assert_fails(publish(s, "directory", "new", true, &e), e, ERR_IO, "not a regular file");
+    assert_fails(publish(s, "chunks", "new", true, &e), e, ERR_USAGE, "chunk directory");
     assert_fails(publish(s, "../x", "new", true, &e), e, ERR_USAGE, "begins with a dot");
     assert_fails(publish(s, "a/x", "new", true, &e), e, ERR_USAGE, "slash");
     assert_int_equal(store_support_count(support_path(*state, "store/.ihop/retired")), 0);
@@ -136,21 +136,21 @@ static void odd_targets(void **state)
 
 static void partials(void **state)
 {
-    const char *folder;
+    const char *directory;
     struct err e = ERR_INIT;
 
     for (size_t m = 0; m < COUNT(modes); m++) {
         struct store *s = store_support_open(*state, modes[m], false);
 
-        folder = support_path(*state, "store/.ihop/partial");
+        directory = support_path(*state, "store/.ihop/partial");
         assert_ok(store_partial_write(s, "v1", (const uint8_t *)"IHOP1\0one", 9, &e), e);
         assert_ok(store_partial_write(s, "v1", (const uint8_t *)"IHOP1\0three", 11, &e), e);
-        assert_release(support_path(folder, "v1"), "three");
-        assert_int_equal(store_support_count(folder), 1);
+        assert_release(support_path(directory, "v1"), "three");
+        assert_int_equal(store_support_count(directory), 1);
         assert_fails(store_partial_write(s, "../v1", (const uint8_t *)"", 0, &e), e, ERR_USAGE,
                      "dot");
         store_partial_remove(s, "v1");
-        assert_int_equal(store_support_count(folder), 0);
+        assert_int_equal(store_support_count(directory), 0);
         store_partial_remove(s, "v1"); /* best effort: nothing there */
         store_close(s);
     }
@@ -235,15 +235,15 @@ static void a_file_that_appears_meanwhile(void **state)
     store_close(s);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(first_and_second),   IN_FOLDER(replacing_keeps_the_old_inode),
-        IN_FOLDER(odd_targets),        IN_FOLDER(partials),
-        IN_FOLDER(foreign_files_stay), IN_FOLDER(a_file_that_appears_meanwhile),
+        IN_DIRECTORY(first_and_second),   IN_DIRECTORY(replacing_keeps_the_old_inode),
+        IN_DIRECTORY(odd_targets),        IN_DIRECTORY(partials),
+        IN_DIRECTORY(foreign_files_stay), IN_DIRECTORY(a_file_that_appears_meanwhile),
     };
 
     return cmocka_run_group_tests_name("publish", tests, NULL, NULL);

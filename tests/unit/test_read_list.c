@@ -17,15 +17,15 @@ struct files {
     struct prefetch_part parts[FILES];
 };
 
-static void open_files(const char *folder, struct files *f)
+static void open_files(const char *directory, struct files *f)
 {
     static uint8_t data[FILE_SIZE];
     char name[] = "0";
 
     for (int i = 0; i < FILES; i++, name[0]++) {
         support_fill(data, sizeof data, 1);
-        support_write_file(support_path(folder, name), data, sizeof data);
-        f->fds[i] = open(support_path(folder, name), O_RDONLY | O_CLOEXEC);
+        support_write_file(support_path(directory, name), data, sizeof data);
+        f->fds[i] = open(support_path(directory, name), O_RDONLY | O_CLOEXEC);
         assert_true(f->fds[i] >= 0);
         f->parts[i] = (struct prefetch_part){.fd = f->fds[i], .size = FILE_SIZE};
     }
@@ -161,13 +161,14 @@ static void survives_bad_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(tells_what_was_cold, support_make_folder,
-                                        support_remove_folder),
-        cmocka_unit_test_setup_teardown(reads_the_part, support_make_folder, support_remove_folder),
-        cmocka_unit_test_setup_teardown(does_without_a_ring, support_make_folder,
-                                        support_remove_folder),
-        cmocka_unit_test_setup_teardown(survives_bad_parts, support_make_folder,
-                                        support_remove_folder),
+        cmocka_unit_test_setup_teardown(tells_what_was_cold, support_make_directory,
+                                        support_remove_directory),
+        cmocka_unit_test_setup_teardown(reads_the_part, support_make_directory,
+                                        support_remove_directory),
+        cmocka_unit_test_setup_teardown(does_without_a_ring, support_make_directory,
+                                        support_remove_directory),
+        cmocka_unit_test_setup_teardown(survives_bad_parts, support_make_directory,
+                                        support_remove_directory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

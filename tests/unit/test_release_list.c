@@ -40,11 +40,11 @@ static void assert_order(const struct store *s, const char *names)
     store_release_list_free(&list);
 }
 
-static void set_time(const char *folder, const char *name, time_t t)
+static void set_time(const char *directory, const char *name, time_t t)
 {
     const struct timespec times[2] = {{.tv_sec = t}, {.tv_sec = t}};
 
-    assert_int_equal(utimensat(AT_FDCWD, support_path(folder, name), times, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, support_path(directory, name), times, 0), 0);
 }
 
 static void the_oldest_first(void **state)
@@ -60,7 +60,7 @@ static void the_oldest_first(void **state)
     publish(s, "z"); /* anew: now the youngest */
     assert_order(s, "m a z ");
     /* What is no release is not listed. */
-    assert_int_equal(mkdir(support_path(*state, "store/folder"), 0755), 0);
+    assert_int_equal(mkdir(support_path(*state, "store/directory"), 0755), 0);
     support_write_file(support_path(*state, "store/.hidden"), "", 0);
     assert_order(s, "m a z ");
     store_close(s);
@@ -101,12 +101,12 @@ static void assert_ranks(const struct store *s, const char *signs)
     store_release_list_free(&list);
 }
 
-static void copy_release(const char *folder, const char *from, const char *to)
+static void copy_release(const char *directory, const char *from, const char *to)
 {
     size_t size;
-    uint8_t *data = support_read_file(support_path(folder, from), &size);
+    uint8_t *data = support_read_file(support_path(directory, from), &size);
 
-    support_write_file(support_path(folder, to), data, size);
+    support_write_file(support_path(directory, to), data, size);
     free(data);
 }
 
@@ -234,18 +234,18 @@ static void odd_names(void **state)
 
     support_write_file(outside, "outside", 7);
     assert_int_equal(symlink(outside, support_path(*state, "store/link")), 0);
-    assert_int_equal(mkdir(support_path(*state, "store/folder"), 0755), 0);
+    assert_int_equal(mkdir(support_path(*state, "store/directory"), 0755), 0);
     assert_int_equal(mkfifo(support_path(*state, "store/fifo"), 0644), 0);
     for (int force = 0; force < 2; force++) {
         assert_fails(store_release_remove(s, "link", force, &e), e, ERR_IO, "store/link");
-        assert_fails(store_release_remove(s, "folder", force, &e), e, ERR_IO, "not a release");
+        assert_fails(store_release_remove(s, "directory", force, &e), e, ERR_IO, "not a release");
         assert_fails(store_release_remove(s, "fifo", force, &e), e, ERR_IO, "not a release");
         assert_fails(store_release_remove(s, "../outside", force, &e), e, ERR_USAGE, "dot");
         assert_fails(store_release_remove(s, "chunks", force, &e), e, ERR_USAGE, "chunk");
         assert_fails(store_release_remove(s, "none", force, &e), e, ERR_NOT_FOUND, "none");
     }
     assert_fails(store_release_protect(s, "../outside", true, &e), e, ERR_USAGE, "dot");
-    assert_fails(store_release_protect(s, "folder", true, &e), e, ERR_IO, "not a release");
+    assert_fails(store_release_protect(s, "directory", true, &e), e, ERR_IO, "not a release");
     assert_int_equal(access(outside, F_OK), 0);
     store_close(s);
 }
@@ -253,7 +253,7 @@ static void odd_names(void **state)
 static void protects(void **state)
 {
     struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
-    const char *folder = support_path(*state, "store/.ihop/protected");
+    const char *directory = support_path(*state, "store/.ihop/protected");
     struct err e = ERR_INIT;
 
     publish(s, "a");
@@ -261,7 +261,7 @@ static void protects(void **state)
     assert_ok(store_release_protect(s, "a", false, &e), e); /* it was not: no error */
     assert_ok(store_release_protect(s, "a", true, &e), e);
     assert_ok(store_release_protect(s, "a", true, &e), e);
-    assert_int_equal(store_support_count(folder), 1);
+    assert_int_equal(store_support_count(directory), 1);
     assert_fails(store_release_remove(s, "a", false, &e), e, ERR_REFUSED, "unprotect");
     assert_fails(store_release_remove(s, "a", true, &e), e, ERR_REFUSED, "unprotect");
     /* It is the name's: another image under it is protected, too. */
@@ -275,7 +275,7 @@ static void protects(void **state)
     assert_ok(store_release_protect(s, "a", true, &e), e);
     assert_int_equal(unlink(support_path(*state, "store/a")), 0);
     assert_ok(store_release_protect(s, "a", false, &e), e);
-    assert_int_equal(store_support_count(folder), 0);
+    assert_int_equal(store_support_count(directory), 0);
     store_close(s);
 }
 
@@ -330,20 +330,20 @@ static void foreign_files_stay(void **state)
     store_close(s);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(the_oldest_first),
-        IN_FOLDER(with_a_clock_set_back),
-        IN_FOLDER(with_and_without_numbers),
-        IN_FOLDER(states),
-        IN_FOLDER(removes),
-        IN_FOLDER(odd_names),
-        IN_FOLDER(protects),
-        IN_FOLDER(foreign_files_stay),
+        IN_DIRECTORY(the_oldest_first),
+        IN_DIRECTORY(with_a_clock_set_back),
+        IN_DIRECTORY(with_and_without_numbers),
+        IN_DIRECTORY(states),
+        IN_DIRECTORY(removes),
+        IN_DIRECTORY(odd_names),
+        IN_DIRECTORY(protects),
+        IN_DIRECTORY(foreign_files_stay),
     };
 
     return cmocka_run_group_tests_name("releases", tests, NULL, NULL);

@@ -77,7 +77,7 @@ static int lock(const char *path)
 
 /* The file is locked, then opened by the server, then gone; after that another one, or
  * none, has its name. */
-static void race(struct loader *l, const char *folder, bool with_new)
+static void race(struct loader *l, const char *directory, bool with_new)
 {
     struct image old = support_image(old_sizes, COUNT(old_sizes), 64);
     struct image new = support_image(new_sizes, COUNT(new_sizes), 64);
@@ -87,13 +87,13 @@ static void race(struct loader *l, const char *folder, bool with_new)
 
     store_support_publish(l->s, "new", &new);
     store_support_publish(l->s, "r", &old);
-    path = realpath(support_path(folder, "store/r"), NULL);
+    path = realpath(support_path(directory, "store/r"), NULL);
     fd = lock(path);
     assert_int_equal(pthread_create(&thread, NULL, load, l), 0);
     wait_until_opened(path);
     assert_int_equal(unlink(path), 0);
     if (with_new)
-        assert_int_equal(rename(support_path(folder, "store/new"), path), 0);
+        assert_int_equal(rename(support_path(directory, "store/new"), path), 0);
     close(fd); /* and the locks */
     pthread_join(thread, NULL);
     free(path);
@@ -142,14 +142,14 @@ static void nothing_replaced_it(void **state)
     finish(&l);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(takes_what_replaced_it),
-        IN_FOLDER(nothing_replaced_it),
+        IN_DIRECTORY(takes_what_replaced_it),
+        IN_DIRECTORY(nothing_replaced_it),
     };
 
     return cmocka_run_group_tests_name("release_lock", tests, NULL, NULL);

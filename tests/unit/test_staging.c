@@ -25,20 +25,20 @@ static void add_and_commit(void **state)
 
     for (size_t m = 0; m < 2 * COUNT(modes); m++) {
         char name[] = "0";
-        const char *folder;
+        const char *directory;
         struct store *s;
         struct stat st;
 
         name[0] = (char)('0' + m);
-        folder = support_path(*state, name);
-        assert_int_equal(mkdir(folder, 0755), 0);
-        s = store_support_open(folder, modes[m % COUNT(modes)], m >= COUNT(modes));
+        directory = support_path(*state, name);
+        assert_int_equal(mkdir(directory, 0755), 0);
+        s = store_support_open(directory, modes[m % COUNT(modes)], m >= COUNT(modes));
         store_support_add(s, &image, 0, COUNT(sizes));
         for (size_t i = 0; i < COUNT(sizes); i++)
             store_support_assert_chunk(s, &image, i);
         assert_int_equal(stat(store_support_chunk(s, &image, 0), &st), 0);
         assert_int_equal(st.st_mode & 07777, 0644);
-        assert_int_equal(store_support_count(support_path(folder, "store/.ihop/staging")), 0);
+        assert_int_equal(store_support_count(support_path(directory, "store/.ihop/staging")), 0);
         store_close(s);
     }
     image_free(&image);
@@ -56,9 +56,9 @@ static void add_chunk(struct store_writer *w, const struct image *image, size_t 
 }
 
 /* How many files the only writer has staged. */
-static size_t count_staged(const char *folder)
+static size_t count_staged(const char *directory)
 {
-    const char *staging = support_path(folder, "store/.ihop/staging");
+    const char *staging = support_path(directory, "store/.ihop/staging");
     DIR *dir = opendir(staging);
     struct dirent *entry;
     size_t count = 0;
@@ -243,8 +243,8 @@ static void zero_chunk(void **state)
     store_close(s);
 }
 
-/* As a killed clone leaves it: a folder that nobody has locked. */
-static void stage(const char *folder, const struct image *image, size_t i, bool corrupt)
+/* As a killed clone leaves it: a directory that nobody has locked. */
+static void stage(const char *directory, const struct image *image, size_t i, bool corrupt)
 {
     uint8_t *data = support_chunk(image, i);
     char hex[CHUNK_HASH_HEX], name[CHUNK_HASH_HEX + 6];
@@ -252,7 +252,7 @@ static void stage(const char *folder, const struct image *image, size_t i, bool 
     if (corrupt)
         data[0] ^= 1;
     snprintf(name, sizeof name, "%s.chunk", chunk_table_hash_hex(&image->chunks, i, hex));
-    support_write_file(support_path(folder, name), data, image->chunks.items[i].source_size);
+    support_write_file(support_path(directory, name), data, image->chunks.items[i].source_size);
     free(data);
 }
 
@@ -273,13 +273,13 @@ static void adopts_what_is_good(void **state)
     static const enum store_sync modes[] = {STORE_SYNC_FS, STORE_SYNC_FILES};
 
     for (size_t m = 0; m < COUNT(modes); m++) {
-        const char *folder = support_path(*state, m == 0 ? "a" : "b"), *abandoned;
+        const char *directory = support_path(*state, m == 0 ? "a" : "b"), *abandoned;
         struct image image = support_image(sizes, COUNT(sizes), 32);
         struct store *s;
 
-        assert_int_equal(mkdir(folder, 0755), 0);
-        s = store_support_open(folder, modes[m], false);
-        abandoned = support_path(folder, "store/.ihop/staging/0123456789abcdef");
+        assert_int_equal(mkdir(directory, 0755), 0);
+        s = store_support_open(directory, modes[m], false);
+        abandoned = support_path(directory, "store/.ihop/staging/0123456789abcdef");
         assert_int_equal(mkdir(abandoned, 0755), 0);
         stage(abandoned, &image, 0, false);
         stage(abandoned, &image, 1, true); /* torn by a power cut */
@@ -288,7 +288,7 @@ static void adopts_what_is_good(void **state)
         assert_int_equal(mkfifo(support_path(abandoned, "fifo.chunk"), 0644), 0);
         assert_int_equal(open_and_close(s), 1);
         store_support_assert_presence(s, &image, STORE_CHECK_CONTENT, "+--", 0);
-        /* What no writer of ours makes stays, and so does the folder. */
+        /* What no writer of ours makes stays, and so does the directory. */
         assert_int_equal(store_support_count(abandoned), 3);
         assert_int_equal(open_and_close(s), 0);
         store_close(s);
@@ -301,27 +301,27 @@ static void adopts_no_short_hashes(void **state)
 {
     struct image image = support_image(sizes, COUNT(sizes), 15);
     struct store *s = store_support_open(*state, STORE_SYNC_FS, false);
-    const char *folder = support_path(*state, "store/.ihop/staging/0123456789abcdef");
+    const char *directory = support_path(*state, "store/.ihop/staging/0123456789abcdef");
 
-    assert_int_equal(mkdir(folder, 0755), 0);
-    stage(folder, &image, 0, false);
+    assert_int_equal(mkdir(directory, 0755), 0);
+    stage(directory, &image, 0, false);
     assert_int_equal(open_and_close(s), 0);
     store_support_assert_presence(s, &image, STORE_CHECK_SIZE, "---", 0);
     store_close(s);
     image_free(&image);
 }
 
-/* A sync of this folder failed: memory may have what the disk has not, and nothing tells
+/* A sync of this directory failed: memory may have what the disk has not, and nothing tells
  * which. */
 static void adopts_nothing_that_failed(void **state)
 {
     struct image image = support_image(sizes, COUNT(sizes), 32);
     struct store *s = store_support_open(*state, STORE_SYNC_FS, false);
-    const char *folder = support_path(*state, "store/.ihop/staging/0123456789abcdef");
+    const char *directory = support_path(*state, "store/.ihop/staging/0123456789abcdef");
 
-    assert_int_equal(mkdir(folder, 0755), 0);
-    stage(folder, &image, 0, false);
-    support_write_file(support_path(folder, "failed"), "", 0);
+    assert_int_equal(mkdir(directory, 0755), 0);
+    stage(directory, &image, 0, false);
+    support_write_file(support_path(directory, "failed"), "", 0);
     assert_int_equal(open_and_close(s), 0);
     store_support_assert_presence(s, &image, STORE_CHECK_SIZE, "---", 0);
     assert_int_equal(store_support_count(support_path(*state, "store/.ihop/staging")), 0);
@@ -334,16 +334,17 @@ static void adopts_through_new_inodes(void **state)
 {
     struct image image = support_image(sizes, COUNT(sizes), 32);
     struct store *s = store_support_open(*state, STORE_SYNC_FILES, false);
-    const char *folder = support_path(*state, "store/.ihop/staging/0123456789abcdef");
+    const char *directory = support_path(*state, "store/.ihop/staging/0123456789abcdef");
     struct stat before, after;
     const char *path;
     int fd;
 
-    assert_int_equal(mkdir(folder, 0755), 0);
-    stage(folder, &image, 1, false);
-    support_write_file(support_path(folder, "new"), "left by a kill", 14);
+    assert_int_equal(mkdir(directory, 0755), 0);
+    stage(directory, &image, 1, false);
+    support_write_file(support_path(directory, "new"), "left by a kill", 14);
     path = store_support_chunk(s, &image, 1);
-    fd = open(support_path(folder, strrchr(path, '/') + 1), O_RDONLY); /* keeps the number taken */
+    fd = open(support_path(directory, strrchr(path, '/') + 1),
+              O_RDONLY); /* keeps the number taken */
     assert_int_equal(fstat(fd, &before), 0);
     assert_int_equal(open_and_close(s), 1);
     store_support_assert_chunk(s, &image, 1);
@@ -355,7 +356,7 @@ static void adopts_through_new_inodes(void **state)
 }
 
 /* Its owner lives: hands off. */
-static void leaves_owned_folders_alone(void **state)
+static void leaves_owned_directories_alone(void **state)
 {
     struct image image = support_image(sizes, COUNT(sizes), 32);
     struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
@@ -382,39 +383,39 @@ static void failing_commit(void **state)
     struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
     struct store_writer *w = NULL;
     struct err e = ERR_INIT;
-    char folder[4096];
+    char directory[4096];
     size_t adopted;
 
-    strcpy(folder, store_support_chunk(s, &image, 0));
-    *strrchr(folder, '/') = '\0';
-    support_write_file(folder, "", 0); /* a file where the chunk folder should be */
+    strcpy(directory, store_support_chunk(s, &image, 0));
+    *strrchr(directory, '/') = '\0';
+    support_write_file(directory, "", 0); /* a file where the chunk directory should be */
     assert_ok(store_writer_open(s, &w, &adopted, &e), e);
     add_chunk(w, &image, 0);
-    assert_fails(store_writer_finish(w, &e), e, ERR_IO, "cannot open or create folder");
+    assert_fails(store_writer_finish(w, &e), e, ERR_IO, "cannot open or create directory");
     store_writer_close(w);
     assert_int_equal(store_support_count(support_path(*state, "store/.ihop/staging")), 0);
     store_close(s);
     image_free(&image);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(add_and_commit),
-        IN_FOLDER(many_batches),
-        IN_FOLDER(several_threads),
-        IN_FOLDER(close_without_finish),
-        IN_FOLDER(adopts_no_short_hashes),
-        IN_FOLDER(holes),
-        IN_FOLDER(zero_chunk),
-        IN_FOLDER(adopts_what_is_good),
-        IN_FOLDER(adopts_nothing_that_failed),
-        IN_FOLDER(adopts_through_new_inodes),
-        IN_FOLDER(leaves_owned_folders_alone),
-        IN_FOLDER(failing_commit),
+        IN_DIRECTORY(add_and_commit),
+        IN_DIRECTORY(many_batches),
+        IN_DIRECTORY(several_threads),
+        IN_DIRECTORY(close_without_finish),
+        IN_DIRECTORY(adopts_no_short_hashes),
+        IN_DIRECTORY(holes),
+        IN_DIRECTORY(zero_chunk),
+        IN_DIRECTORY(adopts_what_is_good),
+        IN_DIRECTORY(adopts_nothing_that_failed),
+        IN_DIRECTORY(adopts_through_new_inodes),
+        IN_DIRECTORY(leaves_owned_directories_alone),
+        IN_DIRECTORY(failing_commit),
     };
 
     return cmocka_run_group_tests_name("staging", tests, NULL, NULL);

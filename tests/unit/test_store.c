@@ -30,17 +30,17 @@ static struct store *open_ok(const char *path, const struct store_options *optio
     return s;
 }
 
-static bool exists(const char *folder, const char *name)
+static bool exists(const char *directory, const char *name)
 {
     struct stat st;
 
-    return lstat(support_path(folder, name), &st) == 0;
+    return lstat(support_path(directory, name), &st) == 0;
 }
 
-static void assert_format(const char *folder, const char *expected)
+static void assert_format(const char *directory, const char *expected)
 {
     size_t size;
-    uint8_t *text = support_read_file(support_path(folder, ".ihop/format"), &size);
+    uint8_t *text = support_read_file(support_path(directory, ".ihop/format"), &size);
 
     text[size] = '\0';
     assert_string_equal((char *)text, expected);
@@ -87,7 +87,7 @@ static void creates_one_level(void **state)
     struct store *s = NULL;
 
     assert_fails(store_open(support_path(*state, "a/b"), &writing, &s, &e), e, ERR_IO,
-                 "its parent folder does not exist");
+                 "its parent directory does not exist");
     support_write_file(support_path(*state, "file"), "", 0);
     assert_fails(store_open(support_path(*state, "file"), &writing, &s, &e), e, ERR_IO,
                  "cannot open store");
@@ -191,7 +191,7 @@ static void free_space(void **state)
     store_close(s);
 }
 
-static void put_release(const char *folder, const char *name)
+static void put_release(const char *directory, const char *name)
 {
     static const uint32_t sizes[] = {100, 200};
     struct image image = support_image(sizes, 2, 32);
@@ -200,7 +200,7 @@ static void put_release(const char *folder, const char *name)
     size_t size;
 
     assert_ok(release_encode(&image, &data, &size, &e), e);
-    support_write_file(support_path(folder, name), data, size);
+    support_write_file(support_path(directory, name), data, size);
     free(data);
     image_free(&image);
 }
@@ -215,7 +215,7 @@ static void lists_releases(void **state)
     put_release(path, "v2");
     put_release(path, "v1");
     put_release(path, ".hidden");
-    assert_int_equal(mkdir(support_path(path, "folder"), 0755), 0);
+    assert_int_equal(mkdir(support_path(path, "directory"), 0755), 0);
     assert_int_equal(symlink("v1", support_path(path, "link")), 0);
     assert_ok(store_release_names(s, &list, &e), e);
     assert_int_equal(list.count, 2);
@@ -256,17 +256,17 @@ static void loads_releases(void **state)
     store_close(s);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(creates),        IN_FOLDER(creates_one_level),
-        IN_FOLDER(original_store), IN_FOLDER(unknown_format),
-        IN_FOLDER(links),          IN_FOLDER(shared_lock),
-        IN_FOLDER(free_space),     IN_FOLDER(lists_releases),
-        IN_FOLDER(loads_releases),
+        IN_DIRECTORY(creates),        IN_DIRECTORY(creates_one_level),
+        IN_DIRECTORY(original_store), IN_DIRECTORY(unknown_format),
+        IN_DIRECTORY(links),          IN_DIRECTORY(shared_lock),
+        IN_DIRECTORY(free_space),     IN_DIRECTORY(lists_releases),
+        IN_DIRECTORY(loads_releases),
     };
 
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

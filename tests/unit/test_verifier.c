@@ -34,9 +34,9 @@ bool chunk_fds_replace(const struct chunk_lease *kept, const struct chunk_lease 
 
 static const uint32_t sizes[] = {100000};
 
-static int chunk_file(const char *folder, const struct image *image, bool good)
+static int chunk_file(const char *directory, const struct image *image, bool good)
 {
-    const char *path = support_path(folder, good ? "good" : "bad");
+    const char *path = support_path(directory, good ? "good" : "bad");
     uint8_t *data = support_chunk(image, 0);
     int fd;
 
@@ -105,14 +105,14 @@ static void checks(void **state)
     image_free(&image);
 }
 
-#define IN_FOLDER(test)                                                                            \
-    cmocka_unit_test_setup_teardown(test, support_make_folder, support_remove_folder)
+#define IN_DIRECTORY(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, support_make_directory, support_remove_directory)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(replaces_first),
-        IN_FOLDER(checks),
+        IN_DIRECTORY(replaces_first),
+        IN_DIRECTORY(checks),
     };
 
     return cmocka_run_group_tests_name("verifier", tests, NULL, NULL);

@@ -4,11 +4,11 @@
 # TCP (four connections), mounted; dm-verity on top; and a disk of qemu's with a writable
 # overlay. Compares every byte. Run by hand, from a build directory:
 #
-#     VM_ROOT=FOLDER bash ../tests/vm/attach.sh
+#     VM_ROOT=DIRECTORY bash ../tests/vm/attach.sh
 #
-# FOLDER holds an unpacked kernel package of Debian, without installing it:
+# DIRECTORY holds an unpacked kernel package of Debian, without installing it:
 #     apt-get download linux-image-6.1.0-NN-cloud-amd64
-#     dpkg-deb -x linux-image-*.deb FOLDER
+#     dpkg-deb -x linux-image-*.deb DIRECTORY
 #
 # Needs qemu-system-x86, busybox-static, nbd-client, cryptsetup-bin, kmod, cpio, e2fsprogs.
 # Takes half a minute in software emulation; VM_ACCEL=kvm uses the processor's help.
