@@ -36,7 +36,7 @@ if [[ $version != *"version 14."* ]]; then
     echo "not version 14, so the formatting was not looked at: $version"
     exit 0
 fi
-find "$srcdir"/common "$srcdir"/cli "$srcdir"/plugin "$srcdir"/clone "$srcdir"/store "$srcdir"/compress "$srcdir"/tests "$srcdir"/bench -name '*.[ch]' \
+find "$srcdir"/common "$srcdir"/cli "$srcdir"/plugin "$srcdir"/clone "$srcdir"/manage "$srcdir"/compress "$srcdir"/tests "$srcdir"/bench -name '*.[ch]' \
     ! -name '*.pb-c.*' -print0 >"$tmp/sources"
 expect_exit 0 xargs -0 -a "$tmp/sources" clang-format --style="file:$srcdir/.clang-format" \
     --dry-run -Werror
