@@ -29,7 +29,7 @@ static int add_line(struct network_options *flags, const char *line, struct err 
     /* Never repeat the line in the message: it may be a secret. */
     if (!colon || colon == line || strpbrk(line, "\r\n"))
         return err_set(e, ERR_USAGE, "--header takes one line of the form 'Name: value'");
-    if (array_grow((void **)&flags->headers, &flags->header_room, flags->header_count,
+    if (array_grow((void **)&flags->headers, &flags->header_capacity, flags->header_count,
                    sizeof *flags->headers, e) < 0)
         return -1;
     flags->headers[flags->header_count] = strdup(line);
@@ -86,7 +86,7 @@ static int add_mirror(void *target, const char *url, const char *unused, struct 
     (void)unused;
     if (!reader_is_url(url))
         return err_set(e, ERR_USAGE, "--mirror takes a URL, not '%s'", url);
-    if (array_grow((void **)&flags->mirrors, &flags->mirror_room, flags->mirror_count,
+    if (array_grow((void **)&flags->mirrors, &flags->mirror_capacity, flags->mirror_count,
                    sizeof *flags->mirrors, e) < 0)
         return -1;
     flags->mirrors[flags->mirror_count++] = url;

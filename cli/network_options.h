@@ -11,9 +11,9 @@
 struct network_options {
     struct http_options http; /* complete after network_options_finish */
     char **headers;           /* what http.headers points to */
-    size_t header_count, header_room;
+    size_t header_count, header_capacity;
     const char **mirrors; /* what http.mirrors points to */
-    size_t mirror_count, mirror_room;
+    size_t mirror_count, mirror_capacity;
     unsigned retry_delay_s, connect_timeout_s, timeout_s;
 };
 

@@ -16,7 +16,7 @@ int table_add(struct table *t, struct err *e, const char *fmt, ...)
     va_list ap;
     int n;
 
-    if (array_grow((void **)&t->cells, &t->room, t->count, sizeof *t->cells, e) < 0)
+    if (array_grow((void **)&t->cells, &t->capacity, t->count, sizeof *t->cells, e) < 0)
         return -1;
     va_start(ap, fmt);
     n = vasprintf(&t->cells[t->count], fmt, ap);
@@ -82,5 +82,5 @@ void table_free(struct table *t)
         free(t->cells[i]);
     free(t->cells);
     t->cells = NULL;
-    t->count = t->room = 0;
+    t->count = t->capacity = 0;
 }

@@ -12,7 +12,7 @@
 struct table {
     const char *columns; /* one letter each: l or r, how it is aligned */
     char **cells;        /* row after row */
-    size_t count, room;
+    size_t count, capacity;
 };
 
 /* Adds the next cell. Text that could drive a terminal is made printable. */

@@ -29,7 +29,7 @@ static int add_seed(void *options, const char *path, const char *unused, struct 
     struct clone_options *o = options;
 
     (void)unused;
-    if (array_grow((void **)&o->seeds, &o->seed_room, o->seed_count, sizeof *o->seeds, e) < 0)
+    if (array_grow((void **)&o->seeds, &o->seed_capacity, o->seed_count, sizeof *o->seeds, e) < 0)
         return -1;
     o->seeds[o->seed_count++] = path;
     return 0;

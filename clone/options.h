@@ -29,7 +29,7 @@ struct clone_options {
     uint64_t max_download, max_write, min_free;
     bool make_room;
     const char **seeds;
-    size_t seed_count, seed_room;
+    size_t seed_count, seed_capacity;
     unsigned wait_seconds;
 
     struct network_options http;

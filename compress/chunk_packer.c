@@ -43,13 +43,13 @@ struct chunk_packer {
     bool failed;
 
     struct content *contents;
-    size_t content_count, content_room;
+    size_t content_count, content_capacity;
     uint32_t *slots; /* hash table of indices into contents, or NOT_YET */
     size_t slot_count;
     struct keyed secret; /* of where a hash goes in it */
 
     uint32_t *order; /* of contents by index in the image; NOT_YET: not seen */
-    size_t order_room;
+    size_t order_capacity;
     size_t next; /* all below this are in the table */
 
     struct chunk_table chunks;
@@ -171,7 +171,7 @@ static int add_content(struct chunk_packer *p, const uint8_t *hash, size_t size,
 {
     size_t slot;
 
-    if (grow_slots(p, e) < 0 || array_grow((void **)&p->contents, &p->content_room,
+    if (grow_slots(p, e) < 0 || array_grow((void **)&p->contents, &p->content_capacity,
                                            p->content_count, sizeof *p->contents, e) < 0)
         return -1;
     slot = find_content_slot(p, hash);
@@ -189,12 +189,13 @@ static int add_content(struct chunk_packer *p, const uint8_t *hash, size_t size,
 
 static int set_order(struct chunk_packer *p, uint64_t index, uint32_t content, struct err *e)
 {
-    while (index >= p->order_room) {
-        size_t before = p->order_room;
+    while (index >= p->order_capacity) {
+        size_t before = p->order_capacity;
 
-        if (array_grow((void **)&p->order, &p->order_room, before, sizeof *p->order, e) < 0)
+        if (array_grow((void **)&p->order, &p->order_capacity, before, sizeof *p->order, e) < 0)
             return -1;
-        memset(p->order + before, 0xff, (p->order_room - before) * sizeof *p->order); /* NOT_YET */
+        memset(p->order + before, 0xff,
+               (p->order_capacity - before) * sizeof *p->order); /* NOT_YET */
     }
     p->order[index] = content;
     return 0;
@@ -203,11 +204,11 @@ static int set_order(struct chunk_packer *p, uint64_t index, uint32_t content, s
 /* The content that the table waits for, or NOT_YET when that chunk is not seen. */
 static uint32_t awaited(const struct chunk_packer *p)
 {
-    return p->next < p->order_room ? p->order[p->next] : NOT_YET;
+    return p->next < p->order_capacity ? p->order[p->next] : NOT_YET;
 }
 
 /* Early, as a large image may take hours. */
-static int check_room(const struct chunk_packer *p, uint64_t index, struct err *e)
+static int check_space_left(const struct chunk_packer *p, uint64_t index, struct err *e)
 {
     uint64_t dictionary = p->content_count * (p->chunks.hash_length + DESCRIPTOR_OVERHEAD) + index;
 
@@ -275,7 +276,7 @@ static int enter(struct chunk_packer *p, uint64_t index, const uint8_t *hash, si
 {
     LOCK_SCOPE(&p->lock);
 
-    if (check_room(p, index, e) < 0 || add_content(p, hash, size, content, added, e) < 0 ||
+    if (check_space_left(p, index, e) < 0 || add_content(p, hash, size, content, added, e) < 0 ||
         set_order(p, index, *content, e) < 0)
         return -1;
     return advance(p, e);

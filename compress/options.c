@@ -31,8 +31,8 @@ static int add_metadata(struct compress_options *o, const char *key, uint8_t *va
         return err_nomem(e, "reading the command line");
     if (!text_is_utf8(key, strlen(key)))
         return err_set(e, ERR_USAGE, "a metadata key must be valid UTF-8, not '%s'", key);
-    if (array_grow((void **)&o->metadata, &o->metadata_room, o->metadata_count, sizeof *o->metadata,
-                   e) < 0)
+    if (array_grow((void **)&o->metadata, &o->metadata_capacity, o->metadata_count,
+                   sizeof *o->metadata, e) < 0)
         return -1;
     o->metadata[o->metadata_count++] =
         (struct image_metadata){.key = STEAL(name), .value = STEAL(owned), .size = size};

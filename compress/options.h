@@ -37,7 +37,7 @@ struct compress_options {
     unsigned level, hash_length;
 
     struct image_metadata *metadata; /* in the order of the keys */
-    size_t metadata_count, metadata_room;
+    size_t metadata_count, metadata_capacity;
 };
 
 /* Reads the metadata files as well. ERR_USAGE names the option and what it takes.

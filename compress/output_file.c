@@ -315,7 +315,7 @@ static int move_by_copy(struct output_file *t, uint64_t data_offset, struct err 
     return r;
 }
 
-static int insert_header_room(struct output_file *t, uint64_t data_offset, struct err *e)
+static int insert_header_space(struct output_file *t, uint64_t data_offset, struct err *e)
 {
     if (t->size == 0)
         return 0;
@@ -395,7 +395,7 @@ static int give_name(struct output_file *t, struct err *e)
 int output_file_publish(struct output_file *t, const uint8_t *header, size_t header_size,
                         uint64_t data_offset, struct err *e)
 {
-    if (insert_header_room(t, data_offset, e) < 0)
+    if (insert_header_space(t, data_offset, e) < 0)
         return -1;
     if (io_pwrite_full(t->fd, header, header_size, 0) < 0 || io_fsync(t->fd) < 0)
         return cannot_write(t, e);

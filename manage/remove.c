@@ -15,7 +15,7 @@
 /* Those that --keep lets go: names point into list. */
 struct victims {
     const char **names;
-    size_t count, room;
+    size_t count, capacity;
 };
 
 static void victims_free(struct victims *v)
@@ -32,7 +32,7 @@ static int choose_victims(const struct store_release_list *list, size_t keep, st
 
         if (r->served || r->is_protected)
             continue;
-        if (array_grow((void **)&v->names, &v->room, v->count, sizeof *v->names, e) < 0)
+        if (array_grow((void **)&v->names, &v->capacity, v->count, sizeof *v->names, e) < 0)
             return -1;
         v->names[v->count++] = r->name;
     }

@@ -18,7 +18,7 @@
 #define CONNECTIONS_RESERVE 1024U
 /* Descriptor numbers below the limit at which nothing more is kept: twice the
  * above, because a kernel without openat2 needs two for an open. */
-#define MOMENTARY_ROOM 32U
+#define MOMENTARY_capacity 32U
 /* How long a read waits when all descriptors are in use. */
 #define FULL_TABLE_TRIES    500
 #define FULL_TABLE_PAUSE_NS 10000000L
@@ -62,7 +62,7 @@ int fd_budget_init(struct fd_budget *budget, unsigned max, struct err *e)
         keep = max;
     atomic_init(&budget->left, (int)keep);
     budget->ceiling = limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur;
-    budget->ceiling -= (int)min_u64(MOMENTARY_ROOM, (uint64_t)budget->ceiling);
+    budget->ceiling -= (int)min_u64(MOMENTARY_capacity, (uint64_t)budget->ceiling);
     if (sem_init(&budget->momentary, 0, MOMENTARY_MAX) < 0)
         return err_sys(e, errno, "cannot prepare opening chunks");
     return 0;
@@ -101,7 +101,7 @@ int chunk_fds_init(struct chunk_fds *c, const struct store *store, const struct 
     return 0;
 }
 
-void chunk_fds_make_room(const struct chunk_fds *c, int any_fd)
+void chunk_fds_reserve(const struct chunk_fds *c, int any_fd)
 {
     uint64_t kept = min_u64((uint64_t)atomic_load(&c->budget->left), c->image->chunks.count);
     int highest = (int)min_u64(kept + FD_BUDGET_RESERVE, (uint64_t)c->budget->ceiling);
@@ -145,7 +145,7 @@ static bool is_table_full(const struct err *e)
     return e->sys_errno == EMFILE || e->sys_errno == ENFILE;
 }
 
-/* More connections than the limit on open files has room for must make a read
+/* More connections than the limit on open files allows must make a read
  * slow, not fail. */
 int chunk_fds_open(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease, struct err *e)
 {
@@ -171,7 +171,7 @@ int chunk_fds_open(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease,
 /* The kernel gives the lowest free number, so a high one tells that the table is
  * nearly full of sockets: what is left must stay free for momentary opens, as a
  * kept descriptor is never closed. The budget shrinks by this one then. */
-static bool leaves_room(const struct fd_budget *budget, int fd)
+static bool leaves_enough(const struct fd_budget *budget, int fd)
 {
     return fd < budget->ceiling;
 }
@@ -187,7 +187,7 @@ static int open_and_keep(struct chunk_fds *c, size_t chunk, struct chunk_lease *
         budget_return(c->budget);
         return -1;
     }
-    if (fd < 0 || !leaves_room(c->budget, fd)) {
+    if (fd < 0 || !leaves_enough(c->budget, fd)) {
         if (fd >= 0)
             close(fd);
         return chunk_fds_open(c, chunk, lease, e);

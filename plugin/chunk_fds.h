@@ -49,11 +49,11 @@ int chunk_fds_init(struct chunk_fds *c, const struct store *store, const struct 
                    struct fd_budget *budget, struct err *e) __attribute__((warn_unused_result));
 void chunk_fds_free(struct chunk_fds *c);
 
-/* Makes room for the chunks in the process's table of descriptors. The kernel would
+/* Grows the process's table of descriptors for the chunks. The kernel would
  * double it again and again while they are opened, and in a process with threads
  * wait each time until all processors have passed a quiet state (RCU). So best called
  * while there is one thread. any_fd: an open descriptor. */
-void chunk_fds_make_room(const struct chunk_fds *c, int any_fd);
+void chunk_fds_reserve(const struct chunk_fds *c, int any_fd);
 
 struct chunk_lease {
     int fd;

@@ -176,9 +176,9 @@ int export_check_again(const struct export *x, struct err *e)
                : 0;
 }
 
-void export_make_room(const struct export *x)
+void export_reserve(const struct export *x)
 {
-    chunk_fds_make_room(&x->fds, x->lock_fd);
+    chunk_fds_reserve(&x->fds, x->lock_fd);
 }
 
 void export_free(struct export *x)

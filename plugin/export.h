@@ -67,8 +67,8 @@ void export_free(struct export *x);
  * nothing for one that has not, and with check off. */
 int export_check_again(const struct export *x, struct err *e) __attribute__((warn_unused_result));
 
-/* See chunk_fds_make_room: once in the process that serves. */
-void export_make_room(const struct export *x);
+/* See chunk_fds_reserve: once in the process that serves. */
+void export_reserve(const struct export *x);
 
 /* Reads count bytes at offset, which must lie within the image: all or nothing.
  * The message names the chunk and says what to do. */

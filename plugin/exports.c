@@ -98,7 +98,7 @@ static struct export *load_export(struct exports *r, struct pinned *p, struct er
     pthread_mutex_unlock(&r->lock);
     export = export_load(r->shared, p->name, e);
     if (export)
-        export_make_room(export);
+        export_reserve(export);
     pthread_mutex_lock(&r->lock);
     p->export = export;
     p->loading = false;

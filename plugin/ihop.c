@@ -155,7 +155,7 @@ static int ihop_after_fork(void)
     struct err e = ERR_INIT;
 
     if (single)
-        export_make_room(single);
+        export_reserve(single);
     if (single ? export_check_again(single, &e) == 0
                : !options.export.check || store_check_readable(shared.store, &e) == 0)
         return 0;

@@ -8,22 +8,22 @@
 
 #include <stdlib.h>
 
-#define ARRAY_FIRST_ROOM 64
+#define ARRAY_FIRST_CAPACITY 64
 
-/* Makes room in *items for at least one more than count items of item_size
- * bytes. *room is how many fit; both start as 0 or NULL. ERR_MEMORY. */
-static inline int array_grow(void **items, size_t *room, size_t count, size_t item_size,
+/* Grows *items so that it holds at least one more than count items of item_size
+ * bytes. *capacity is how many it can hold; both start as 0 or NULL. ERR_MEMORY. */
+static inline int array_grow(void **items, size_t *capacity, size_t count, size_t item_size,
                              struct err *e)
 {
-    size_t more = *room ? 2 * *room : ARRAY_FIRST_ROOM, bytes;
+    size_t more = *capacity ? 2 * *capacity : ARRAY_FIRST_CAPACITY, bytes;
     void *grown;
 
-    if (count < *room)
+    if (count < *capacity)
         return 0;
     if (!checked_mul_size(more, item_size, &bytes) || !(grown = realloc(*items, bytes)))
         return err_nomem(e, "growing a list");
     *items = grown;
-    *room = more;
+    *capacity = more;
     return 0;
 }
 

@@ -15,7 +15,7 @@ struct chunker {
     uint32_t length; /* of the chunk so far */
     bool has_sum;    /* sum is that of the last window */
     uint32_t sum;
-    /* Two windows: the bytes before the push at hand, and room for as many of its
+    /* Two windows: the bytes before the push at hand, and space for as many of its
      * own, so that they lie behind one another. */
     uint8_t *edge;
 };

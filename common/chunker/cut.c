@@ -37,7 +37,7 @@ struct piece {
 /* The beginning of a chunk that spans pieces; later the whole of it. */
 struct spanning {
     uint8_t *data;
-    size_t size, room;
+    size_t size, capacity;
 };
 
 struct cutter {
@@ -65,7 +65,7 @@ struct cutter {
     struct chunker *start;
     bool ask_start; /* the chunker knows the boundaries of this piece */
     struct spanning head;
-    size_t spanning; /* bytes of room that are handed out */
+    size_t spanning; /* bytes of buffers that are handed out */
     uint64_t index, offset;
 };
 
@@ -233,19 +233,19 @@ static void find_end(struct cutter *c, const struct piece *p)
  * give some back first, and -1 for ERR_MEMORY. */
 static int grow_spanning(struct cutter *c, size_t size, struct err *e)
 {
-    size_t need = c->head.size + size, room = c->head.room;
+    size_t need = c->head.size + size, capacity = c->head.capacity;
     uint8_t *grown;
 
-    if (need <= room)
+    if (need <= capacity)
         return 1;
-    room = min_size(c->max_size, need > 2 * room ? need : 2 * room);
-    if (c->spanning > 0 && c->spanning + room > CUT_SPANNING)
+    capacity = min_size(c->max_size, need > 2 * capacity ? need : 2 * capacity);
+    if (c->spanning > 0 && c->spanning + capacity > CUT_SPANNING)
         return 0;
-    grown = realloc(c->head.data, room);
+    grown = realloc(c->head.data, capacity);
     if (!grown)
         return err_nomem(e, "putting a chunk together");
     c->head.data = grown;
-    c->head.room = room;
+    c->head.capacity = capacity;
     return 1;
 }
 
@@ -270,7 +270,7 @@ static int run_chunk(struct cutter *c, struct task *t, struct err *e)
     if (t->piece) {
         let_go(c, t->piece);
     } else {
-        c->spanning -= t->spanning.room;
+        c->spanning -= t->spanning.capacity;
         pthread_cond_broadcast(&c->changed);
     }
     return 0;
@@ -289,7 +289,7 @@ static void hand_out(struct cutter *c, struct task *t, struct piece *p, const ui
         return;
     }
     t->spanning = c->head;
-    c->spanning += c->head.room;
+    c->spanning += c->head.capacity;
     c->head = (struct spanning){0};
 }
 

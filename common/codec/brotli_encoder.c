@@ -23,10 +23,10 @@ static uint32_t brotli_window_bits(size_t size)
 /* Brotli cannot reset an encoder, so each chunk has its own; malloc hands it the
  * last one's memory. */
 static enum encoded brotli_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
-                                  uint8_t *out, size_t room, size_t *size)
+                                  uint8_t *out, size_t capacity, size_t *size)
 {
     BrotliEncoderState *s = BrotliEncoderCreateInstance(NULL, NULL, NULL);
-    size_t left = room;
+    size_t left = capacity;
     bool ok, finished;
 
     (void)state;
@@ -37,7 +37,7 @@ static enum encoded brotli_encode(void *state, uint32_t level, const uint8_t *in
          BrotliEncoderCompressStream(s, BROTLI_OPERATION_FINISH, &in_size, &in, &left, &out, NULL);
     finished = ok && BrotliEncoderIsFinished(s);
     BrotliEncoderDestroyInstance(s);
-    *size = room - left;
+    *size = capacity - left;
     return !ok ? ENCODED_FAILED : finished ? ENCODED_FITS : ENCODED_TOO_LONG;
 }
 

@@ -50,7 +50,7 @@ void decoder_release(struct decoder *d);
 
 /* A chunk as it lies in the archive: one whose archive_size equals its
  * source_size is stored as it is, whatever the codec. in has archive_size
- * bytes, out has room for source_size. *plain points to the chunk: into in or
+ * bytes, out holds source_size. *plain points to the chunk: into in or
  * to out. */
 int decoder_run(struct decoder *d, const struct chunk *chunk, const uint8_t *in, uint8_t *out,
                 const uint8_t **plain, struct err *e) __attribute__((warn_unused_result));

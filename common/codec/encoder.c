@@ -27,21 +27,21 @@ void encoder_release(struct encoder *c)
     free(c->out);
     c->state = NULL;
     c->out = NULL;
-    c->room = 0;
+    c->capacity = 0;
 }
 
 static int grow_encoded(struct encoder *c, size_t size)
 {
     if (c->encoding->open && !c->state && !(c->state = c->encoding->open()))
         return -1;
-    if (size <= c->room)
+    if (size <= c->capacity)
         return 0;
     free(c->out);
-    c->room = 0;
+    c->capacity = 0;
     c->out = malloc(size);
     if (!c->out)
         return -1;
-    c->room = size;
+    c->capacity = size;
     return 0;
 }
 

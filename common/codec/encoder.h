@@ -21,7 +21,7 @@
 enum encoded {
     ENCODED_FAILED = -1, /* out of memory: nothing else can go wrong */
     ENCODED_FITS = 0,
-    ENCODED_TOO_LONG = 1, /* for the room that it was given */
+    ENCODED_TOO_LONG = 1, /* for the buffer that it was given */
 };
 
 struct encoding {
@@ -32,9 +32,9 @@ struct encoding {
     void *(*open)(void);
     void (*close)(void *state);
 
-    /* Encodes in to at most room bytes at out; *size is how many they are. */
+    /* Encodes in to at most capacity bytes at out; *size is how many they are. */
     enum encoded (*encode)(void *state, uint32_t level, const uint8_t *in, size_t in_size,
-                           uint8_t *out, size_t room, size_t *size);
+                           uint8_t *out, size_t capacity, size_t *size);
 };
 
 /* The highest level of a compression; 0 for IMAGE_NONE, which has none. */
@@ -45,7 +45,7 @@ struct encoder {
     uint32_t level;
     void *state; /* opened when first needed */
     uint8_t *out;
-    size_t room;
+    size_t capacity;
 };
 
 /* level is within 1 and encoder_max_level. */

@@ -21,7 +21,7 @@ static void choose_dictionary(lzma_options_lzma *options, size_t in_size)
 }
 
 static enum encoded xz_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
-                              uint8_t *out, size_t room, size_t *size)
+                              uint8_t *out, size_t capacity, size_t *size)
 {
     lzma_options_lzma options;
     const lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
@@ -38,11 +38,11 @@ static enum encoded xz_encode(void *state, uint32_t level, const uint8_t *in, si
     s->next_in = in;
     s->avail_in = in_size;
     s->next_out = out;
-    s->avail_out = room;
+    s->avail_out = capacity;
     do
         ret = lzma_code(s, LZMA_FINISH);
     while (ret == LZMA_OK && s->avail_out > 0);
-    *size = room - s->avail_out;
+    *size = capacity - s->avail_out;
     return ret == LZMA_STREAM_END ? ENCODED_FITS
            : ret == LZMA_OK       ? ENCODED_TOO_LONG
                                   : ENCODED_FAILED;

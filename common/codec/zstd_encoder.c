@@ -40,10 +40,10 @@ static bool set_parameters(ZSTD_CCtx *c, uint32_t level, size_t in_size)
  * library takes another, simpler set of parameters for small inputs, and what comes
  * out is up to 2 % larger. */
 static enum encoded zstd_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
-                                uint8_t *out, size_t room, size_t *size)
+                                uint8_t *out, size_t capacity, size_t *size)
 {
     ZSTD_inBuffer from = {in, in_size, 0};
-    ZSTD_outBuffer to = {out, room, 0};
+    ZSTD_outBuffer to = {out, capacity, 0};
     ZSTD_EndDirective step = ZSTD_e_continue;
     size_t left;
 

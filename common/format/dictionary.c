@@ -158,7 +158,7 @@ static int numbers_push(struct dict_reader *r, struct dict_numbers *list, uint64
         return err_set(e, r->kind,
                        "the dictionary's chunk order has too many entries (at most %zu)",
                        LIMIT_ORDER);
-    if (array_grow((void **)&list->items, &list->room, list->count, sizeof *list->items, e) < 0)
+    if (array_grow((void **)&list->items, &list->capacity, list->count, sizeof *list->items, e) < 0)
         return -1;
     list->items[list->count++] = (uint32_t)value;
     return 0;
@@ -202,16 +202,16 @@ void dict_put_raw(struct dict_writer *w, const void *data, size_t size)
 {
     if (w->failed || size == 0)
         return;
-    if (w->room - w->size < size) {
-        size_t room = 2 * (w->size + size) + 256;
-        uint8_t *grown = realloc(w->data, room);
+    if (w->capacity - w->size < size) {
+        size_t capacity = 2 * (w->size + size) + 256;
+        uint8_t *grown = realloc(w->data, capacity);
 
         if (!grown) {
             w->failed = true;
             return;
         }
         w->data = grown;
-        w->room = room;
+        w->capacity = capacity;
     }
     memcpy(w->data + w->size, data, size);
     w->size += size;

@@ -54,7 +54,7 @@ const ProtobufCMessage *dict_unpack(struct dict_reader *r, const struct dict_fie
  * array that the caller frees. */
 struct dict_numbers {
     uint32_t *items;
-    size_t count, room;
+    size_t count, capacity;
 };
 int dict_numbers_add(struct dict_reader *r, const struct dict_field *f, struct dict_numbers *list,
                      struct err *e) __attribute__((warn_unused_result));
@@ -68,7 +68,7 @@ int dict_get_text(const struct dict_reader *r, const struct dict_field *f, size_
 
 struct dict_writer {
     uint8_t *data;
-    size_t size, room;
+    size_t size, capacity;
     bool failed;
 };
 

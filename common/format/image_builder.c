@@ -67,7 +67,7 @@ int image_builder_add_metadata(struct image_builder *b, struct dict_reader *r,
     if (image->metadata_count >= LIMIT_METADATA_ENTRIES || b->metadata_bytes > LIMIT_METADATA_BYTES)
         return err_set(e, b->kind, "more metadata than %d entries or %llu bytes",
                        LIMIT_METADATA_ENTRIES, (unsigned long long)LIMIT_METADATA_BYTES);
-    if (array_grow((void **)&image->metadata, &b->metadata_room, image->metadata_count,
+    if (array_grow((void **)&image->metadata, &b->metadata_capacity, image->metadata_count,
                    sizeof *image->metadata, e) < 0)
         return -1;
     copy.key = strdup(entry->key);

@@ -21,7 +21,7 @@ struct image_builder {
     struct image image;
     enum err_kind kind;
     struct dict_numbers order;
-    size_t metadata_room, metadata_bytes;
+    size_t metadata_capacity, metadata_bytes;
     uint32_t declared_hash_length; /* from the chunker parameters */
     bool has_chunker, has_source_checksum;
 };

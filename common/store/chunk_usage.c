@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_SIZE   KEYED_SIZE
-#define FIRST_ROOM 1024 /* a power of two, as is every later room */
+#define KEY_SIZE       KEYED_SIZE
+#define FIRST_CAPACITY 1024 /* a power of two, as is every later capacity */
 
 struct chunk_usage_slot {
     uint8_t key[KEY_SIZE];
@@ -25,32 +25,32 @@ static void make_key(const uint8_t *hash, size_t length, uint8_t key[KEY_SIZE])
 static struct chunk_usage_slot *find_usage_slot(const struct chunk_usage *c,
                                                 const uint8_t key[KEY_SIZE])
 {
-    size_t i = (size_t)keyed_hash(&c->secret, key) & (c->room - 1);
+    size_t i = (size_t)keyed_hash(&c->secret, key) & (c->capacity - 1);
 
     while (c->slots[i].used && memcmp(c->slots[i].key, key, KEY_SIZE) != 0)
-        i = (i + 1) & (c->room - 1);
+        i = (i + 1) & (c->capacity - 1);
     return &c->slots[i];
 }
 
-/* Makes room for more chunks, at most three quarters full. */
+/* Grows the table for more chunks, at most three quarters full. */
 static int reserve_slots(struct chunk_usage *c, size_t more, struct err *e)
 {
     struct chunk_usage old = *c;
-    size_t room = c->room ? c->room : FIRST_ROOM;
+    size_t capacity = c->capacity ? c->capacity : FIRST_CAPACITY;
 
     if (!c->slots)
         keyed_init(&c->secret);
-    while (room / 4 * 3 < c->count + more)
-        room *= 2;
-    if (room == c->room)
+    while (capacity / 4 * 3 < c->count + more)
+        capacity *= 2;
+    if (capacity == c->capacity)
         return 0;
-    c->slots = calloc(room, sizeof *c->slots);
+    c->slots = calloc(capacity, sizeof *c->slots);
     if (!c->slots) {
         *c = old;
         return err_nomem(e, "counting the chunks of the releases");
     }
-    c->room = room;
-    for (size_t i = 0; i < old.room; i++)
+    c->capacity = capacity;
+    for (size_t i = 0; i < old.capacity; i++)
         if (old.slots[i].used)
             *find_usage_slot(c, old.slots[i].key) = old.slots[i];
     free(old.slots);
@@ -92,7 +92,7 @@ uint32_t chunk_usage_count(const struct chunk_usage *c, const uint8_t *hash, siz
 {
     uint8_t key[KEY_SIZE];
 
-    if (c->room == 0)
+    if (c->capacity == 0)
         return 0;
     make_key(hash, hash_length, key);
     return find_usage_slot(c, key)->count;

@@ -18,8 +18,8 @@
 
 struct chunk_usage {
     struct chunk_usage_slot *slots;
-    size_t room, count;  /* slots, and used ones: distinct chunks ever added */
-    struct keyed secret; /* so that no one can choose hashes that share a slot */
+    size_t capacity, count; /* slots, and used ones: distinct chunks ever added */
+    struct keyed secret;    /* so that no one can choose hashes that share a slot */
 };
 
 /* Counts each chunk of image once more, or once less. */

@@ -184,7 +184,8 @@ int store_pending_names(const struct store *store, struct store_names *list, str
 
         if (store_name_check(entry->d_name, &ignored) < 0 || has_name(list, count, entry->d_name))
             continue;
-        if (array_grow((void **)&list->names, &list->room, list->count, sizeof *list->names, e) < 0)
+        if (array_grow((void **)&list->names, &list->capacity, list->count, sizeof *list->names,
+                       e) < 0)
             return -1;
         list->names[list->count] = strdup(entry->d_name);
         if (!list->names[list->count])

@@ -64,7 +64,8 @@ int store_release_list_read(const struct store *store, struct store_release_list
     for (size_t i = 0; i < names.count; i++) {
         int r;
 
-        if (array_grow((void **)&list->items, &list->room, list->count, sizeof *list->items, e) < 0)
+        if (array_grow((void **)&list->items, &list->capacity, list->count, sizeof *list->items,
+                       e) < 0)
             return -1;
         r = describe_release(store, names.names[i], &list->items[list->count], e);
         if (r < 0)

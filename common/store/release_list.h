@@ -39,7 +39,7 @@ struct store_release {
 
 struct store_release_list {
     struct store_release *items; /* the oldest first */
-    size_t count, room;
+    size_t count, capacity;
 };
 
 /* All releases, whole or damaged. The caller frees *list. */

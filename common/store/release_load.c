@@ -120,7 +120,7 @@ static int compare_names(const void *a, const void *b)
 
 static int append_name(struct store_names *list, const char *name, struct err *e)
 {
-    if (array_grow((void **)&list->names, &list->room, list->count, sizeof *list->names, e) < 0)
+    if (array_grow((void **)&list->names, &list->capacity, list->count, sizeof *list->names, e) < 0)
         return -1;
     list->names[list->count] = strdup(name);
     if (!list->names[list->count])

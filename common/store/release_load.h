@@ -19,7 +19,7 @@ int store_release_load(const struct store *store, const char *name, struct image
 /* Names of files, sorted; freed by the caller with store_names_free. */
 struct store_names {
     char **names;
-    size_t count, room;
+    size_t count, capacity;
 };
 /* All releases, whole or damaged, and what else has a name in STORE and is no directory:
  * foreign files, those that this user may not read, and those whose names no release may have

@@ -30,7 +30,7 @@
 
 struct batch {
     char (*names)[STAGED_NAME_SIZE];
-    size_t count, room;
+    size_t count, capacity;
     uint64_t bytes;
     uint64_t begun_ms; /* when the first chunk was staged */
 };
@@ -148,7 +148,7 @@ static int commit_batch(const struct store *store, int from_fd, struct batch *b,
 
 static int batch_append(struct batch *b, const char *name, uint64_t bytes, struct err *e)
 {
-    if (array_grow((void **)&b->names, &b->room, b->count, sizeof *b->names, e) < 0)
+    if (array_grow((void **)&b->names, &b->capacity, b->count, sizeof *b->names, e) < 0)
         return -1;
     if (b->count == 0)
         b->begun_ms = io_now_ms();

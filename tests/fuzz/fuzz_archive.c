@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* archive_parse. The size, the chunk data offset's room and the checksum are set
+/* archive_parse. The size, the chunk data offset's field and the checksum are set
  * right first, or the fuzzer would never get past them. */
 #include "fuzz.h"
 

@@ -25,18 +25,18 @@ static void growing(void **state)
 {
     struct err e = ERR_INIT;
     uint32_t *items = NULL;
-    size_t room = 0;
+    size_t capacity = 0;
 
     (void)state;
     for (uint32_t i = 0; i < 1000; i++) {
-        assert_ok(array_grow((void **)&items, &room, i, sizeof *items, &e), e);
-        assert_true(room > i);
+        assert_ok(array_grow((void **)&items, &capacity, i, sizeof *items, &e), e);
+        assert_true(capacity > i);
         items[i] = i;
     }
     for (uint32_t i = 0; i < 1000; i++)
         assert_int_equal(items[i], i);
-    room = SIZE_MAX / 4;
-    assert_fails(array_grow((void **)&items, &room, room, sizeof *items, &e), e, ERR_MEMORY,
+    capacity = SIZE_MAX / 4;
+    assert_fails(array_grow((void **)&items, &capacity, capacity, sizeof *items, &e), e, ERR_MEMORY,
                  "out of memory");
     assert_int_equal(items[999], 999); /* the old list survives */
     free(items);

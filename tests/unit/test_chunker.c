@@ -116,8 +116,8 @@ static void each_split_gives_the_same(void **state)
 static void rolled_is_from_scratch(void **state)
 {
     static const uint32_t windows[] = {1, 2, 7, 8, 16, 31, 32, 33, 64, 1000, 70000};
-    const size_t room = 70000;
-    uint8_t *data = calloc(1, room + SIZE), *start = data + room;
+    const size_t capacity = 70000;
+    uint8_t *data = calloc(1, capacity + SIZE), *start = data + capacity;
 
     (void)state;
     assert_non_null(data);
