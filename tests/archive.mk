@@ -53,6 +53,7 @@ unit_programs = \
 	tests/unit/test_staging \
 	tests/unit/test_store \
 	tests/unit/test_text \
+	tests/unit/test_workers \
 	tests/unit/test_trust
 check_PROGRAMS += $(unit_programs)
 TESTS += $(unit_programs)

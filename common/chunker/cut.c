@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/limits.h"
+#include "base/workers.h"
 #include "chunker/rolling.h"
 
 #include <errno.h>
@@ -54,8 +55,7 @@ struct cutter {
     uint64_t read, shown; /* pieces read so far, and shown to the input callback */
     bool reading, showing, ended;
     uint64_t size, done; /* bytes read, and bytes of finished chunks */
-    bool stop;
-    struct err error; /* the first one */
+    bool stop;           /* a worker failed */
 
     /* The cursor. */
     uint64_t cut; /* its piece */
@@ -84,10 +84,8 @@ static struct piece *get_piece(const struct cutter *c, uint64_t number)
 
 /* ---- with the lock held ---- */
 
-static void fail_locked(struct cutter *c, const struct err *e)
+static void stop_workers(struct cutter *c)
 {
-    if (c->error.kind == ERR_NONE || c->error.kind == ERR_CANCELLED)
-        c->error = *e;
     c->stop = true;
     pthread_cond_broadcast(&c->changed);
 }
@@ -151,7 +149,8 @@ static int run_read(struct cutter *c, struct task *t, struct err *e)
     if (read_piece(c, t->piece, e) < 0)
         return -1;
     piece_is_read(c, t->piece);
-    /* Not before it is searched can the cursor let go of it. */
+    /* The cursor cannot release the piece before it has been searched, so it is safe to
+     * use it here without the lock. */
     if (t->piece->size == 0)
         return 0;
     search(&c->rolling, t->piece);
@@ -229,24 +228,33 @@ static void find_end(struct cutter *c, const struct piece *p)
     c->at_end = mark < to || to == full;
 }
 
-/* Room in head for size more bytes. Returns 0 when chunks that are being handled must
- * give some back first, and -1 for ERR_MEMORY. */
-static int grow_spanning(struct cutter *c, size_t size, struct err *e)
+/* What became of an attempt to take a chunk. */
+enum taken {
+    TAKEN_CHUNK,
+    TAKEN_NONE,   /* the cursor went on without one: go on */
+    TAKEN_LATER,  /* others must search a piece or give memory back first */
+    TAKEN_FAILED, /* ERR_MEMORY */
+};
+
+/* Makes head large enough for size more bytes; TAKEN_NONE when it is. */
+static enum taken grow_spanning(struct cutter *c, size_t size, struct err *e)
 {
     size_t need = c->head.size + size, capacity = c->head.capacity;
     uint8_t *grown;
 
     if (need <= capacity)
-        return 1;
+        return TAKEN_NONE;
     capacity = min_size(c->max_size, need > 2 * capacity ? need : 2 * capacity);
     if (c->spanning > 0 && c->spanning + capacity > CUT_SPANNING)
-        return 0;
+        return TAKEN_LATER;
     grown = realloc(c->head.data, capacity);
-    if (!grown)
-        return err_nomem(e, "putting a chunk together");
+    if (!grown) {
+        err_nomem(e, "putting a chunk together");
+        return TAKEN_FAILED;
+    }
     c->head.data = grown;
     c->head.capacity = capacity;
-    return 1;
+    return TAKEN_NONE;
 }
 
 static void next_piece(struct cutter *c)
@@ -293,10 +301,10 @@ static void hand_out(struct cutter *c, struct task *t, struct piece *p, const ui
     c->head = (struct spanning){0};
 }
 
-/* Takes what the piece has of the chunk. Returns 1 when *t is a chunk, 0 when the
- * cursor went on without one, and -1 when it cannot. */
-static int take_piece_part(struct cutter *c, struct task *t, struct piece *p, struct err *e)
+/* Takes what the piece has of the chunk. */
+static enum taken take_piece_part(struct cutter *c, struct task *t, struct piece *p, struct err *e)
 {
+    enum taken taken;
     size_t size;
 
     if (c->end == 0)
@@ -305,8 +313,9 @@ static int take_piece_part(struct cutter *c, struct task *t, struct piece *p, st
     if (c->at_end && c->head.size == 0) {
         hand_out(c, t, p, p->data + c->at, size);
     } else {
-        if (grow_spanning(c, size, e) <= 0)
-            return -1;
+        taken = grow_spanning(c, size, e);
+        if (taken != TAKEN_NONE)
+            return taken;
         memcpy(c->head.data + c->head.size, p->data + c->at, size);
         c->head.size += size;
         if (c->at_end)
@@ -314,40 +323,30 @@ static int take_piece_part(struct cutter *c, struct task *t, struct piece *p, st
     }
     c->at = c->end;
     c->end = 0;
-    return c->at_end;
+    return c->at_end ? TAKEN_CHUNK : TAKEN_NONE;
 }
 
-static bool take_chunk(struct cutter *c, struct task *t)
+static enum taken take_chunk(struct cutter *c, struct task *t, struct err *e)
 {
-    struct err e = ERR_INIT;
-
     while (c->cut < c->read) {
         struct piece *p = get_piece(c, c->cut);
-        int r;
+        enum taken taken;
 
         if (!p->searched)
-            return false;
-        r = c->at < p->size ? take_piece_part(c, t, p, &e) : 0;
-        if (e.kind != ERR_NONE)
-            fail_locked(c, &e);
-        if (r != 0)
-            return r > 0;
+            return TAKEN_LATER;
+        taken = c->at < p->size ? take_piece_part(c, t, p, e) : TAKEN_NONE;
+        if (taken != TAKEN_NONE)
+            return taken;
         if (c->at == p->size)
             next_piece(c);
     }
     if (!c->ended || c->head.size == 0)
-        return false;
+        return TAKEN_LATER;
     hand_out(c, t, NULL, c->head.data, c->head.size);
-    return true;
+    return TAKEN_CHUNK;
 }
 
 /* ---- workers ---- */
-
-struct worker {
-    struct cutter *c;
-    unsigned number;
-    pthread_t thread;
-};
 
 static bool finished(const struct cutter *c)
 {
@@ -355,62 +354,60 @@ static bool finished(const struct cutter *c)
            (!c->options->input || c->shown == c->read);
 }
 
-/* Waits for something to do; false at the end. Showing comes first, because it cannot
- * be shared; then one piece is read ahead, so that the disk is never idle; more than
- * that only where there is nothing else to do, as what is in the caches goes first. */
-static bool next_task(struct cutter *c, struct task *t)
+/* Takes what can be done now; TAKEN_CHUNK stands for any task. Showing comes first,
+ * because it cannot be shared; then one piece is read ahead, so that the disk is never
+ * idle; more than that only where there is nothing else to do, because what is in the
+ * processor's caches is best used first. */
+static enum taken take_task(struct cutter *c, struct task *t, struct err *e)
+{
+    bool low = c->read - c->cut < 2;
+    enum taken taken;
+
+    if (take_show(c, t) || (low && take_read(c, t)))
+        return TAKEN_CHUNK;
+    taken = take_chunk(c, t, e);
+    return taken == TAKEN_LATER && take_read(c, t) ? TAKEN_CHUNK : taken;
+}
+
+/* Waits for something to do; false at the end, or with e when it failed. */
+static bool next_task(struct cutter *c, struct task *t, struct err *e)
 {
     LOCK_SCOPE(&c->lock);
 
     while (!c->stop) {
-        bool low = c->read - c->cut < 2;
+        enum taken taken = take_task(c, t, e);
 
-        if (take_show(c, t) || (low && take_read(c, t)) || take_chunk(c, t) || take_read(c, t))
+        if (taken == TAKEN_CHUNK)
             return true;
-        if (finished(c))
+        if (taken == TAKEN_FAILED)
+            stop_workers(c);
+        else if (finished(c))
             break;
-        if (!c->stop)
+        else
             pthread_cond_wait(&c->changed, &c->lock);
     }
     pthread_cond_broadcast(&c->changed);
     return false;
 }
 
-static void *work(void *argument)
+static int work(void *user, unsigned number, struct err *e)
 {
-    struct worker *w = argument;
-    struct err e = ERR_INIT;
+    struct cutter *c = user;
     struct task t;
 
-    while (next_task(w->c, &t)) {
+    while (next_task(c, &t, e)) {
         int r;
 
-        t.chunk.worker = w->number;
-        r = t.run(w->c, &t, &e);
+        t.chunk.worker = number;
+        r = t.run(c, &t, e);
         free(t.spanning.data);
         if (r < 0) {
-            LOCK_SCOPE(&w->c->lock);
-            fail_locked(w->c, &e);
+            LOCK_SCOPE(&c->lock);
+            stop_workers(c);
+            return -1;
         }
     }
-    return NULL;
-}
-
-/* The calling thread is worker 0. Without a thread it is one worker less. */
-static void run_cut_workers(struct cutter *c, unsigned jobs)
-{
-    struct worker workers[LIMIT_JOBS];
-    unsigned count;
-
-    for (count = 1; count < jobs; count++) {
-        workers[count] = (struct worker){.c = c, .number = count};
-        if (pthread_create(&workers[count].thread, NULL, work, &workers[count]) != 0)
-            break;
-    }
-    workers[0] = (struct worker){.c = c};
-    work(&workers[0]);
-    while (--count > 0)
-        pthread_join(workers[count].thread, NULL);
+    return e->kind == ERR_NONE ? 0 : -1;
 }
 
 /* ---- life ---- */
@@ -470,11 +467,8 @@ int cut_input(int fd, const struct chunker_config *config, const struct cut_opti
     if (make_pieces(&c, jobs, e) < 0)
         return -1;
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint; a pipe has none */
-    run_cut_workers(&c, jobs);
-    if (c.error.kind != ERR_NONE) {
-        *e = c.error;
+    if (workers_run(jobs, work, &c, e) < 0)
         return -1;
-    }
     *size = c.size;
     return 0;
 }

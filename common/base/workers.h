@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* workers: threads that do one job side by side.
+ *
+ * Each thread calls the same function with a number of its own, and what they share is
+ * up to them. A machine that has no memory or no process number left for a thread gets
+ * fewer: the job then takes longer, which is better than no update. The first error of a
+ * worker is the error of the job; ERR_CANCELLED, which a worker gives when it stops
+ * because of another one, gives way to any other.
+ *
+ * How the others are told to stop is up to the function, since only it knows what they
+ * wait for.
+ */
+#ifndef IHOP_BASE_WORKERS_H
+#define IHOP_BASE_WORKERS_H
+
+#include "base/err.h"
+#include "base/limits.h"
+
+#include <pthread.h>
+
+/* Does the part of worker number (0 .. count - 1) and returns when nothing is left. */
+typedef int (*workers_fn)(void *user, unsigned number, struct err *e);
+
+struct workers {
+    workers_fn run;
+    void *user;
+    pthread_t threads[LIMIT_JOBS];
+    unsigned count; /* of threads */
+
+    pthread_mutex_t lock; /* protects all below */
+    unsigned numbered;    /* threads that have taken their number */
+    struct err error;     /* ERR_NONE as long as none failed */
+};
+
+/* Starts up to count threads (at most LIMIT_JOBS). ERR_MEMORY when there is none; then
+ * there is nothing to join. */
+int workers_start(struct workers *w, unsigned count, workers_fn run, void *user, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Whether all is well so far, for a caller that has work of its own. */
+int workers_check(struct workers *w, struct err *e) __attribute__((warn_unused_result));
+
+/* Waits until all have returned. */
+int workers_join(struct workers *w, struct err *e) __attribute__((warn_unused_result));
+
+/* The whole job: the calling thread is worker 0, so it is done even when no thread can be
+ * had, and all have returned when this does. */
+int workers_run(unsigned count, workers_fn run, void *user, struct err *e)
+    __attribute__((warn_unused_result));
+
+#endif
