@@ -9,6 +9,7 @@
 #include "fetch/obtain.h"
 #include "fetch/archive_header.h"
 #include "store/chunk_usage.h"
+#include "store/chunk_file.h"
 #include "store/missing.h"
 #include "store/publish.h"
 #include "store/release_load.h"
@@ -108,17 +109,18 @@ static void name_bad_chunks(const struct verify *v)
 
     for (size_t l = 0; l <= CHUNK_HASH_SIZE; l++)
         for (size_t i = 0; i < v->chunks[l].count; i++) {
-            char name[STORE_CHUNK_NAME_SIZE];
+            const uint8_t *hash = chunk_table_hash(&v->chunks[l], i);
+            char name[STORE_CHUNK_NAME_SIZE], path[STORE_CHUNK_PATH_SIZE];
 
-            store_chunk_name(s->store, chunk_table_hash(&v->chunks[l], i), l, name);
             if (s->o.common.json) {
                 json_t *line = json_object();
 
                 json_set_text(line, "type", "bad_chunk");
-                json_set_text(line, "path", name);
+                json_set_text(line, "path", store_chunk_name(s->store, hash, l, name));
                 json_print(line);
             } else if (s->o.common.verbose || shown++ < BAD_SHOWN) {
-                printf("bad or missing: %s/chunks/%s\n", s->path, name);
+                printf("bad or missing: %s/%s\n", s->path,
+                       store_chunk_path(s->store, hash, l, path));
             }
         }
     if (shown > BAD_SHOWN)

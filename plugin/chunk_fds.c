@@ -3,7 +3,7 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
-#include "store/missing.h"
+#include "store/chunk_file.h"
 #include "plugin/stats.h"
 
 #include <errno.h>

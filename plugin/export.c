@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "store/chunk_file.h"
 #include "store/missing.h"
 #include "store/release_load.h"
 #include "format/zero_chunks.h"
@@ -80,11 +81,12 @@ static int check_id(const struct export *x, struct err *e)
 /* A copy made under umask 077, for example. */
 static int deny(const struct export *x, size_t count, struct err *e)
 {
-    return err_set(e, ERR_IO,
-                   "release %s/%s cannot be served: user %ld, whom this server runs as, may not "
-                   "read %zu of %zu chunks; let that user read them (chmod -R go+rX %s/chunks)",
-                   store_path(x->store), x->name, (long)geteuid(), count, x->image.chunks.count,
-                   store_path(x->store));
+    return err_set(
+        e, ERR_IO,
+        "release %s/%s cannot be served: user %ld, whom this server runs as, may not "
+        "read %zu of %zu chunks; let that user read them (chmod -R go+rX %s/" STORE_CHUNKS ")",
+        store_path(x->store), x->name, (long)geteuid(), count, x->image.chunks.count,
+        store_path(x->store));
 }
 
 /* Zero chunks are served without their files, so those do not count. */
@@ -210,11 +212,11 @@ struct chunk_path {
 
 static const char *chunk_path(const struct export *x, size_t chunk, struct chunk_path *path)
 {
-    char name[STORE_CHUNK_NAME_SIZE];
+    char below[STORE_CHUNK_PATH_SIZE];
 
-    store_chunk_name(x->store, chunk_table_hash(&x->image.chunks, chunk),
-                     x->image.chunks.hash_length, name);
-    snprintf(path->text, sizeof path->text, "%.250s/chunks/%s", store_path(x->store), name);
+    store_chunk_path(x->store, chunk_table_hash(&x->image.chunks, chunk),
+                     x->image.chunks.hash_length, below);
+    snprintf(path->text, sizeof path->text, "%.250s/%s", store_path(x->store), below);
     return path->text;
 }
 

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "plugin/verifier.h"
 
-#include "base/checked.h"
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/limits.h"
 #include "plugin/stats.h"
+#include "store/chunk_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <string.h>
+#include <sys/stat.h>
 
 /* Chunks are hashed in this many lanes, by chunk number: two threads that need
  * the same chunk share one hashing, and a lane owns what hashing takes, so that
@@ -23,8 +21,7 @@ enum { UNVERIFIED, GOOD, BAD };
 
 struct lane {
     pthread_mutex_t lock;
-    struct chunk_hasher *hasher; /* by lock, as is block */
-    uint8_t *block;
+    struct store_chunk_check check; /* by lock */
 };
 
 struct verifier {
@@ -46,12 +43,15 @@ struct verifier *verifier_new(const struct image *image, struct err *e)
         pthread_mutex_init(&v->lanes[i].lock, NULL);
     v->states = calloc(image->chunks.count + 1, sizeof *v->states);
     for (size_t i = 0; v->states && i < LANES; i++) {
-        v->lanes[i].hasher = chunk_hasher_new(e);
-        v->lanes[i].block = malloc(BLOCK);
-        if (!v->lanes[i].hasher || !v->lanes[i].block)
+        struct store_chunk_check *check = &v->lanes[i].check;
+
+        check->hasher = chunk_hasher_new(e);
+        check->buffer = malloc(BLOCK);
+        check->capacity = BLOCK;
+        if (!check->hasher || !check->buffer)
             break;
     }
-    if (!v->states || !v->lanes[LANES - 1].hasher || !v->lanes[LANES - 1].block) {
+    if (!v->states || !v->lanes[LANES - 1].check.hasher || !v->lanes[LANES - 1].check.buffer) {
         err_nomem(e, "preparing verification");
         verifier_free(v);
         return NULL;
@@ -64,8 +64,8 @@ void verifier_free(struct verifier *v)
     if (!v)
         return;
     for (size_t i = 0; i < LANES; i++) {
-        chunk_hasher_free(v->lanes[i].hasher);
-        free(v->lanes[i].block);
+        chunk_hasher_free(v->lanes[i].check.hasher);
+        free(v->lanes[i].check.buffer);
         pthread_mutex_destroy(&v->lanes[i].lock);
     }
     free(v->states);
@@ -92,45 +92,38 @@ bool verifier_is_bad(const struct verifier *v, size_t chunk)
     return verified_state(v, chunk) == BAD;
 }
 
-static int hash_file(const struct lane *lane, int fd, uint64_t size, const char *what,
-                     uint8_t hash[CHUNK_HASH_SIZE], struct err *e)
-{
-    if (chunk_hash_begin(lane->hasher, e) < 0)
-        return -1;
-    for (uint64_t at = 0; at < size;) {
-        size_t want = (size_t)min_u64(BLOCK, size - at);
-        ssize_t n = io_pread_full(fd, lane->block, want, at);
-
-        if (n < 0)
-            return err_sys(e, errno, "cannot read chunk %s", what);
-        if ((size_t)n < want)
-            return err_set(e, ERR_DAMAGED, "chunk %s was cut short to %llu bytes", what,
-                           (unsigned long long)at + (unsigned long long)n);
-        /* The disk works meanwhile: the kernel does not read ahead in these files. */
-        if (at + want < size)
-            posix_fadvise(fd, (off_t)(at + want), (off_t)BLOCK, POSIX_FADV_WILLNEED);
-        if (chunk_hash_update(lane->hasher, lane->block, want, e) < 0)
-            return -1;
-        at += want;
-    }
-    return chunk_hash_end(lane->hasher, hash, e);
-}
-
 static int say_bad(const char *what, struct err *e)
 {
     return err_set(e, ERR_DAMAGED, "the content of chunk %s does not match its hash", what);
 }
 
-/* Hashes the chunk: 0 when it is good. That it is bad is remembered. Needs the lane's lock. */
+static int say_short(int fd, const char *what, struct err *e)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return err_sys(e, errno, "cannot examine chunk %s", what);
+    return err_set(e, ERR_DAMAGED, "chunk %s was cut short to %llu bytes", what,
+                   (unsigned long long)st.st_size);
+}
+
+/* Hashes the chunk: 0 when it is good. That its content is wrong is remembered; that its
+ * file cannot be read, or not to its end, is not. Needs the lane's lock. */
 static int judge(const struct verifier *v, const struct lane *lane, size_t chunk, int fd,
                  const char *what, struct err *e)
 {
-    uint8_t hash[CHUNK_HASH_SIZE];
+    const struct chunk_table *chunks = &v->image->chunks;
+    enum store_content content;
 
-    if (hash_file(lane, fd, v->image->chunks.items[chunk].source_size, what, hash, e) < 0)
+    if (store_chunk_check(&lane->check, fd, chunks->items[chunk].source_size,
+                          chunk_table_hash(chunks, chunk), chunks->hash_length, &content, e) < 0)
         return -1;
+    if (content == STORE_CONTENT_UNREADABLE)
+        return err_sys(e, errno, "cannot read chunk %s", what);
+    if (content == STORE_CONTENT_SHORT)
+        return say_short(fd, what, e);
     stats_count(STATS_VERIFIED, 1);
-    if (memcmp(hash, chunk_table_hash(&v->image->chunks, chunk), v->image->chunks.hash_length) == 0)
+    if (content == STORE_CONTENT_GOOD)
         return 0;
     set_state(v, chunk, BAD);
     return say_bad(what, e);

@@ -8,7 +8,7 @@
 #include "store/store_private.h"
 #include "store/lock.h"
 #include "store/name.h"
-#include "store/missing.h"
+#include "store/chunk_file.h"
 #include "store/release_load.h"
 #include "store/sighting.h"
 #include "store/staging.h"

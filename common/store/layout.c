@@ -6,7 +6,7 @@
 #include "store/foreign.h"
 #include "store/format_text.h"
 #include "store/store_private.h"
-#include "store/missing.h"
+#include "store/chunk_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

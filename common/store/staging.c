@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "store/store_private.h"
-#include "store/missing.h"
+#include "store/chunk_file.h"
 #include "store/sparse.h"
 
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#define STORE_CHUNK_SUFFIX ".chunk"
 /* Name of a chunk in a staging directory. */
 #define STAGED_NAME_SIZE (CHUNK_HASH_HEX + 6)
 /* New directories that another writer may take away before one stays. */

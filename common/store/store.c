@@ -386,9 +386,10 @@ int store_check_readable(const struct store *store, struct err *e)
         return err_sys(e, errno, "user %ld may not read the store %s", (long)geteuid(),
                        store->path);
     if (store->chunks_fd >= 0 && faccessat(store->chunks_fd, ".", X_OK, AT_EACCESS) < 0)
-        return err_sys(e, errno,
-                       "user %ld may not read the chunks of store %s (chmod -R go+rX %s/chunks)",
-                       (long)geteuid(), store->path, store->path);
+        return err_sys(
+            e, errno,
+            "user %ld may not read the chunks of store %s (chmod -R go+rX %s/" STORE_CHUNKS ")",
+            (long)geteuid(), store->path, store->path);
     return 0;
 }
 

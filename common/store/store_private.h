@@ -4,10 +4,10 @@
 #define IHOP_STORE_STORE_PRIVATE_H
 
 #include "format/image.h"
+#include "store/chunk_file.h"
 #include "store/store.h"
 
-#define STORE_CHUNKS "chunks"
-#define STORE_META   ".ihop"
+#define STORE_META ".ihop"
 
 /* .ihop/format until it is whole. */
 #define STORE_FORMAT_TEMPORARY "format.new"
@@ -35,6 +35,11 @@ int store_image_load(const struct store *store, int dirfd, const char *where, co
 /* The same for a file that is open. */
 int store_image_read(const struct store *store, const char *where, const char *name, int fd,
                      struct image *image, struct err *e) __attribute__((warn_unused_result));
+
+/* Fails with ERR_IO: the chunk of this name (store_chunk_name) is something else than a
+ * regular file. */
+int store_chunk_is_no_file(const struct store *store, const char *name, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* Decides how files are made durable, once root_fd is there. */
 void store_sync_choose(struct store *store, enum store_sync wanted);

@@ -4,7 +4,8 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "format/release.h"
-#include "store/missing.h"
+#include "store/chunk_directory.h"
+#include "store/chunk_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,35 +131,33 @@ static int sync_chunk(const struct store *store, const struct image *image, size
     return 0;
 }
 
-static int sync_chunk_directory(const struct store *store, const char *directory, struct err *e)
+/* Syncs the directory of the chunk with this name, unless the chunk before was in it, too. */
+static int sync_directory_of(struct chunk_directory *d, const char *name, struct err *e)
 {
-    CLEANUP_FD int fd = io_openat(store->chunks_fd, directory, O_RDONLY | O_DIRECTORY, 0);
-
-    if (fd < 0)
-        return err_sys(e, errno, "cannot open directory %s/" STORE_CHUNKS "/%s", store->path,
-                       directory);
-    return store_sync_directory(store, fd, directory, e);
+    if (chunk_directory_is_of(d, name))
+        return 0;
+    if (chunk_directory_enter(d, name) < 0)
+        return err_sys(e, errno, "cannot open directory %s/" STORE_CHUNKS "/%s", d->store->path,
+                       d->digits);
+    return chunk_directory_sync(d, e);
 }
 
 static int sync_chunks(const struct store *store, const struct image *image, struct err *e)
 {
     CLEANUP_FREE uint32_t *sorted = chunk_table_sort_by_hash(&image->chunks, e);
-    char name[STORE_CHUNK_NAME_SIZE], last[STORE_CHUNK_NAME_SIZE] = "";
+    struct chunk_directory d = {.store = store, .flags = O_RDONLY, .fd = -1};
+    char name[STORE_CHUNK_NAME_SIZE];
+    int r = sorted ? 0 : -1;
 
-    if (!sorted)
-        return -1;
-    for (size_t i = 0; i < image->chunks.count; i++) {
-        size_t chunk = sorted[i];
-
-        store_chunk_name(store, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length,
-                         name);
-        name[store->fanout_digits] = '\0';
-        if (sync_chunk(store, image, chunk, e) < 0 ||
-            (strcmp(name, last) != 0 && sync_chunk_directory(store, name, e) < 0))
-            return -1;
-        memcpy(last, name, sizeof last);
+    for (size_t i = 0; r == 0 && i < image->chunks.count; i++) {
+        store_chunk_name(store, chunk_table_hash(&image->chunks, sorted[i]),
+                         image->chunks.hash_length, name);
+        r = sync_chunk(store, image, sorted[i], e);
+        if (r == 0)
+            r = sync_directory_of(&d, name, e);
     }
-    return store_sync_directory(store, store->chunks_fd, STORE_CHUNKS, e);
+    chunk_directory_leave(&d);
+    return r < 0 ? -1 : store_sync_directory(store, store->chunks_fd, STORE_CHUNKS, e);
 }
 
 int store_sync_release(const struct store *store, const uint8_t *data, size_t size, struct err *e)

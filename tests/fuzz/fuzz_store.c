@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "store/format_text.h"
 #include "store/name.h"
-#include "store/missing.h"
+#include "store/chunk_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,13 +60,12 @@ static void check_chunk(const char *file)
 {
     uint8_t hash[CHUNK_HASH_SIZE];
     size_t n = store_chunk_hash(file, hash);
-    char hex[CHUNK_HASH_HEX];
+    char own[STORE_CHUNK_FILE_SIZE];
 
     if (n == 0)
         return;
     FUZZ_ASSERT(n >= LIMIT_HASH_MIN && n <= CHUNK_HASH_SIZE);
-    text_hex(hash, n, hex);
-    FUZZ_ASSERT(strncmp(file, hex, 2 * n) == 0 && strcmp(file + 2 * n, STORE_CHUNK_SUFFIX) == 0);
+    FUZZ_ASSERT(strcmp(store_chunk_file(hash, n, own), file) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

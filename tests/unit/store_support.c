@@ -56,11 +56,11 @@ void store_support_publish(struct store *s, const char *name, const struct image
 const char *store_support_chunk(const struct store *s, const struct image *image, size_t chunk)
 {
     static char path[4096];
-    char name[STORE_CHUNK_NAME_SIZE];
+    char below[STORE_CHUNK_PATH_SIZE];
 
-    snprintf(path, sizeof path, "%s/chunks/%s", store_path(s),
-             store_chunk_name(s, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length,
-                              name));
+    snprintf(path, sizeof path, "%s/%s", store_path(s),
+             store_chunk_path(s, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length,
+                              below));
     return path;
 }
 

@@ -6,6 +6,7 @@
 
 #include "support.h"
 
+#include "store/chunk_file.h"
 #include "store/missing.h"
 #include "store/store.h"
 

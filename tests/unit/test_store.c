@@ -3,7 +3,7 @@
 #include "support.h"
 
 #include "format/release.h"
-#include "store/missing.h"
+#include "store/chunk_file.h"
 #include "store/release_load.h"
 #include "store/store.h"
 
