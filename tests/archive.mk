@@ -28,10 +28,12 @@ tests_cut_file_LDADD = libchunker.la
 
 if HAVE_CMOCKA
 unit_programs = \
+	tests/unit/test_adopt \
 	tests/unit/test_archive \
 	tests/unit/test_base \
 	tests/unit/test_chunk_hash \
 	tests/unit/test_chunk_map \
+	tests/unit/test_chunk_writer \
 	tests/unit/test_chunker \
 	tests/unit/test_codec \
 	tests/unit/test_cut \
@@ -50,7 +52,6 @@ unit_programs = \
 	tests/unit/test_rate \
 	tests/unit/test_release \
 	tests/unit/test_retry \
-	tests/unit/test_staging \
 	tests/unit/test_store \
 	tests/unit/test_text \
 	tests/unit/test_workers \

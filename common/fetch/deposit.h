@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* deposit: where chunks go, from seeds and from the archive, within what may be written.
  *
- * How much a chunk writes is known when it is there: zeros become holes (staging.h). So
+ * How much a chunk writes is known when it is there: zeros become holes (store/sparse.h). So
  * --max-write and --min-free are held here, chunk by chunk, before each is written.
  * deposit_add is thread-safe.
  */
@@ -9,7 +9,7 @@
 #define IHOP_FETCH_DEPOSIT_H
 
 #include "base/err.h"
-#include "store/staging.h"
+#include "store/chunk_writer.h"
 #include "store/store.h"
 
 #include <pthread.h>

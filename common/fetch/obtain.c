@@ -8,7 +8,7 @@
 #include "fetch/pipeline.h"
 #include "fetch/seed.h"
 #include "store/publish.h"
-#include "store/staging.h"
+#include "store/chunk_writer.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -11,7 +11,7 @@
 #include "store/chunk_file.h"
 #include "store/release_load.h"
 #include "store/sighting.h"
-#include "store/staging.h"
+#include "store/adopt.h"
 
 #include <errno.h>
 #include <fcntl.h>

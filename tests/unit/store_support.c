@@ -3,7 +3,7 @@
 
 #include "format/release.h"
 #include "store/publish.h"
-#include "store/staging.h"
+#include "store/chunk_writer.h"
 
 #include <dirent.h>
 #include <stdio.h>
