@@ -33,6 +33,7 @@ unit_programs = \
 	tests/unit/test_base \
 	tests/unit/test_chunk_hash \
 	tests/unit/test_chunk_map \
+	tests/unit/test_chunk_put \
 	tests/unit/test_chunk_writer \
 	tests/unit/test_chunker \
 	tests/unit/test_codec \

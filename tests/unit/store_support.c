@@ -64,8 +64,8 @@ const char *store_support_chunk(const struct store *s, const struct image *image
     return path;
 }
 
-void store_support_assert_presence(const struct store *s, const struct image *image,
-                                   enum store_check check, const char *expected, size_t damaged)
+void store_support_assert_missing(const struct store *s, const struct image *image,
+                                  enum store_check check, const char *expected, size_t damaged)
 {
     struct store_missing p;
     struct err e = ERR_INIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* store_support: a store in a fresh directory, for the tests of staging, presence,
+/* store_support: a store in a fresh directory, for the tests of staging, missing,
  * publish and what looks after a whole store. */
 #ifndef IHOP_TESTS_UNIT_STORE_SUPPORT_H
 #define IHOP_TESTS_UNIT_STORE_SUPPORT_H
@@ -26,7 +26,7 @@ const char *store_support_chunk(const struct store *s, const struct image *image
 
 /* Asserts what store_find_missing finds: one character for each chunk, '-'
  * missing or '+' there; and how many are damaged. */
-void store_support_assert_presence(const struct store *s, const struct image *image,
+void store_support_assert_missing(const struct store *s, const struct image *image,
                                    enum store_check check, const char *expected, size_t damaged);
 
 /* Asserts that a chunk's file has its size and content. */

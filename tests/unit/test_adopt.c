@@ -54,7 +54,7 @@ static void adopts_what_is_good(void **state)
         support_write_file(support_path(abandoned, "abc.chunk"), "x", 1);
         assert_int_equal(mkfifo(support_path(abandoned, "fifo.chunk"), 0644), 0);
         assert_int_equal(adopt(s), 1);
-        store_support_assert_presence(s, &image, STORE_CHECK_CONTENT, "+--", 0);
+        store_support_assert_missing(s, &image, STORE_CHECK_CONTENT, "+--", 0);
         /* What no writer of ours makes stays, and so does the directory. */
         assert_int_equal(store_support_count(abandoned), 3);
         assert_int_equal(adopt(s), 0);
@@ -73,7 +73,7 @@ static void adopts_no_short_hashes(void **state)
     assert_int_equal(mkdir(directory, 0755), 0);
     stage(directory, &image, 0, false);
     assert_int_equal(adopt(s), 0);
-    store_support_assert_presence(s, &image, STORE_CHECK_SIZE, "---", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_SIZE, "---", 0);
     store_close(s);
     image_free(&image);
 }
@@ -90,7 +90,7 @@ static void adopts_nothing_that_failed(void **state)
     stage(directory, &image, 0, false);
     support_write_file(support_path(directory, "failed"), "", 0);
     assert_int_equal(adopt(s), 0);
-    store_support_assert_presence(s, &image, STORE_CHECK_SIZE, "---", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_SIZE, "---", 0);
     assert_int_equal(store_support_count(support_path(*state, "store/.ihop/staging")), 0);
     store_close(s);
     image_free(&image);

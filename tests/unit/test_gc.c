@@ -82,7 +82,7 @@ static struct store_gc_result collects(struct fixture *f, uint64_t removed, uint
 
 static void assert_has(const struct fixture *f, const struct image *image, const char *expected)
 {
-    store_support_assert_presence(f->s, image, STORE_CHECK_CONTENT, expected, 0);
+    store_support_assert_missing(f->s, image, STORE_CHECK_CONTENT, expected, 0);
 }
 
 static void remove_release(struct fixture *f, const char *name)

@@ -155,7 +155,7 @@ static void no_more_than_needed(void **state)
         assert_string_equal(f.removed, cases[i].removed);
         assert_releases(&f, cases[i].left);
         /* What the new image needs is there still. */
-        store_support_assert_presence(f.s, &f.image, STORE_CHECK_CONTENT, "+-", 0);
+        store_support_assert_missing(f.s, &f.image, STORE_CHECK_CONTENT, "+-", 0);
         end(&f);
         assert_int_equal(support_remove_directory(&directory), 0);
     }
@@ -224,7 +224,7 @@ static void garbage_first(void **state)
     store_support_add(f.s, &garbage, 0, 1);
     assert_ok(make_room(&f, "new", 1000 + 72048, 1, &e), e);
     assert_string_equal(f.removed, "");
-    store_support_assert_presence(f.s, &garbage, STORE_CHECK_SIZE, "-", 0);
+    store_support_assert_missing(f.s, &garbage, STORE_CHECK_SIZE, "-", 0);
     image_free(&garbage);
     end(&f);
 }

@@ -50,10 +50,10 @@ static void no_store_has_nothing(void **state)
     struct err e = ERR_INIT;
     struct store *s = NULL;
 
-    store_support_assert_presence(NULL, &image, STORE_CHECK_TRUST, "---", 0);
+    store_support_assert_missing(NULL, &image, STORE_CHECK_TRUST, "---", 0);
     store_close(store_support_open(*state, STORE_SYNC_AUTO, false));
     assert_ok(store_open(support_path(*state, "store"), &reading, &s, &e), e);
-    store_support_assert_presence(s, &image, STORE_CHECK_CONTENT, "---", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_CONTENT, "---", 0);
     assert_fails(open_chunk(s, &image, 0, &e), e, ERR_NOT_FOUND, "is missing");
     store_close(s);
     image_free(&image);
@@ -65,11 +65,11 @@ static void present_and_missing(void **state)
     struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
     struct err e = ERR_INIT;
 
-    store_support_assert_presence(s, &image, STORE_CHECK_CONTENT, "---", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_CONTENT, "---", 0);
     store_support_add(s, &image, 1, 2);
-    store_support_assert_presence(s, &image, STORE_CHECK_SIZE, "-++", 0);
-    store_support_assert_presence(s, &image, STORE_CHECK_TRUST, "-++", 0);
-    store_support_assert_presence(s, &image, STORE_CHECK_CONTENT, "-++", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_SIZE, "-++", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_TRUST, "-++", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_CONTENT, "-++", 0);
     assert_true(open_chunk(s, &image, 1, &e) >= 0);
     assert_fails(open_chunk(s, &image, 0, &e), e, ERR_NOT_FOUND, "chunks/");
     store_close(s);
@@ -85,11 +85,11 @@ static void wrong_size(void **state)
     store_support_add(s, &image, 0, 3);
     assert_int_equal(truncate(store_support_chunk(s, &image, 1), 299999), 0);
     assert_int_equal(truncate(store_support_chunk(s, &image, 2), 6), 0);
-    store_support_assert_presence(s, &image, STORE_CHECK_SIZE, "+--", 2);
+    store_support_assert_missing(s, &image, STORE_CHECK_SIZE, "+--", 2);
     assert_fails(open_chunk(s, &image, 1, &e), e, ERR_DAMAGED,
                  "has 299999 bytes instead of 300000");
     store_support_add(s, &image, 1, 2); /* replaced by good ones */
-    store_support_assert_presence(s, &image, STORE_CHECK_CONTENT, "+++", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_CONTENT, "+++", 0);
     store_close(s);
     image_free(&image);
 }
@@ -103,9 +103,9 @@ static void wrong_content(void **state)
 
     store_support_add(s, &image, 0, 3);
     flip_first_byte(store_support_chunk(s, &image, 1));
-    store_support_assert_presence(s, &image, STORE_CHECK_SIZE, "+++", 0);
-    store_support_assert_presence(s, &image, STORE_CHECK_TRUST, "+++", 0);
-    store_support_assert_presence(s, &image, STORE_CHECK_CONTENT, "+-+", 1);
+    store_support_assert_missing(s, &image, STORE_CHECK_SIZE, "+++", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_TRUST, "+++", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_CONTENT, "+-+", 1);
     store_close(s);
     image_free(&image);
 }
@@ -130,16 +130,16 @@ static void trust_in_four_digits(void **state)
 
     store_support_add(s, &image, 0, 3);
     flip_first_byte(store_support_chunk(s, &image, 1));
-    store_support_assert_presence(s, &image, STORE_CHECK_SIZE, "+++", 0);
-    store_support_assert_presence(s, &image, STORE_CHECK_TRUST, "+-+", 1);
+    store_support_assert_missing(s, &image, STORE_CHECK_SIZE, "+++", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_TRUST, "+-+", 1);
     /* A release without extras is the original's, and vouches for nothing. */
     image.has_archive = false;
     publish(s, &image);
-    store_support_assert_presence(s, &image, STORE_CHECK_TRUST, "+-+", 1);
+    store_support_assert_missing(s, &image, STORE_CHECK_TRUST, "+-+", 1);
     image.has_archive = true;
     publish(s, &image);
-    store_support_assert_presence(s, &image, STORE_CHECK_TRUST, "+++", 0);
-    store_support_assert_presence(s, &image, STORE_CHECK_CONTENT, "+-+", 1);
+    store_support_assert_missing(s, &image, STORE_CHECK_TRUST, "+++", 0);
+    store_support_assert_missing(s, &image, STORE_CHECK_CONTENT, "+-+", 1);
     store_close(s);
     image_free(&image);
 }
@@ -262,5 +262,5 @@ int main(void)
         IN_DIRECTORY(every_chunk_is_looked_at),
     };
 
-    return cmocka_run_group_tests_name("presence", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("missing", tests, NULL, NULL);
 }
