@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += libcli.la
 libcli_la_SOURCES = \
 	cli/bar.c cli/bar.h \
+	cli/cost.c cli/cost.h \
 	cli/network_options.c cli/network_options.h \
 	cli/interrupt.c cli/interrupt.h \
 	cli/json.c cli/json.h \

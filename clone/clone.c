@@ -24,7 +24,7 @@ struct clone {
     bool has_old;
     bool replace;       /* what has the name now may be replaced */
     struct image image; /* what the archive holds */
-    struct obtain_options obtain;
+    struct obtain obtain;
 };
 
 static int open_reader(struct clone *c, struct err *e)
@@ -150,6 +150,13 @@ static int check_release_name(struct clone *c, bool same, struct err *e)
                    c->o->store, c->o->release);
 }
 
+static int estimate(struct clone *c, const struct image *image, struct err *e)
+{
+    c->obtain.store = c->store;
+    c->obtain.image = image;
+    return obtain_estimate(&c->obtain, e);
+}
+
 /* Whether the release is there and whole, so that nothing has to be written. Its
  * durability is confirmed all the same: an earlier run may have been cut off just
  * before it was. One of the original's is not taken for whole: publishing it
@@ -160,9 +167,9 @@ static int is_complete(struct clone *c, bool same, bool *complete, struct err *e
 
     if (!same && (!c->has_old || !c->old.has_archive || !image_same_source(&c->old, &c->image)))
         return 0;
-    if (obtain_estimate(c->store, there, &c->obtain, c->events, &c->result->cost, e) < 0)
+    if (estimate(c, there, e) < 0)
         return -1;
-    *complete = c->result->cost.missing == 0 && !store_has_pending(c->store);
+    *complete = plan_cost_missing(&c->obtain.cost) == 0 && !store_has_pending(c->store);
     return *complete ? store_confirm(c->store, e) : 0;
 }
 
@@ -194,49 +201,32 @@ static void on_removed(void *user, const char *name)
     events_note(c->events, "removed release %s/%s to make room", c->o->store, name);
 }
 
-static int make_room_for_image(void *user, struct store *store, uint64_t bytes, uint64_t inodes,
-                               struct err *e)
-{
-    struct clone *c = user;
-    const struct store_room_wanted room = {.image = &c->image,
-                                           .name = c->o->release,
-                                           .bytes = bytes,
-                                           .inodes = inodes,
-                                           .wait_seconds = c->o->wait_seconds,
-                                           .removed = on_removed,
-                                           .user = c};
-
-    return store_make_room(store, &room, e);
-}
-
 /* Fetches what is missing and publishes. */
 static int update_store(struct clone *c, struct err *e)
 {
     struct store_options options = store_options(c, STORE_WRITE);
+    const struct store_room_wanted room = {.image = &c->image,
+                                           .name = c->o->release,
+                                           .wait_seconds = c->o->wait_seconds,
+                                           .removed = on_removed,
+                                           .user = c};
     CLEANUP(store_cleanup) struct store *store = NULL;
     CLEANUP_FREE uint8_t *data = NULL;
-    size_t size;
+    struct obtain_partial partial = {.name = c->o->release};
 
-    if (release_encode(&c->image, &data, &size, e) < 0 ||
+    if (release_encode(&c->image, &data, &partial.size, e) < 0 ||
         store_open(c->o->store, &options, &store, e) < 0)
         return -1;
-    c->obtain.partial_name = c->o->release;
-    c->obtain.partial_data = data;
-    c->obtain.partial_size = size;
-    c->obtain.make_room = c->o->make_room ? make_room_for_image : NULL;
-    c->obtain.user = c;
-    if (obtain_chunks(store, &c->image, c->reader, &c->obtain, c->events, &c->result->cost,
-                      &c->result->written, e) < 0 ||
-        publish(c, store, data, size, e) < 0)
+    partial.data = data;
+    c->obtain.store = store;
+    c->obtain.image = &c->image;
+    c->obtain.reader = c->reader;
+    c->obtain.partial = &partial;
+    c->obtain.make_room = c->o->make_room ? &room : NULL;
+    if (obtain_chunks(&c->obtain, e) < 0 || publish(c, store, data, partial.size, e) < 0)
         return -1;
     store_partial_remove(store, c->o->release);
     return 0;
-}
-
-static int estimate(struct clone *c, struct err *e)
-{
-    c->result->outcome = CLONE_ESTIMATED;
-    return obtain_estimate(c->store, &c->image, &c->obtain, c->events, &c->result->cost, e);
 }
 
 static int run_clone(struct clone *c, struct err *e)
@@ -249,8 +239,10 @@ static int run_clone(struct clone *c, struct err *e)
     describe_image(c);
     if (check_release_name(c, same, e) < 0)
         return -1;
-    if (c->o->dry_run)
-        return estimate(c, e);
+    if (c->o->dry_run) {
+        c->result->outcome = CLONE_ESTIMATED;
+        return estimate(c, &c->image, e);
+    }
     if (is_complete(c, same, &complete, e) < 0)
         return -1;
     c->result->outcome = complete ? CLONE_COMPLETE : same ? CLONE_RESTORED : CLONE_PUBLISHED;
@@ -263,7 +255,8 @@ int clone_run(const struct clone_options *o, const struct events *events,
     struct clone c = {.o = o,
                       .events = events,
                       .result = result,
-                      .obtain = {.check = o->recheck ? STORE_CHECK_CONTENT : STORE_CHECK_TRUST,
+                      .obtain = {.events = events,
+                                 .check = o->recheck ? STORE_CHECK_CONTENT : STORE_CHECK_TRUST,
                                  .seeds = o->seeds,
                                  .seed_count = o->seed_count,
                                  .jobs = o->jobs,
@@ -274,6 +267,9 @@ int clone_run(const struct clone_options *o, const struct events *events,
 
     *result = (struct clone_result){0};
     r = run_clone(&c, e);
+    result->cost = c.obtain.cost;
+    result->damaged = c.obtain.damaged;
+    result->written = c.obtain.written;
     if (c.reader) {
         result->downloaded = c.reader->stats.bytes;
         result->requests = c.reader->stats.requests;

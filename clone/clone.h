@@ -20,7 +20,8 @@ enum clone_outcome {
 
 struct clone_result {
     enum clone_outcome outcome;
-    struct obtain_cost cost;
+    struct plan_cost cost;
+    size_t damaged; /* chunks that were there, but wrong */
     uint64_t image_size;
     char header_checksum[CHUNK_HASH_HEX];
     char source_checksum[CHUNK_HASH_HEX];

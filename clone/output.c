@@ -2,6 +2,7 @@
 #include "clone/output.h"
 
 #include "base/text.h"
+#include "cli/cost.h"
 #include "cli/json.h"
 
 #include <stdio.h>
@@ -22,12 +23,7 @@ static uint64_t total_requests(const struct clone_result *r)
 
 static uint64_t total_written(const struct clone_result *r)
 {
-    return r->outcome == CLONE_ESTIMATED ? r->cost.write : r->written;
-}
-
-static size_t fetched(const struct clone_result *r)
-{
-    return r->cost.missing - r->cost.zero - r->cost.seeded;
+    return r->outcome == CLONE_ESTIMATED ? plan_cost_write(&r->cost) : r->written;
 }
 
 static void print_clone_json(const struct output *out, const struct clone_options *o,
@@ -42,17 +38,12 @@ static void print_clone_json(const struct output *out, const struct clone_option
     json_set_number(line, "image_size", r->image_size);
     json_set_text(line, "source_checksum", r->source_checksum);
     json_set_text(line, "header_checksum", r->header_checksum);
-    json_set_number(line, "chunks_total", r->cost.chunks);
-    json_set_number(line, "chunks_reused", r->cost.chunks - r->cost.missing);
-    json_set_number(line, "chunks_fetched", fetched(r));
-    json_set_number(line, "chunks_seeded", r->cost.seeded);
-    json_set_number(line, "chunks_zero", r->cost.zero);
-    json_set_number(line, "chunks_damaged", r->cost.damaged);
-    json_set_number(line, "chunks_adopted", r->cost.adopted);
+    cost_to_json(line, &r->cost, true);
+    json_set_number(line, "chunks_damaged", r->damaged);
     json_set_number(line, "bytes_downloaded", total_download(r));
     json_set_number(line, "bytes_written", total_written(r));
     if (r->outcome == CLONE_ESTIMATED)
-        json_set_number(line, "bytes_written_least", r->cost.write_least);
+        json_set_number(line, "bytes_written_least", plan_cost_write_least(&r->cost));
     json_set_number(line, "requests", total_requests(r));
     json_set_number(line, "retries", r->retries);
     json_set_decimal(line, "seconds", output_seconds(out));
@@ -66,16 +57,18 @@ static void format_result(const struct output *out, const struct clone_options *
     char down[TEXT_SIZE_BYTES], written[TEXT_SIZE_BYTES], seeded[48] = "";
 
     if (o->seed_count > 0)
-        snprintf(seeded, sizeof seeded, " %zu from seeds,", r->cost.seeded);
+        snprintf(seeded, sizeof seeded, " %zu from seeds,", r->cost.ways[WAY_SEED].chunks);
     snprintf(
         line, size,
         "%s/%s: %s: %zu chunk%s reused,%s %zu fetched%s, %s downloaded in %llu request%s, %s%s "
         "written, %.1f s",
-        o->store, o->release, words[r->outcome], r->cost.chunks - r->cost.missing,
-        text_s(r->cost.chunks - r->cost.missing), seeded, fetched(r),
-        r->cost.damaged ? " (some were damaged)" : "", text_size(total_download(r), down),
+        o->store, o->release, words[r->outcome], cost_reused(&r->cost),
+        text_s(cost_reused(&r->cost)), seeded, r->cost.ways[WAY_DOWNLOAD].chunks,
+        r->damaged ? " (some were damaged)" : "", text_size(total_download(r), down),
         (unsigned long long)total_requests(r), text_s(total_requests(r)),
-        r->outcome == CLONE_ESTIMATED && r->cost.write_least < r->cost.write ? "at most " : "",
+        r->outcome == CLONE_ESTIMATED && plan_cost_write_least(&r->cost) < plan_cost_write(&r->cost)
+            ? "at most "
+            : "",
         text_size(total_written(r), written), output_seconds(out));
     text_make_printable(line);
 }

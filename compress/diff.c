@@ -69,13 +69,9 @@ static int count(const struct image *old, const struct image *new, struct diff_r
 
     if (!missing || plan_make(new, missing, &plan, e) < 0)
         return -1;
-    result->chunks = new->chunks.count;
-    result->missing = plan.chunk_count + plan.zero_count;
-    result->zero = plan.zero_count;
-    result->download += plan.download_bytes;
-    result->requests += plan.range_count;
-    result->write = plan.write_bytes;
-    result->write_least = plan.write_least;
+    result->cost = plan.cost;
+    result->download += plan.cost.download;
+    result->requests += plan.cost.requests;
     return 0;
 }
 

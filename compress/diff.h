@@ -6,14 +6,14 @@
 
 #include "base/err.h"
 #include "compress/options.h"
+#include "fetch/plan.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 struct diff_result {
-    size_t chunks, missing, zero; /* of the new image; missing: zero ones included */
-    uint64_t download;            /* bytes: the header and the ranges */
-    uint64_t write, write_least;  /* bytes of chunk data, at most and at least */
+    struct plan_cost cost; /* of the new image's chunks */
+    uint64_t download;     /* bytes: the header and the ranges */
     uint64_t requests;
 };
 

@@ -2,6 +2,7 @@
 #include "compress/output.h"
 
 #include "base/text.h"
+#include "cli/cost.h"
 #include "cli/json.h"
 #include "codec/codec.h"
 
@@ -205,13 +206,10 @@ static void print_json_diff(const struct compress_options *o, const struct diff_
         json_set_text(line, "type", "cost");
     json_set_text(line, "old", o->old);
     json_set_text(line, "archive", o->archive);
-    json_set_number(line, "chunks_total", r->chunks);
-    json_set_number(line, "chunks_reused", r->chunks - r->missing);
-    json_set_number(line, "chunks_fetched", r->missing - r->zero);
-    json_set_number(line, "chunks_zero", r->zero);
+    cost_to_json(line, &r->cost, false);
     json_set_number(line, "bytes_downloaded", r->download);
-    json_set_number(line, "bytes_written", r->write);
-    json_set_number(line, "bytes_written_least", r->write_least);
+    json_set_number(line, "bytes_written", plan_cost_write(&r->cost));
+    json_set_number(line, "bytes_written_least", plan_cost_write_least(&r->cost));
     json_set_number(line, "requests", r->requests);
     json_print(line);
 }
@@ -219,6 +217,8 @@ static void print_json_diff(const struct compress_options *o, const struct diff_
 void compress_output_diff(struct output *out, const struct compress_options *o,
                           const struct diff_result *r, bool ok)
 {
+    uint64_t write = plan_cost_write(&r->cost);
+    size_t reused = cost_reused(&r->cost);
     char down[TEXT_SIZE_BYTES], written[TEXT_SIZE_BYTES];
 
     output_clear(out);
@@ -228,10 +228,9 @@ void compress_output_diff(struct output *out, const struct compress_options *o,
         printf(
             "%zu chunk%s reused, %zu fetched, %s (%llu bytes) downloaded in %llu request%s, %s%s "
             "written\n",
-            r->chunks - r->missing, text_s(r->chunks - r->missing), r->missing - r->zero,
-            text_size(r->download, down), (unsigned long long)r->download,
-            (unsigned long long)r->requests, text_s(r->requests),
-            r->write_least < r->write ? "at most " : "", text_size(r->write, written));
+            reused, text_s(reused), r->cost.ways[WAY_DOWNLOAD].chunks, text_size(r->download, down),
+            (unsigned long long)r->download, (unsigned long long)r->requests, text_s(r->requests),
+            plan_cost_write_least(&r->cost) < write ? "at most " : "", text_size(write, written));
 }
 
 int compress_output_metadata(const struct compress_options *o, const struct image *image,

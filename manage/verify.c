@@ -231,18 +231,20 @@ static int read_original_archive(struct reader *reader, struct image *image, str
 static int fetch_bad(struct verify *v, const struct image *image, struct reader *reader,
                      struct err *e)
 {
-    struct obtain_options options = {
-        .jobs = v->s->o.jobs, .max_download = UINT64_MAX, .max_write = UINT64_MAX};
-    struct obtain_cost cost;
-    uint64_t written;
+    struct obtain o = {.store = v->s->store,
+                       .image = image,
+                       .reader = reader,
+                       .events = &v->s->out.events,
+                       .jobs = v->s->o.jobs,
+                       .max_download = UINT64_MAX,
+                       .max_write = UINT64_MAX};
     size_t count;
     CLEANUP_FREE bool *bad = find_bad(v, image, &count, e);
 
     if (!bad)
         return -1;
-    options.known_missing = bad;
-    if (obtain_chunks(v->s->store, image, reader, &options, &v->s->out.events, &cost, &written, e) <
-        0)
+    o.known_missing = bad;
+    if (obtain_chunks(&o, e) < 0)
         return -1;
     v->repaired += count;
     return chunk_usage_add(&v->mended, &image->chunks, e);

@@ -60,16 +60,6 @@ int workers_start(struct workers *w, unsigned count, workers_fn run, void *user,
     return err_sys(e, errnum, "cannot start a thread (too little memory, or too many processes)");
 }
 
-int workers_check(struct workers *w, struct err *e)
-{
-    LOCK_SCOPE(&w->lock);
-
-    if (w->error.kind == ERR_NONE)
-        return 0;
-    *e = w->error;
-    return -1;
-}
-
 int workers_join(struct workers *w, struct err *e)
 {
     while (w->count > 0)

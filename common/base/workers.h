@@ -37,10 +37,7 @@ struct workers {
 int workers_start(struct workers *w, unsigned count, workers_fn run, void *user, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Whether all is well so far, for a caller that has work of its own. */
-int workers_check(struct workers *w, struct err *e) __attribute__((warn_unused_result));
-
-/* Waits until all have returned. */
+/* Waits until all have returned; the caller may have work of its own before. */
 int workers_join(struct workers *w, struct err *e) __attribute__((warn_unused_result));
 
 /* The whole job: the calling thread is worker 0, so it is done even when no thread can be

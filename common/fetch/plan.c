@@ -9,8 +9,8 @@
 
 void plan_free(struct plan *plan)
 {
-    free(plan->chunks);
-    free(plan->zero_chunks);
+    free(plan->items);
+    free(plan->fetched);
     free(plan->ranges);
     *plan = (struct plan){0};
 }
@@ -36,40 +36,62 @@ uint64_t plan_least_written(const struct image *image, const struct chunk *chunk
                : least;
 }
 
-static int by_offset(const void *a, const void *b, void *context)
+static int by_place(const void *a, const void *b, void *context)
 {
-    const struct chunk *chunks = context;
+    const struct plan_item *items = context;
     uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-    uint64_t x = chunks[i].archive_offset, y = chunks[j].archive_offset;
+    uint64_t x = items[i].where, y = items[j].where;
 
     return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
 }
 
-static int collect_missing(const struct image *image, const bool *missing, struct plan *plan,
-                           struct err *e)
+/* What there is to know of each chunk before anybody looks elsewhere for it. */
+static int choose_ways(const struct image *image, const bool *missing, struct plan *plan,
+                       struct err *e)
 {
-    plan->chunks = malloc((image->chunks.count + 1) * sizeof *plan->chunks);
-    plan->zero_chunks = malloc((image->chunks.count + 1) * sizeof *plan->zero_chunks);
-    if (!plan->chunks || !plan->zero_chunks)
+    plan->items = calloc(image->chunks.count + 1, sizeof *plan->items);
+    if (!plan->items)
         return err_nomem(e, "planning the download");
     for (size_t i = 0; i < image->chunks.count; i++) {
         const struct chunk *chunk = &image->chunks.items[i];
+        struct plan_item *item = &plan->items[i];
 
         if (!missing[i])
-            continue;
-        if (chunk->zero) {
-            plan->zero_chunks[plan->zero_count++] = (uint32_t)i;
-            continue;
-        }
-        plan->chunks[plan->chunk_count++] = (uint32_t)i;
-        plan->write_bytes += chunk->source_size;
-        plan->write_least += plan_least_written(image, chunk);
-        if (chunk->archive_size > plan->largest_archive_size)
-            plan->largest_archive_size = chunk->archive_size;
-        if (chunk->source_size > plan->largest_source_size)
-            plan->largest_source_size = chunk->source_size;
+            item->way = WAY_PRESENT;
+        else if (chunk->zero)
+            item->way = WAY_ZERO;
+        else
+            *item = (struct plan_item){
+                .way = WAY_DOWNLOAD, .where = chunk->archive_offset, .size = chunk->archive_size};
     }
-    qsort_r(plan->chunks, plan->chunk_count, sizeof *plan->chunks, by_offset, image->chunks.items);
+    return 0;
+}
+
+static void count_item(const struct image *image, const struct plan_item *item,
+                       const struct chunk *chunk, struct way_total *total)
+{
+    total->chunks++;
+    total->bytes += chunk->source_size;
+    if (!way_traits[item->way].writes)
+        return;
+    total->write += chunk->source_size;
+    total->write_least += plan_least_written(image, chunk);
+}
+
+/* Counts the ways, and lists what is to be fetched by its place. */
+static int collect_fetched(struct plan *plan, const struct image *image, struct err *e)
+{
+    plan->fetched = malloc((image->chunks.count + 1) * sizeof *plan->fetched);
+    if (!plan->fetched)
+        return err_nomem(e, "planning the download");
+    for (size_t i = 0; i < image->chunks.count; i++) {
+        const struct plan_item *item = &plan->items[i];
+
+        count_item(image, item, &image->chunks.items[i], &plan->cost.ways[item->way]);
+        if (way_traits[item->way].fetches)
+            plan->fetched[plan->fetched_count++] = (uint32_t)i;
+    }
+    qsort_r(plan->fetched, plan->fetched_count, sizeof *plan->fetched, by_place, plan->items);
     return 0;
 }
 
@@ -100,64 +122,108 @@ static uint64_t gap_limit(uint64_t *gaps, size_t count, uint64_t missing_bytes)
     return limit;
 }
 
-static uint64_t chunk_end(const struct image *image, uint32_t chunk)
+static uint64_t item_end(const struct plan_item *item)
 {
-    return image->chunks.items[chunk].archive_offset + image->chunks.items[chunk].archive_size;
+    return item->where + item->size;
 }
 
 /* Fills gaps (0 where two chunks touch or overlap); returns the missing bytes. */
-static uint64_t measure_gaps(const struct image *image, const struct plan *plan, uint64_t *gaps)
+static uint64_t measure_gaps(const struct plan *plan, uint64_t *gaps)
 {
     uint64_t bytes = 0, end = 0;
 
-    for (size_t i = 0; i < plan->chunk_count; i++) {
-        uint64_t start = image->chunks.items[plan->chunks[i]].archive_offset;
+    for (size_t i = 0; i < plan->fetched_count; i++) {
+        const struct plan_item *item = &plan->items[plan->fetched[i]];
 
-        bytes += image->chunks.items[plan->chunks[i]].archive_size;
+        bytes += item->size;
         if (i > 0)
-            gaps[i - 1] = start > end ? start - end : 0;
-        end = max_u64(end, chunk_end(image, plan->chunks[i]));
+            gaps[i - 1] = item->where > end ? item->where - end : 0;
+        end = max_u64(end, item_end(item));
     }
     return bytes;
 }
 
-static void cut_ranges(const struct image *image, struct plan *plan, uint64_t limit)
+static void cut_ranges(struct plan *plan, uint64_t limit)
 {
-    for (size_t i = 0; i < plan->chunk_count; i++) {
-        const struct chunk *chunk = &image->chunks.items[plan->chunks[i]];
+    for (size_t i = 0; i < plan->fetched_count; i++) {
+        const struct plan_item *item = &plan->items[plan->fetched[i]];
         struct plan_range *last = plan->range_count ? &plan->ranges[plan->range_count - 1] : NULL;
-        uint64_t end = chunk_end(image, plan->chunks[i]);
         uint64_t last_end = last ? last->offset + last->size : 0;
 
-        if (last &&
-            (chunk->archive_offset <= last_end || chunk->archive_offset - last_end <= limit) &&
-            max_u64(end, last_end) - last->offset <= LIMIT_RANGE) {
-            last->size = max_u64(last->size, end - last->offset);
+        if (last && (item->where <= last_end || item->where - last_end <= limit) &&
+            max_u64(item_end(item), last_end) - last->offset <= LIMIT_RANGE) {
+            last->size = max_u64(last->size, item_end(item) - last->offset);
             last->count++;
             continue;
         }
-        plan->ranges[plan->range_count++] = (struct plan_range){
-            .offset = chunk->archive_offset, .size = chunk->archive_size, .first = i, .count = 1};
+        plan->ranges[plan->range_count++] =
+            (struct plan_range){.offset = item->where, .size = item->size, .first = i, .count = 1};
     }
     for (size_t i = 0; i < plan->range_count; i++)
-        plan->download_bytes += plan->ranges[i].size;
+        plan->cost.download += plan->ranges[i].size;
+    plan->cost.requests = plan->range_count;
+}
+
+int plan_arrange(struct plan *plan, const struct image *image, struct err *e)
+{
+    CLEANUP(plan_free) struct plan p = {.items = STEAL(plan->items)};
+    CLEANUP_FREE uint64_t *gaps = NULL;
+    uint64_t bytes;
+
+    plan_free(plan);
+    if (collect_fetched(&p, image, e) < 0)
+        return -1;
+    gaps = malloc((p.fetched_count + 1) * sizeof *gaps);
+    p.ranges = malloc((p.fetched_count + 1) * sizeof *p.ranges);
+    if (!gaps || !p.ranges)
+        return err_nomem(e, "planning the download");
+    bytes = measure_gaps(&p, gaps);
+    cut_ranges(&p, gap_limit(gaps, p.fetched_count ? p.fetched_count - 1 : 0, bytes));
+    *plan = p;
+    p = (struct plan){0};
+    return 0;
 }
 
 int plan_make(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
 {
-    CLEANUP(plan_free) struct plan p = {0};
-    CLEANUP_FREE uint64_t *gaps = NULL;
-    uint64_t bytes;
-
-    if (collect_missing(image, missing, &p, e) < 0)
+    *plan = (struct plan){0};
+    if (choose_ways(image, missing, plan, e) < 0)
         return -1;
-    gaps = malloc((p.chunk_count + 1) * sizeof *gaps);
-    p.ranges = malloc((p.chunk_count + 1) * sizeof *p.ranges);
-    if (!gaps || !p.ranges)
-        return err_nomem(e, "planning the download");
-    bytes = measure_gaps(image, &p, gaps);
-    cut_ranges(image, &p, gap_limit(gaps, p.chunk_count ? p.chunk_count - 1 : 0, bytes));
-    *plan = p;
-    p = (struct plan){0};
-    return 0;
+    return plan_arrange(plan, image, e);
+}
+
+size_t plan_cost_chunks(const struct plan_cost *cost)
+{
+    size_t chunks = 0;
+
+    for (enum way way = 0; way < WAY_COUNT; way++)
+        chunks += cost->ways[way].chunks;
+    return chunks;
+}
+
+size_t plan_cost_missing(const struct plan_cost *cost)
+{
+    size_t chunks = 0;
+
+    for (enum way way = 0; way < WAY_COUNT; way++)
+        chunks += way_traits[way].is_there ? 0 : cost->ways[way].chunks;
+    return chunks;
+}
+
+uint64_t plan_cost_write(const struct plan_cost *cost)
+{
+    uint64_t bytes = 0;
+
+    for (enum way way = 0; way < WAY_COUNT; way++)
+        bytes += cost->ways[way].write;
+    return bytes;
+}
+
+uint64_t plan_cost_write_least(const struct plan_cost *cost)
+{
+    uint64_t bytes = 0;
+
+    for (enum way way = 0; way < WAY_COUNT; way++)
+        bytes += cost->ways[way].write_least;
+    return bytes;
 }

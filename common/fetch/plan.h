@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* plan: from the set of missing chunks to the ranges to ask for. Pure.
+/* plan: how each chunk of an image is obtained, which ranges of the archive that takes,
+ * and what it costs. Pure: it does nothing of it (pipeline.h does).
  *
- * Chunks are sorted by their place in the archive. A gap between two of at most
+ * Chunks to fetch are sorted by their place in the archive. A gap between two of at most
  * PLAN_FREE_GAP bytes is fetched along, since a request of its own costs more;
  * then the smallest gaps, until they make PLAN_WASTE_DIVISOR's share of the missing
  * bytes, or with the requests PLAN_OVERHEAD_DIVISOR's: the missing chunks of a small
@@ -12,6 +13,7 @@
 #define IHOP_FETCH_PLAN_H
 
 #include "base/err.h"
+#include "fetch/way.h"
 #include "format/image.h"
 
 #include <stdbool.h>
@@ -23,30 +25,54 @@
 #define PLAN_WASTE_DIVISOR    200 /* gaps: 0.5 % */
 #define PLAN_OVERHEAD_DIVISOR 110 /* gaps and requests: 0.9 % */
 
+#define PLAN_BASE_MAX ((1u << 28) - 1)
+
+/* How one chunk is obtained. There is one for each chunk of the image, so it is small. */
+struct plan_item {
+    uint64_t where; /* its bytes begin here: in the archive, or in the seed */
+    uint32_t size;  /* how many bytes there are */
+    /* What they belong to: the number of the seed. A delta puts what it patches here. */
+    unsigned base : 28; /* at most PLAN_BASE_MAX */
+    unsigned way : 4;   /* enum way */
+};
+
 struct plan_range {
     uint64_t offset; /* in the archive */
     uint64_t size;
-    size_t first, count; /* into plan.chunks */
+    size_t first, count; /* into plan.fetched */
+};
+
+struct plan_cost {
+    struct way_total ways[WAY_COUNT];
+    uint64_t download; /* bytes: the sum of the ranges */
+    size_t requests;
 };
 
 struct plan {
-    uint32_t *chunks; /* those to fetch, by archive offset */
-    size_t chunk_count;
-    uint32_t *zero_chunks; /* missing ones that need no fetching */
-    size_t zero_count;
+    struct plan_item *items; /* for each chunk of the image */
+    uint32_t *fetched;       /* numbers of those whose way fetches, by their place */
+    size_t fetched_count;
     struct plan_range *ranges;
     size_t range_count;
-    uint64_t download_bytes; /* sum of the ranges */
-    uint64_t write_bytes;    /* sum of the source sizes of chunks, zero ones left out: the most */
-    uint64_t write_least;    /* that may be written, as zeros in them become holes; and the least */
-    uint32_t largest_archive_size, largest_source_size;
+    struct plan_cost cost;
 };
 
-/* missing has an entry for each chunk. The image must have_archive. The caller
- * frees *plan. */
+/* Each chunk with missing[i] is made as a hole or downloaded; the others are present. The
+ * image must have_archive. The caller frees *plan, which is empty after a failure. */
 int plan_make(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
     __attribute__((warn_unused_result));
+
+/* Once more from the items, some of which have another way now: which ranges they take and
+ * what they cost. */
+int plan_arrange(struct plan *plan, const struct image *image, struct err *e)
+    __attribute__((warn_unused_result));
 void plan_free(struct plan *plan);
+
+/* Sums over all ways. */
+size_t plan_cost_chunks(const struct plan_cost *cost);
+size_t plan_cost_missing(const struct plan_cost *cost);       /* not there yet */
+uint64_t plan_cost_write(const struct plan_cost *cost);       /* bytes, at most */
+uint64_t plan_cost_write_least(const struct plan_cost *cost); /* bytes */
 
 /* The least that storing this chunk writes. Nobody knows where it has zeros before it is
  * there, but they compress to nearly nothing. */

@@ -11,18 +11,15 @@
 #define SIZE_BITS 65536
 
 struct scan {
-    const struct image *image;
-    struct deposit *deposit;
-    const struct events *events;
+    const struct seed_job *job;
     uint32_t *sorted; /* the image's chunks in order of hash */
-    /* One bit for each size that a missing chunk has, sizes taken modulo SIZE_BITS:
+    /* One bit for each size that a wanted chunk has, sizes taken modulo SIZE_BITS:
      * most chunks that are not wanted need no hash. */
     uint8_t sizes[SIZE_BITS / 8];
     struct chunk_hasher **hashers; /* one for each worker */
     uint64_t size;                 /* of the seed; 0: not known */
 
-    pthread_mutex_t lock; /* protects all below */
-    bool *missing;
+    pthread_mutex_t lock; /* protects found, and the ways of the plan's items */
     size_t found;
 };
 
@@ -33,22 +30,27 @@ static bool is_wanted_size(const struct scan *s, size_t size)
 
 static void note_wanted_sizes(struct scan *s)
 {
-    for (size_t i = 0; i < s->image->chunks.count; i++) {
-        uint32_t size = s->image->chunks.items[i].source_size;
+    const struct plan *plan = s->job->plan;
 
-        if (s->missing[i] && !s->image->chunks.items[i].zero)
-            s->sizes[size % SIZE_BITS / 8] |= (uint8_t)(1 << size % 8);
+    for (size_t i = 0; i < plan->fetched_count; i++) {
+        uint32_t size = s->job->image->chunks.items[plan->fetched[i]].source_size;
+
+        s->sizes[size % SIZE_BITS / 8] |= (uint8_t)(1 << size % 8);
     }
 }
 
-/* Whether this worker is the first one with a chunk that is missing. */
-static bool claim_chunk(struct scan *s, size_t chunk)
+/* Whether this worker is the first one with a chunk that is wanted. */
+static bool claim_chunk(struct scan *s, size_t chunk, const struct cut_chunk *c)
 {
-    LOCK_SCOPE(&s->lock);
+    struct plan_item *item = &s->job->plan->items[chunk];
 
-    if (!s->missing[chunk])
+    LOCK_SCOPE(&s->lock);
+    if (!way_traits[item->way].fetches)
         return false;
-    s->missing[chunk] = false;
+    *item = (struct plan_item){.way = WAY_SEED,
+                               .where = c->offset,
+                               .size = (uint32_t)c->size,
+                               .base = s->job->number & PLAN_BASE_MAX};
     s->found++;
     return true;
 }
@@ -56,6 +58,7 @@ static bool claim_chunk(struct scan *s, size_t chunk)
 static int on_seed_chunk(void *user, const struct cut_chunk *c, struct err *e)
 {
     struct scan *s = user;
+    const struct chunk_table *chunks = &s->job->image->chunks;
     uint8_t hash[CHUNK_HASH_SIZE];
     size_t chunk;
 
@@ -63,23 +66,24 @@ static int on_seed_chunk(void *user, const struct cut_chunk *c, struct err *e)
         return 0;
     if (chunk_hash(s->hashers[c->worker], c->data, c->size, hash, e) < 0)
         return -1;
-    chunk = chunk_table_find(&s->image->chunks, s->sorted, hash);
-    if (chunk == CHUNK_TABLE_NONE || s->image->chunks.items[chunk].zero ||
-        s->image->chunks.items[chunk].source_size != c->size || !claim_chunk(s, chunk))
+    chunk = chunk_table_find(chunks, s->sorted, hash);
+    if (chunk == CHUNK_TABLE_NONE || chunks->items[chunk].source_size != c->size ||
+        !claim_chunk(s, chunk, c))
         return 0;
-    return s->deposit
-               ? deposit_add(s->deposit, hash, s->image->chunks.hash_length, c->data, c->size, e)
+    return s->job->deposit
+               ? deposit_add(s->job->deposit, hash, chunks->hash_length, c->data, c->size, e)
                : 0;
 }
 
 static void on_seed_progress(void *user, uint64_t bytes_done)
 {
     const struct scan *s = user;
+    const struct events *events = s->job->events;
     const struct events_progress p = {
         .phase = EVENTS_SEEDING, .bytes_done = bytes_done, .bytes_total = s->size};
 
-    if (s->events && s->events->progress)
-        s->events->progress(s->events->user, &p);
+    if (events && events->progress)
+        events->progress(events->user, &p);
 }
 
 /* Links are followed: /dev/disk/by-partlabel/... is one. */
@@ -94,60 +98,55 @@ static int open_seed(const char *path, struct input *in, struct err *e)
                                     : -1;
 }
 
-static int make_hashers(struct scan *s, unsigned jobs, struct err *e)
+static int make_hashers(struct scan *s, struct err *e)
 {
-    s->hashers = calloc(jobs, sizeof(struct chunk_hasher *));
+    s->hashers = calloc(s->job->jobs, sizeof(struct chunk_hasher *));
     if (!s->hashers)
         return err_nomem(e, "scanning a seed");
-    for (unsigned i = 0; i < jobs; i++)
+    for (unsigned i = 0; i < s->job->jobs; i++)
         if (!(s->hashers[i] = chunk_hasher_new(e)))
             return -1;
     return 0;
 }
 
-static int scan(struct scan *s, const char *path, unsigned jobs, struct err *e)
+static int scan_seed(struct scan *s, struct err *e)
 {
     struct cut_options options = {
-        .jobs = jobs, .chunk = on_seed_chunk, .progress = on_seed_progress, .user = s};
+        .jobs = s->job->jobs, .chunk = on_seed_chunk, .progress = on_seed_progress, .user = s};
     struct err why = ERR_INIT;
     struct chunker_config config;
     struct input in;
     CLEANUP_FD int fd = -1;
     uint64_t size;
 
-    if (open_seed(path, &in, e) < 0)
+    if (open_seed(s->job->path, &in, e) < 0)
         return -1;
     fd = in.fd;
     s->size = in.size;
     options.name = in.name;
-    chunker_config_of(s->image, &config);
+    chunker_config_of(s->job->image, &config);
     if (chunker_config_check(&config, &why) < 0) {
         /* Of the archive, not of the seed: it can be cloned all the same. */
-        events_note(s->events, "seed %s is of no use, the archive was cut in an odd way: %s", path,
-                    why.text);
+        events_note(s->job->events, "seed %s is of no use, the archive was cut in an odd way: %s",
+                    s->job->path, why.text);
         return 0;
     }
-    s->sorted = chunk_table_sort_by_hash(&s->image->chunks, e);
-    if (!s->sorted || make_hashers(s, jobs, e) < 0)
+    s->sorted = chunk_table_sort_by_hash(&s->job->image->chunks, e);
+    if (!s->sorted || make_hashers(s, e) < 0)
         return -1;
     note_wanted_sizes(s);
     return cut_input(fd, &config, &options, &size, e);
 }
 
-int seed_scan(const char *path, const struct image *image, bool *missing, struct deposit *deposit,
-              unsigned jobs, const struct events *events, size_t *found, struct err *e)
+int seed_scan(const struct seed_job *job, size_t *found, struct err *e)
 {
-    struct scan s = {.image = image,
-                     .deposit = deposit,
-                     .events = events,
-                     .missing = missing,
-                     .lock = PTHREAD_MUTEX_INITIALIZER};
-    int r = scan(&s, path, jobs, e);
+    struct scan s = {.job = job, .lock = PTHREAD_MUTEX_INITIALIZER};
+    int r = scan_seed(&s, e);
 
-    for (unsigned i = 0; s.hashers && i < jobs; i++)
+    for (unsigned i = 0; s.hashers && i < job->jobs; i++)
         chunk_hasher_free(s.hashers[i]);
     free(s.hashers);
     free(s.sorted);
-    *found += s.found;
+    *found = s.found;
     return r;
 }

@@ -9,19 +9,29 @@
 #define IHOP_FETCH_SEED_H
 
 #include "base/err.h"
-#include "fetch/deposit.h"
 #include "base/events.h"
+#include "fetch/deposit.h"
+#include "fetch/plan.h"
 #include "format/image.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
-/* Searches the seed at path ("-": standard input) for chunks with missing[i]. Each
- * one found is staged (deposit NULL: only counted), and missing[i] becomes false;
- * *found counts them. Chunks of zeros are left alone: those cost nothing. Kinds:
- * ERR_NOT_FOUND and ERR_IO for the seed, and those of deposit_add. */
-int seed_scan(const char *path, const struct image *image, bool *missing, struct deposit *deposit,
-              unsigned jobs, const struct events *events, size_t *found, struct err *e)
+struct seed_job {
+    const char *path; /* "-": standard input */
+    unsigned number;  /* of this seed, for the plan's items */
+    const struct image *image;
+    struct plan *plan;       /* which chunks are wanted, and whose way changes */
+    struct deposit *deposit; /* where they go; NULL: they are only counted */
+    unsigned jobs;           /* worker threads */
+    const struct events *events;
+};
+
+/* Searches the seed for the chunks that the plan would download. Those found have
+ * WAY_SEED from then on, and are in the deposit: a seed is read once, from front to back,
+ * since it may be a pipe. *found is how many they are. The plan is to be arranged anew
+ * afterwards, also after a failure. Kinds: ERR_NOT_FOUND and ERR_IO for the seed, and
+ * those of deposit_add. */
+int seed_scan(const struct seed_job *job, size_t *found, struct err *e)
     __attribute__((warn_unused_result));
 
 #endif

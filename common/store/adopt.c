@@ -115,9 +115,20 @@ static int adopt_files(struct adoption *a, struct err *e)
     return batch_commit(store, a->staging.fd, &a->good, e);
 }
 
+static void report_adopted(const struct batch *good, struct store_adopted *adopted)
+{
+    adopted->count += good->count;
+    for (size_t i = 0; adopted->chunk && i < good->count; i++) {
+        uint8_t hash[CHUNK_HASH_SIZE];
+        size_t length = store_chunk_hash(good->files[i], hash);
+
+        adopted->chunk(adopted->user, hash, length);
+    }
+}
+
 /* Adopts from one directory if its owner is gone. After a failure it stays. */
 static int adopt_directory(const struct store *store, const char *name, struct chunk_hasher *h,
-                           size_t *adopted, struct err *e)
+                           struct store_adopted *adopted, struct err *e)
 {
     struct adoption a = {.hasher = h};
     bool taken;
@@ -130,7 +141,7 @@ static int adopt_directory(const struct store *store, const char *name, struct c
     if (!staging_is_marked_failed(&a.staging))
         r = adopt_files(&a, e);
     if (r == 0) {
-        *adopted += a.good.count;
+        report_adopted(&a.good, adopted);
         staging_remove(&a.staging);
     }
     staging_close(&a.staging);
@@ -139,13 +150,13 @@ static int adopt_directory(const struct store *store, const char *name, struct c
     return r;
 }
 
-int store_adopt_staged(const struct store *store, size_t *adopted, struct err *e)
+int store_adopt_staged(const struct store *store, struct store_adopted *adopted, struct err *e)
 {
     CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = chunk_hasher_new(e);
     CLEANUP_DIR DIR *dir = h ? io_opendirat(store->staging_fd) : NULL;
     struct dirent *entry;
 
-    *adopted = 0;
+    adopted->count = 0;
     if (!h)
         return -1;
     if (!dir)

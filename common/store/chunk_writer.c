@@ -122,8 +122,8 @@ static int start_committer(struct store_writer *w, struct err *e)
 
 /* ---- the callers ---- */
 
-int store_writer_open(const struct store *store, struct store_writer **writer, size_t *adopted,
-                      struct err *e)
+int store_writer_open(const struct store *store, struct store_writer **writer,
+                      struct store_adopted *adopted, struct err *e)
 {
     CLEANUP(store_writer_cleanup) struct store_writer *w = calloc(1, sizeof *w);
 

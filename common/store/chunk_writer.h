@@ -13,6 +13,7 @@
 #define IHOP_STORE_CHUNK_WRITER_H
 
 #include "base/err.h"
+#include "store/adopt.h"
 #include "store/store.h"
 
 #include <stddef.h>
@@ -22,8 +23,9 @@ struct store_writer;
 
 /* Adopts what was left behind (adopt.h), so call it before looking for missing chunks;
  * starts the committer. The store must be open for writing and outlive the writer. */
-int store_writer_open(const struct store *store, struct store_writer **writer, size_t *adopted,
-                      struct err *e) __attribute__((warn_unused_result));
+int store_writer_open(const struct store *store, struct store_writer **writer,
+                      struct store_adopted *adopted, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* Stages one chunk, whose hash the caller has verified. data NULL: size zero bytes,
  * stored as a hole. Thread-safe; waits while two batches are pending.

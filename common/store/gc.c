@@ -322,7 +322,7 @@ static int sweep(struct gc *gc, struct err *e)
 
 static int run_gc(struct gc *gc, struct err *e)
 {
-    size_t adopted;
+    struct store_adopted adopted = {0};
 
     /* A name that was exchanged or removed must not come back after a power cut
      * without its chunks. */

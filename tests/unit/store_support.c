@@ -25,7 +25,7 @@ void store_support_add(struct store *s, const struct image *image, size_t first,
 {
     struct store_writer *w = NULL;
     struct err e = ERR_INIT;
-    size_t adopted;
+    struct store_adopted adopted = {0};
 
     assert_ok(store_writer_open(s, &w, &adopted, &e), e);
     for (size_t i = first; i < first + count; i++) {

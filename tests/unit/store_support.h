@@ -27,7 +27,7 @@ const char *store_support_chunk(const struct store *s, const struct image *image
 /* Asserts what store_find_missing finds: one character for each chunk, '-'
  * missing or '+' there; and how many are damaged. */
 void store_support_assert_missing(const struct store *s, const struct image *image,
-                                   enum store_check check, const char *expected, size_t damaged);
+                                  enum store_check check, const char *expected, size_t damaged);
 
 /* Asserts that a chunk's file has its size and content. */
 void store_support_assert_chunk(const struct store *s, const struct image *image, size_t chunk);

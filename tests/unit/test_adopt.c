@@ -29,10 +29,10 @@ static void stage(const char *directory, const struct image *image, size_t i, bo
 static size_t adopt(const struct store *s)
 {
     struct err e = ERR_INIT;
-    size_t adopted = 99;
+    struct store_adopted adopted = {0};
 
     assert_ok(store_adopt_staged(s, &adopted, &e), e);
-    return adopted;
+    return adopted.count;
 }
 
 static void adopts_what_is_good(void **state)

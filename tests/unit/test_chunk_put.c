@@ -156,13 +156,13 @@ static void is_adopted_after_a_kill(void **state)
     const char *staging = support_path(*state, "store/.ihop/staging/0123456789abcdef");
     const char *path = store_support_chunk(s, &image, 0);
     struct err e = ERR_INIT;
-    size_t adopted;
+    struct store_adopted adopted = {0};
 
     assert_ok(put(s, &image, 0, &e), e);
     assert_int_equal(mkdir(staging, 0755), 0);
     assert_int_equal(rename(path, support_path(staging, strrchr(path, '/') + 1)), 0);
     assert_ok(store_adopt_staged(s, &adopted, &e), e);
-    assert_int_equal(adopted, 1);
+    assert_int_equal(adopted.count, 1);
     store_support_assert_chunk(s, &image, 0);
     store_close(s);
     image_free(&image);

@@ -80,7 +80,7 @@ static void many_batches(void **state)
     struct store_writer *w = NULL;
     struct err e = ERR_INIT;
     struct image image;
-    size_t adopted;
+    struct store_adopted adopted = {0};
 
     for (size_t i = 0; i < COUNT_CHUNKS; i++)
         many[i] = 8;
@@ -123,7 +123,7 @@ static void several_threads(void **state)
     struct err e = ERR_INIT;
     struct adder adders[4];
     struct image image;
-    size_t adopted;
+    struct store_adopted adopted = {0};
 
     for (size_t i = 0; i < COUNT(many); i++)
         many[i] = 100 + (uint32_t)i;
@@ -150,10 +150,10 @@ static void close_without_finish(void **state)
     struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
     struct store_writer *w = NULL;
     struct err e = ERR_INIT;
-    size_t adopted;
+    struct store_adopted adopted = {0};
 
     assert_ok(store_writer_open(s, &w, &adopted, &e), e);
-    assert_int_equal(adopted, 0);
+    assert_int_equal(adopted.count, 0);
     assert_int_equal(store_support_count(support_path(*state, "store/.ihop/staging")), 1);
     store_writer_close(w);
     assert_int_equal(store_support_count(support_path(*state, "store/.ihop/staging")), 0);
@@ -174,7 +174,8 @@ static void check_sparse(struct store *s, const struct sparse *c)
     uint8_t *data = support_chunk(&image, 0), *back, hash[CHUNK_HASH_SIZE];
     struct store_writer *w = NULL;
     struct err e = ERR_INIT;
-    size_t adopted, back_size;
+    struct store_adopted adopted = {0};
+    size_t back_size;
 
     memset(data + c->from, 0, c->to - c->from);
     support_hash(data, size, hash);
@@ -222,7 +223,8 @@ static void zero_chunk(void **state)
     const uint32_t size = 1 << 20;
     struct image image = support_image(&size, 1, 64);
     struct err e = ERR_INIT;
-    size_t adopted, back_size;
+    struct store_adopted adopted = {0};
+    size_t back_size;
     struct stat st;
 
     support_hash(zeros, size, hash);
@@ -251,7 +253,7 @@ static void failing_commit(void **state)
     struct store_writer *w = NULL;
     struct err e = ERR_INIT;
     char directory[4096];
-    size_t adopted;
+    struct store_adopted adopted = {0};
 
     strcpy(directory, store_support_chunk(s, &image, 0));
     *strrchr(directory, '/') = '\0';

@@ -53,7 +53,7 @@ static void nothing_missing(void **state)
     add(&t, 1000, 10, false);
     make(&t, &p);
     assert_int_equal(p.range_count, 0);
-    assert_int_equal(p.download_bytes, 0);
+    assert_int_equal(p.cost.download, 0);
     plan_free(&p);
     t.image.chunks.count = 0; /* the empty image */
     make(&t, &p);
@@ -74,13 +74,14 @@ static void neighbours_share_a_range(void **state)
     make(&t, &p);
     assert_int_equal(p.range_count, 1);
     assert_range(&p, 0, 100, 300, 3);
-    assert_int_equal(p.chunks[0], 1);
-    assert_int_equal(p.chunks[1], 2);
-    assert_int_equal(p.chunks[2], 0);
-    assert_int_equal(p.download_bytes, 300);
-    assert_int_equal(p.write_bytes, 600);
-    assert_int_equal(p.largest_archive_size, 100);
-    assert_int_equal(p.largest_source_size, 200);
+    assert_int_equal(p.fetched[0], 1);
+    assert_int_equal(p.fetched[1], 2);
+    assert_int_equal(p.fetched[2], 0);
+    assert_int_equal(p.cost.download, 300);
+    assert_int_equal(plan_cost_write(&p.cost), 600);
+    assert_int_equal(p.items[0].way, WAY_DOWNLOAD);
+    assert_true(p.items[0].where == 300);
+    assert_int_equal(p.items[0].size, 100);
     plan_free(&p);
 }
 
@@ -97,7 +98,7 @@ static void small_gaps_are_fetched_along(void **state)
     assert_int_equal(p.range_count, 2);
     assert_range(&p, 0, 1000, 200 + PLAN_FREE_GAP, 2);
     assert_range(&p, 1, 1200 + 2 * PLAN_FREE_GAP + 1, 5, 1);
-    assert_int_equal(p.download_bytes, 205 + PLAN_FREE_GAP);
+    assert_int_equal(p.cost.download, 205 + PLAN_FREE_GAP);
     plan_free(&p);
 }
 
@@ -131,7 +132,7 @@ static void equal_gaps_do_not_break_the_budget(void **state)
         add(&t, i * 4096, 4096, i % 2 == 0);
     make(&t, &p);
     assert_int_equal(p.range_count, MAX_CHUNKS / 2);
-    assert_int_equal(p.download_bytes, MAX_CHUNKS / 2 * 4096);
+    assert_int_equal(p.cost.download, MAX_CHUNKS / 2 * 4096);
     plan_free(&p);
 }
 
@@ -200,11 +201,43 @@ static void zero_chunks_are_not_fetched(void **state)
     add(&t, 120, 10, false);
     t.chunks[1].zero = t.chunks[2].zero = true;
     make(&t, &p);
-    assert_int_equal(p.zero_count, 1);
-    assert_int_equal(p.zero_chunks[0], 1);
-    assert_int_equal(p.chunk_count, 1);
-    assert_int_equal(p.download_bytes, 10);
-    assert_int_equal(p.write_bytes, 20);
+    assert_int_equal(p.items[0].way, WAY_DOWNLOAD);
+    assert_int_equal(p.items[1].way, WAY_ZERO);
+    assert_int_equal(p.items[2].way, WAY_PRESENT);
+    assert_int_equal(p.cost.ways[WAY_ZERO].chunks, 1);
+    assert_int_equal(p.fetched_count, 1);
+    assert_int_equal(p.cost.download, 10);
+    assert_int_equal(plan_cost_write(&p.cost), 20);
+    plan_free(&p);
+}
+
+/* What a seed has is neither requested nor forgotten in the count. */
+static void arranged_anew_for_other_ways(void **state)
+{
+    struct table t = {0};
+    struct plan p;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    add(&t, 100, 10, true);
+    add(&t, 110, 20, true);
+    add(&t, 130, 30, true);
+    add(&t, 160, 40, false);
+    t.chunks[2].zero = true;
+    make(&t, &p);
+    assert_int_equal(p.cost.download, 30);
+    p.items[0].way = WAY_SEED;
+    p.items[3].way = WAY_ADOPTED;
+    assert_ok(plan_arrange(&p, &t.image, &e), e);
+    assert_int_equal(p.range_count, 1);
+    assert_range(&p, 0, 110, 20, 1);
+    assert_int_equal(p.cost.download, 20);
+    assert_int_equal(p.cost.requests, 1);
+    for (enum way way = 0; way < WAY_COUNT; way++)
+        assert_int_equal(p.cost.ways[way].chunks, way == WAY_PRESENT ? 0 : 1);
+    assert_int_equal(plan_cost_chunks(&p.cost), 4);
+    assert_int_equal(plan_cost_missing(&p.cost), 3);
+    assert_int_equal(plan_cost_write(&p.cost), 20 + 40);
     plan_free(&p);
 }
 
@@ -261,13 +294,13 @@ static void check_membership(const struct table *t, const struct plan *p)
         assert_true(range->count > 0);
         assert_true(range->size <= LIMIT_RANGE || range->count == 1);
         for (size_t i = range->first; i < next; i++) {
-            assert_true(lies_in(&t->chunks[p->chunks[i]], range));
-            seen[p->chunks[i]]++;
+            assert_true(lies_in(&t->chunks[p->fetched[i]], range));
+            seen[p->fetched[i]]++;
         }
     }
-    assert_int_equal(next, p->chunk_count);
-    for (size_t i = 0; i < p->zero_count; i++)
-        seen[p->zero_chunks[i]]++;
+    assert_int_equal(next, p->fetched_count);
+    for (size_t i = 0; i < t->image.chunks.count; i++)
+        seen[i] += p->items[i].way == WAY_ZERO;
     for (size_t i = 0; i < t->image.chunks.count; i++)
         assert_int_equal(seen[i], t->missing[i] ? 1 : 0);
 }
@@ -277,13 +310,13 @@ static void check_waste(const struct table *t, const struct plan *p)
 {
     uint64_t needed = 0, sum = 0, free_gaps = 0;
 
-    for (size_t i = 0; i < p->chunk_count; i++)
-        needed += t->chunks[p->chunks[i]].archive_size;
+    for (size_t i = 0; i < p->fetched_count; i++)
+        needed += t->chunks[p->fetched[i]].archive_size;
     for (size_t r = 0; r < p->range_count; r++) {
         sum += p->ranges[r].size;
         free_gaps += (p->ranges[r].count - 1) * PLAN_FREE_GAP;
     }
-    assert_true(sum == p->download_bytes);
+    assert_true(sum == p->cost.download);
     if (sum > needed + free_gaps + needed / PLAN_WASTE_DIVISOR)
         fail_msg("%llu bytes are fetched for %llu", (unsigned long long)sum,
                  (unsigned long long)needed);
@@ -318,6 +351,7 @@ int main(void)
         cmocka_unit_test(ranges_are_cut),
         cmocka_unit_test(overlaps),
         cmocka_unit_test(zero_chunks_are_not_fetched),
+        cmocka_unit_test(arranged_anew_for_other_ways),
         cmocka_unit_test(huge_offsets),
         cmocka_unit_test(properties),
     };

@@ -89,21 +89,6 @@ static void a_cancelled_worker_does_not_hide_the_cause(void **state)
     assert_fails(workers_run(3, fail_in_order, &job, &e), e, ERR_ARCHIVE, "worker 1");
 }
 
-static void the_caller_sees_an_error_before_the_end(void **state)
-{
-    struct job job = {.kinds = {ERR_IO}, .order = {0, 2}};
-    struct err e = ERR_INIT, again = ERR_INIT;
-    struct workers w;
-
-    (void)state;
-    assert_ok(workers_start(&w, 2, fail_in_order, &job, &e), e);
-    while (workers_check(&w, &e) == 0)
-        sched_yield();
-    assert_string_equal(e.text, "worker 0");
-    atomic_fetch_add(&job.ended, 1); /* now the other one may end */
-    assert_fails(workers_join(&w, &again), again, ERR_IO, "worker 0");
-}
-
 /* With no address space for a thread's stack. */
 static void a_job_is_done_without_threads(void **state)
 {
@@ -138,7 +123,6 @@ int main(void)
         cmocka_unit_test(no_job_has_more_workers_than_the_limit),
         cmocka_unit_test(the_first_error_is_that_of_the_job),
         cmocka_unit_test(a_cancelled_worker_does_not_hide_the_cause),
-        cmocka_unit_test(the_caller_sees_an_error_before_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

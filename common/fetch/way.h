@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* way: how a chunk of the image gets into the store.
+ *
+ * Each chunk of a plan has one way. Whoever counts, budgets or reports goes over the ways
+ * by their traits, so a new way (a delta against an older release, a chunk that a running
+ * server has fetched already) is a value here, a row in way.c, and its step in pipeline.c.
+ */
+#ifndef IHOP_FETCH_WAY_H
+#define IHOP_FETCH_WAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum way {
+    WAY_PRESENT,  /* it is in the store */
+    WAY_ADOPTED,  /* it is in the store since an interrupted run had staged it */
+    WAY_ZERO,     /* it is all zeros, and made as a hole */
+    WAY_SEED,     /* it is copied from a seed (seed.h) */
+    WAY_DOWNLOAD, /* it is read from the archive, decoded and verified (chunk_decoder.h) */
+    WAY_COUNT
+};
+
+struct way_traits {
+    const char *counted_as; /* the JSON member with the number of its chunks, or NULL */
+    bool on_device;         /* only a device has it, no comparison of two images */
+    bool is_there;          /* nothing is left to do */
+    bool fetches;           /* its bytes are requested from the archive */
+    bool writes;            /* its content is written; that of a hole is not */
+};
+
+extern const struct way_traits way_traits[WAY_COUNT];
+
+/* All chunks of one way. */
+struct way_total {
+    size_t chunks;
+    uint64_t bytes;       /* of their content, decoded */
+    uint64_t write;       /* bytes of it that are written, at most; and at least, because */
+    uint64_t write_least; /* zeros within a chunk become holes */
+};
+
+#endif
