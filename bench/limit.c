@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
-#include "codec/codec.h"
+#include "codec/decoder.h"
 #include "format/archive.h"
 #include "format/release.h"
 

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "cli/cost.h"
 #include "cli/json.h"
-#include "codec/codec.h"
+#include "codec/decoder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +60,7 @@ static json_t *new_result(const struct compress_options *o, const struct image *
     json_set_number(line, "chunks_unique", image->chunks.count);
     json_set_number(line, "unique_bytes", f->unique_bytes);
     json_set_number(line, "stored_bytes", f->stored_bytes);
-    json_set_text(line, "compression", codec_get(image->compression)->name);
+    json_set_text(line, "compression", decoder_ops_of(image->compression)->name);
     json_set_number(line, "compression_level", image->compression_level);
     json_set_number(line, "hash_length", image->chunks.hash_length);
     set_chunker_members(line, image);
@@ -154,7 +154,7 @@ static void print_info(const struct image *image, const struct facts *f)
     print_metadata_keys(image);
     printf("  Header checksum: %s\n", f->header_checksum);
     printf("  Chunk hash length: %zu bytes\n", image->chunks.hash_length);
-    printf("  Chunk compression: %s", codec_get(image->compression)->name);
+    printf("  Chunk compression: %s", decoder_ops_of(image->compression)->name);
     if (image->compression != IMAGE_NONE)
         printf(" (level %u)", image->compression_level);
     puts("");

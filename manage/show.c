@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "codec/codec.h"
+#include "codec/decoder.h"
 #include "store/chunk_usage.h"
 #include "store/release_load.h"
 
@@ -237,7 +237,7 @@ static int show_archive(struct table *t, json_t *result, const struct image *ima
             {"archive size", "archive_size", .number = image->archive_size, .is_size = true},
             {"header size", "header_size", .number = image->header_size},
             {"header checksum", "header_checksum", .text = hex},
-            {"compression", "compression", .text = codec_get(image->compression)->name},
+            {"compression", "compression", .text = decoder_ops_of(image->compression)->name},
             {NULL},
         },
         e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "codec/codec.h"
+#include "codec/decoder.h"
 
 #include "base/checked.h"
 #include "base/limits.h"
@@ -31,5 +31,5 @@ static size_t brotli_memory(size_t out_size)
     return min_size(2 * out_size, 16 * MIB) + 256 * KIB;
 }
 
-const struct codec codec_brotli = {
+const struct decoder_ops brotli_decoder = {
     .name = "brotli", .decode = brotli_decode, .memory = brotli_memory};

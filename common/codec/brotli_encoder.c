@@ -41,4 +41,4 @@ static enum encoded brotli_encode(void *state, uint32_t level, const uint8_t *in
     return !ok ? ENCODED_FAILED : finished ? ENCODED_FITS : ENCODED_TOO_LONG;
 }
 
-const struct encoding encoding_brotli = {.max_level = 11, .encode = brotli_encode};
+const struct encoder_ops brotli_encoder = {.max_level = 11, .encode = brotli_encode};

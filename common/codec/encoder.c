@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 
-static const struct encoding *const table[] = {
+static const struct encoder_ops *const table[] = {
     [IMAGE_NONE] = NULL,
-    [IMAGE_LZMA] = &encoding_xz,
-    [IMAGE_ZSTD] = &encoding_zstd,
-    [IMAGE_BROTLI] = &encoding_brotli,
+    [IMAGE_LZMA] = &xz_encoder,
+    [IMAGE_ZSTD] = &zstd_encoder,
+    [IMAGE_BROTLI] = &brotli_encoder,
 };
 
 uint32_t encoder_max_level(enum image_compression id)
@@ -17,13 +17,13 @@ uint32_t encoder_max_level(enum image_compression id)
 
 void encoder_init(struct encoder *c, enum image_compression id, uint32_t level)
 {
-    *c = (struct encoder){.encoding = table[id], .level = level};
+    *c = (struct encoder){.ops = table[id], .level = level};
 }
 
 void encoder_release(struct encoder *c)
 {
     if (c->state)
-        c->encoding->close(c->state);
+        c->ops->close(c->state);
     free(c->out);
     c->state = NULL;
     c->out = NULL;
@@ -32,7 +32,7 @@ void encoder_release(struct encoder *c)
 
 static int grow_encoded(struct encoder *c, size_t size)
 {
-    if (c->encoding->open && !c->state && !(c->state = c->encoding->open()))
+    if (c->ops->open && !c->state && !(c->state = c->ops->open()))
         return -1;
     if (size <= c->capacity)
         return 0;
@@ -51,11 +51,12 @@ int encoder_run(struct encoder *c, const uint8_t *in, size_t size, const uint8_t
     enum encoded result = ENCODED_TOO_LONG;
     size_t n = size;
 
-    if (c->encoding) {
+    if (c->ops) {
         if (grow_encoded(c, size) < 0)
             return err_nomem(e, "preparing an encoder");
-        /* One byte less, as a stream of the chunk's own size would mean: stored raw. */
-        result = c->encoding->encode(c->state, c->level, in, size, c->out, size - 1, &n);
+        /* One byte less than the chunk: a reader takes a stored size equal to the source
+         * size for "not compressed". */
+        result = c->ops->encode(c->state, c->level, in, size, c->out, size - 1, &n);
         if (result == ENCODED_FAILED)
             return err_nomem(e, "compressing a chunk");
     }

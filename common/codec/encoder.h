@@ -24,11 +24,11 @@ enum encoded {
     ENCODED_TOO_LONG = 1, /* for the buffer that it was given */
 };
 
-struct encoding {
+struct encoder_ops {
     uint32_t max_level; /* the lowest is 1 */
 
     /* State that is reused from chunk to chunk; NULL when memory is gone. Both may
-     * be NULL for an encoding without state. */
+     * be NULL for one without state. */
     void *(*open)(void);
     void (*close)(void *state);
 
@@ -41,7 +41,7 @@ struct encoding {
 uint32_t encoder_max_level(enum image_compression id);
 
 struct encoder {
-    const struct encoding *encoding; /* NULL: chunks are stored as they are */
+    const struct encoder_ops *ops; /* NULL: chunks are stored as they are */
     uint32_t level;
     void *state; /* opened when first needed */
     uint8_t *out;
@@ -61,6 +61,6 @@ void encoder_release(struct encoder *c);
 int encoder_run(struct encoder *c, const uint8_t *in, size_t size, const uint8_t **stored,
                 size_t *stored_size, struct err *e) __attribute__((warn_unused_result));
 
-extern const struct encoding encoding_brotli, encoding_xz, encoding_zstd;
+extern const struct encoder_ops brotli_encoder, xz_encoder, zstd_encoder;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* xz: bita calls it lzma; each chunk is a whole .xz stream. */
-#include "codec/codec.h"
+#include "codec/decoder.h"
 
 #include "base/checked.h"
 #include "base/limits.h"
@@ -44,8 +44,8 @@ static size_t xz_memory(size_t out_size)
     return min_size(out_size, 64 * MIB) + 256 * KIB;
 }
 
-const struct codec codec_xz = {.name = "lzma",
-                               .open = xz_state_open,
-                               .close = xz_state_close,
-                               .decode = xz_decode,
-                               .memory = xz_memory};
+const struct decoder_ops xz_decoder = {.name = "lzma",
+                                       .open = xz_state_open,
+                                       .close = xz_state_close,
+                                       .decode = xz_decode,
+                                       .memory = xz_memory};

@@ -48,5 +48,5 @@ static enum encoded xz_encode(void *state, uint32_t level, const uint8_t *in, si
                                   : ENCODED_FAILED;
 }
 
-const struct encoding encoding_xz = {
+const struct encoder_ops xz_encoder = {
     .max_level = 9, .open = xz_state_open, .close = xz_state_close, .encode = xz_encode};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "codec/codec.h"
+#include "codec/decoder.h"
 
 #include "base/limits.h"
 
@@ -38,8 +38,8 @@ static size_t zstd_memory(size_t out_size)
     return 256 * KIB;
 }
 
-const struct codec codec_zstd = {.name = "zstd",
-                                 .open = open_decoder_state,
-                                 .close = close_decoder_state,
-                                 .decode = zstd_decode,
-                                 .memory = zstd_memory};
+const struct decoder_ops zstd_decoder = {.name = "zstd",
+                                         .open = open_decoder_state,
+                                         .close = close_decoder_state,
+                                         .decode = zstd_decode,
+                                         .memory = zstd_memory};

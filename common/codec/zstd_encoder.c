@@ -63,7 +63,7 @@ static enum encoded zstd_encode(void *state, uint32_t level, const uint8_t *in, 
     return ENCODED_TOO_LONG;
 }
 
-const struct encoding encoding_zstd = {.max_level = 22,
-                                       .open = open_encoder_state,
-                                       .close = close_encoder_state,
-                                       .encode = zstd_encode};
+const struct encoder_ops zstd_encoder = {.max_level = 22,
+                                         .open = open_encoder_state,
+                                         .close = close_encoder_state,
+                                         .encode = zstd_encode};

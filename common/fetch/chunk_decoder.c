@@ -67,7 +67,7 @@ size_t chunk_decoder_cost(const struct image *image, size_t i)
 
     if (is_stored_plain(chunk))
         return 0;
-    return chunk->source_size + codec_get(image->compression)->memory(chunk->source_size);
+    return chunk->source_size + decoder_ops_of(image->compression)->memory(chunk->source_size);
 }
 
 void chunk_decoder_trim(struct chunk_decoder *d, size_t cost)

@@ -8,7 +8,7 @@
 #define IHOP_FETCH_CHUNK_DECODER_H
 
 #include "base/err.h"
-#include "codec/codec.h"
+#include "codec/decoder.h"
 #include "format/chunk_hash.h"
 #include "format/image.h"
 

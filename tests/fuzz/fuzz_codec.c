@@ -3,7 +3,7 @@
  * little-endian), then what lies in the archive. */
 #include "fuzz.h"
 
-#include "codec/codec.h"
+#include "codec/decoder.h"
 
 #include <stdlib.h>
 #include <string.h>

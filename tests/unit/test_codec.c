@@ -2,7 +2,7 @@
 /* Each codec with data of the library's own encoder, and each fault. */
 #include "support.h"
 
-#include "codec/codec.h"
+#include "codec/decoder.h"
 #include "codec/encoder.h"
 
 #include <brotli/encode.h>

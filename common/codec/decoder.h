@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* codec: decompression of one chunk, one file per library behind one table.
+/* decoder: decompression of one chunk, one file per library behind one table.
  *
  * To add a codec: its value in image_compression (format/image.h), a file
- * here that fills a struct codec, and its line in the table in codec.c.
+ * here that fills a struct decoder_ops, and its line in the table in decoder.c.
  *
  * A decoder is reused for many chunks and belongs to one thread at a time.
  * The input is untrusted: a decoder never writes beyond the output it is given.
  */
-#ifndef IHOP_CODEC_CODEC_H
-#define IHOP_CODEC_CODEC_H
+#ifndef IHOP_CODEC_DECODER_H
+#define IHOP_CODEC_DECODER_H
 
 #include "base/err.h"
 #include "format/image.h"
@@ -16,11 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct codec {
+struct decoder_ops {
     const char *name; /* as in bita's --compression */
 
     /* State that is reused from chunk to chunk; NULL when memory is gone. Both
-     * may be NULL for a codec without state. */
+     * may be NULL for one without state. */
     void *(*open)(void);
     void (*close)(void *state);
 
@@ -35,10 +35,10 @@ struct codec {
 };
 
 /* Always finds one: image_builder_finish lets no other value pass. */
-const struct codec *codec_get(enum image_compression id);
+const struct decoder_ops *decoder_ops_of(enum image_compression id);
 
 struct decoder {
-    const struct codec *codec;
+    const struct decoder_ops *ops;
     void *state; /* opened when first needed */
 };
 
@@ -55,6 +55,6 @@ void decoder_release(struct decoder *d);
 int decoder_run(struct decoder *d, const struct chunk *chunk, const uint8_t *in, uint8_t *out,
                 const uint8_t **plain, struct err *e) __attribute__((warn_unused_result));
 
-extern const struct codec codec_none, codec_xz, codec_zstd, codec_brotli;
+extern const struct decoder_ops none_decoder, xz_decoder, zstd_decoder, brotli_decoder;
 
 #endif

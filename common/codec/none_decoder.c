@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* none: an uncompressed archive. Every chunk of it has its source size, and
  * decoder_run hands that through; one that has not is invalid. */
-#include "codec/codec.h"
+#include "codec/decoder.h"
 
 static int none_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out,
                        size_t out_size, struct err *e)
@@ -19,4 +19,5 @@ static size_t none_memory(size_t out_size)
     return 0;
 }
 
-const struct codec codec_none = {.name = "none", .decode = none_decode, .memory = none_memory};
+const struct decoder_ops none_decoder = {
+    .name = "none", .decode = none_decode, .memory = none_memory};

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-#include "codec/codec.h"
+#include "codec/decoder.h"
 
-static const struct codec *const table[] = {
-    [IMAGE_NONE] = &codec_none,
-    [IMAGE_LZMA] = &codec_xz,
-    [IMAGE_ZSTD] = &codec_zstd,
-    [IMAGE_BROTLI] = &codec_brotli,
+static const struct decoder_ops *const table[] = {
+    [IMAGE_NONE] = &none_decoder,
+    [IMAGE_LZMA] = &xz_decoder,
+    [IMAGE_ZSTD] = &zstd_decoder,
+    [IMAGE_BROTLI] = &brotli_decoder,
 };
 
-const struct codec *codec_get(enum image_compression id)
+const struct decoder_ops *decoder_ops_of(enum image_compression id)
 {
     return table[id];
 }
 
 void decoder_init(struct decoder *d, enum image_compression id)
 {
-    d->codec = codec_get(id);
+    d->ops = decoder_ops_of(id);
     d->state = NULL;
 }
 
 void decoder_release(struct decoder *d)
 {
     if (d->state)
-        d->codec->close(d->state);
+        d->ops->close(d->state);
     d->state = NULL;
 }
 
@@ -33,9 +33,9 @@ int decoder_run(struct decoder *d, const struct chunk *chunk, const uint8_t *in,
         *plain = in;
         return 0;
     }
-    if (d->codec->open && !d->state && !(d->state = d->codec->open()))
+    if (d->ops->open && !d->state && !(d->state = d->ops->open()))
         return err_nomem(e, "preparing a decoder");
-    if (d->codec->decode(d->state, in, chunk->archive_size, out, chunk->source_size, e) < 0)
+    if (d->ops->decode(d->state, in, chunk->archive_size, out, chunk->source_size, e) < 0)
         return -1;
     *plain = out;
     return 0;
