@@ -162,7 +162,6 @@ static int open_directory(int dirfd, const char *path)
 
 int main(int argc, char **argv)
 {
-    const struct trust trust = TRUST_ANY;
     struct err e = ERR_INIT;
     uint64_t header_size;
     size_t size, written;
@@ -172,8 +171,7 @@ int main(int argc, char **argv)
         die("usage: bench-limit ARCHIVE DIRECTORY [RELEASE...]");
     archive = map_file(argv[1], &size);
     if (size < ARCHIVE_PREFIX_SIZE || archive_parse_prefix(archive, &header_size, &e) < 0 ||
-        header_size > size ||
-        archive_parse(archive, (size_t)header_size, size, &trust, &image, &e) < 0)
+        header_size > size || archive_parse(archive, (size_t)header_size, size, &image, &e) < 0)
         die("cannot read the archive");
     present = calloc(image.chunks.count + 1, sizeof *present);
     if (!present)

@@ -10,7 +10,8 @@ libcli_la_SOURCES = \
 	cli/memory.c cli/memory.h \
 	cli/options.c cli/options.h \
 	cli/output.c cli/output.h \
-	cli/table.c cli/table.h
+	cli/table.c cli/table.h \
+	cli/trust_options.c cli/trust_options.h
 libcli_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libcli_la_LIBADD = $(JANSSON_LIBS)
 

@@ -72,19 +72,11 @@ static int look_at_store(struct clone *c, struct err *e)
     return -1;
 }
 
-static struct trust demanded_trust(const struct clone_options *o)
-{
-    return (struct trust){.min_hash_length = o->pinned             ? LIMIT_HASH_PINNED
-                                             : o->allow_short_hash ? LIMIT_HASH_MIN
-                                                                   : LIMIT_HASH_TRUSTED,
-                          .pinned_checksum = o->pinned ? o->pin : NULL};
-}
-
 /* Fills c->image; *same: it is the old release's, moved here. */
 static int read_archive_header(struct clone *c, bool *same, struct err *e)
 {
     const struct events_progress progress = {.phase = EVENTS_HEADER};
-    struct trust trust = demanded_trust(c->o);
+    const struct trust trust = trust_options_demanded(&c->o->trust);
     struct archive_header_start start;
 
     if (c->events->progress)

@@ -13,17 +13,6 @@
 
 #define DAY 86400
 
-static int set_pin(void *options, const char *value, const char *unused, struct err *e)
-{
-    struct clone_options *o = options;
-
-    (void)unused;
-    if (text_unhex(value, o->pin, sizeof o->pin) != CHUNK_HASH_SIZE)
-        return err_set(e, ERR_USAGE, "--verify-header takes the header checksum: 128 hex digits");
-    o->pinned = true;
-    return 0;
-}
-
 static int add_seed(void *options, const char *path, const char *unused, struct err *e)
 {
     struct clone_options *o = options;
@@ -46,10 +35,7 @@ static const struct option_spec specs[] = {
      "hash the chunks in the store instead of trusting their names"},
     {"seed", 0, OPTION_CALL, 0, "FILE|DEVICE|-",
      "take chunks from there before downloading; may be repeated", .call = add_seed},
-    {"verify-header", 0, OPTION_CALL, 0, "HEX", "refuse an archive with another header checksum",
-     .call = set_pin},
-    {"allow-short-hash", 0, OPTION_FLAG, AT(allow_short_hash), NULL,
-     "accept chunk hashes of fewer than 16 bytes"},
+    {"", 0, OPTION_TABLE, AT(trust), .table = trust_option_specs},
     {"record-url", 0, OPTION_TEXT, AT(record_url), "URL", "record this as the archive's address"},
     {"compat-store", 0, OPTION_FLAG, AT(compat_store), NULL,
      "make a new store that the original ihop can use"},

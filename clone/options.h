@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "cli/network_options.h"
 #include "cli/options.h"
-#include "format/chunk_hash.h"
+#include "cli/trust_options.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,11 +18,10 @@ struct clone_options {
     const char *release; /* name */
 
     struct common_options common;
-    bool force, dry_run, recheck, allow_short_hash, compat_store;
+    bool force, dry_run, recheck, compat_store;
     unsigned sync; /* enum store_sync */
 
-    uint8_t pin[CHUNK_HASH_SIZE];
-    bool pinned;
+    struct trust_options trust;
     const char *record_url;
 
     unsigned jobs;

@@ -63,7 +63,7 @@ static void format_result(const struct output *out, const struct clone_options *
         "%s/%s: %s: %zu chunk%s reused,%s %zu fetched%s, %s downloaded in %llu request%s, %s%s "
         "written, %.1f s",
         o->store, o->release, words[r->outcome], cost_reused(&r->cost),
-        text_s(cost_reused(&r->cost)), seeded, r->cost.ways[WAY_DOWNLOAD].chunks,
+        text_s(cost_reused(&r->cost)), seeded, plan_cost_fetched(&r->cost),
         r->damaged ? " (some were damaged)" : "", text_size(total_download(r), down),
         (unsigned long long)total_requests(r), text_s(total_requests(r)),
         r->outcome == CLONE_ESTIMATED && plan_cost_write_least(&r->cost) < plan_cost_write(&r->cost)

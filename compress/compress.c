@@ -124,11 +124,10 @@ static int describe_result(struct job *j, struct err *e)
 static int read_back(const struct job *j, const uint8_t *header, size_t size, uint64_t archive_size,
                      struct image *image, struct err *e)
 {
-    const struct trust trust = TRUST_ANY;
     uint64_t expected;
 
     if (archive_parse_prefix(header, &expected, e) == 0 &&
-        archive_parse(header, size, archive_size, &trust, image, e) == 0)
+        archive_parse(header, size, archive_size, image, e) == 0)
         return 0;
     if (e->kind == ERR_ARCHIVE)
         e->kind = ERR_USAGE;

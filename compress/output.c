@@ -228,7 +228,7 @@ void compress_output_diff(struct output *out, const struct compress_options *o,
         printf(
             "%zu chunk%s reused, %zu fetched, %s (%llu bytes) downloaded in %llu request%s, %s%s "
             "written\n",
-            reused, text_s(reused), r->cost.ways[WAY_DOWNLOAD].chunks, text_size(r->download, down),
+            reused, text_s(reused), plan_cost_fetched(&r->cost), text_size(r->download, down),
             (unsigned long long)r->download, (unsigned long long)r->requests, text_s(r->requests),
             plan_cost_write_least(&r->cost) < write ? "at most " : "", text_size(write, written));
 }

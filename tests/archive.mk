@@ -84,6 +84,7 @@ tests_unit_test_chunk_packer_SOURCES = tests/unit/test_chunk_packer.c \
 tests_unit_test_chunk_packer_LDADD = libencoder.la libunit.la
 tests_unit_test_http_LDADD = libfetch.la libunit.la
 tests_unit_test_plan_LDADD = libfetch.la libunit.la
+tests_unit_test_trust_LDADD = libfetch.la libunit.la
 tests_unit_test_rate_LDADD = libfetch.la libunit.la
 tests_unit_test_retry_LDADD = libfetch.la libunit.la
 endif

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "reader/reader.h"
+#include "fetch/trust.h"
 #include "format/archive.h"
 
 #include <stdbool.h>
@@ -25,7 +26,7 @@ int archive_header_is_of(struct reader *r, const struct archive_header_start *st
                          const struct image *image, bool *same, struct err *e)
     __attribute__((warn_unused_result));
 
-/* or all the rest, parsed. From then on the reader notices when the archive
+/* or all the rest, parsed, if trust accepts it. From then on the reader notices when the archive
  * changes. The caller frees *image. */
 int archive_header_read(struct reader *r, const struct archive_header_start *start,
                         const struct trust *trust, struct image *image, struct err *e)

@@ -210,6 +210,15 @@ size_t plan_cost_missing(const struct plan_cost *cost)
     return chunks;
 }
 
+size_t plan_cost_fetched(const struct plan_cost *cost)
+{
+    size_t chunks = 0;
+
+    for (enum way way = 0; way < WAY_COUNT; way++)
+        chunks += way_traits[way].fetches ? cost->ways[way].chunks : 0;
+    return chunks;
+}
+
 uint64_t plan_cost_write(const struct plan_cost *cost)
 {
     uint64_t bytes = 0;

@@ -70,7 +70,8 @@ void plan_free(struct plan *plan);
 
 /* Sums over all ways. */
 size_t plan_cost_chunks(const struct plan_cost *cost);
-size_t plan_cost_missing(const struct plan_cost *cost);       /* not there yet */
+size_t plan_cost_missing(const struct plan_cost *cost); /* not there yet */
+size_t plan_cost_fetched(const struct plan_cost *cost);
 uint64_t plan_cost_write(const struct plan_cost *cost);       /* bytes, at most */
 uint64_t plan_cost_write_least(const struct plan_cost *cost); /* bytes */
 

@@ -16,7 +16,6 @@
 #include "base/err.h"
 #include "format/frame.h"
 #include "format/image.h"
-#include "format/trust.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -28,11 +27,12 @@
 int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Parses a header of size bytes (prefix included), if trust accepts it. archive_size is
- * the size of the whole archive, which all chunks must lie in. The caller frees *image. */
-int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size,
-                  const struct trust *trust, struct image *image, struct err *e)
-    __attribute__((warn_unused_result));
+/* Parses a header of size bytes (prefix included), which has the checksum at its end or is
+ * refused. archive_size is the size of the whole archive, which all chunks must lie in. The
+ * caller frees *image. Whether it is an archive to be trusted is another question:
+ * fetch/trust.h. */
+int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size, struct image *image,
+                  struct err *e) __attribute__((warn_unused_result));
 
 /* Makes the header of an archive, byte for byte as bita 0.15 does. The archive_offset
  * of the image's chunks counts from the start of the chunk data here, because where

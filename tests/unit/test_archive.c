@@ -74,11 +74,10 @@ static struct header make_header(const struct image *image)
     return h;
 }
 
-static int parse(const struct header *h, const uint8_t *pin, struct err *e)
+static int parse(const struct header *h, struct err *e)
 {
-    struct trust policy = {.min_hash_length = 16, .pinned_checksum = pin};
     struct image image = {0};
-    int r = archive_parse(h->data, h->size, h->archive_size, &policy, &image, e);
+    int r = archive_parse(h->data, h->size, h->archive_size, &image, e);
 
     image_free(&image);
     return r;
@@ -87,7 +86,6 @@ static int parse(const struct header *h, const uint8_t *pin, struct err *e)
 static void reads_all(void **state)
 {
     struct image source = support_image(sizes, COUNT(sizes), 32), image;
-    struct trust policy = {.min_hash_length = 16};
     struct header h = make_header(&source);
     struct err e = ERR_INIT;
     uint64_t size;
@@ -95,7 +93,7 @@ static void reads_all(void **state)
     (void)state;
     assert_ok(archive_parse_prefix(h.data, &size, &e), e);
     assert_int_equal(size, h.size);
-    assert_ok(archive_parse(h.data, h.size, h.archive_size, &policy, &image, &e), e);
+    assert_ok(archive_parse(h.data, h.size, h.archive_size, &image, &e), e);
     assert_string_equal(image.application_version, "test 1");
     assert_true(image_same_source(&image, &source));
     assert_int_equal(image.chunker, IMAGE_ROLLSUM);
@@ -131,7 +129,7 @@ static void old_magic(void **state)
     (void)state;
     memcpy(h.data, "\0BITA1", 6);
     support_hash(h.data, h.size - 64, h.data + h.size - 64);
-    assert_ok(parse(&h, NULL, &e), e);
+    assert_ok(parse(&h, &e), e);
     image_free(&source);
     free(h.data);
 }
@@ -146,12 +144,12 @@ static void every_flipped_byte(void **state)
     for (size_t i = 0; i < h.size; i++) {
         for (int bit = 0; bit < 8; bit += 7) {
             h.data[i] ^= (uint8_t)(1 << bit);
-            if (parse(&h, NULL, &e) >= 0 || e.kind != ERR_ARCHIVE)
+            if (parse(&h, &e) >= 0 || e.kind != ERR_ARCHIVE)
                 fail_msg("byte %zu flipped: accepted, or kind %d", i, (int)e.kind);
             h.data[i] ^= (uint8_t)(1 << bit);
         }
     }
-    assert_ok(parse(&h, NULL, &e), e);
+    assert_ok(parse(&h, &e), e);
     image_free(&source);
     free(h.data);
 }
@@ -169,7 +167,7 @@ static void every_truncation(void **state)
 
         memcpy(cut.data, h.data, size);
         cut.data = realloc(cut.data, size ? size : 1);
-        assert_fails(parse(&cut, NULL, &e), e, ERR_ARCHIVE, "cut short");
+        assert_fails(parse(&cut, &e), e, ERR_ARCHIVE, "cut short");
         free(cut.data);
     }
     image_free(&source);
@@ -184,25 +182,9 @@ static void chunks_must_lie_inside(void **state)
 
     (void)state;
     h.archive_size--;
-    assert_fails(parse(&h, NULL, &e), e, ERR_ARCHIVE, "chunk 2 lies beyond the end of the archive");
+    assert_fails(parse(&h, &e), e, ERR_ARCHIVE, "chunk 2 lies beyond the end of the archive");
     h.archive_size = h.size - 1;
-    assert_fails(parse(&h, NULL, &e), e, ERR_ARCHIVE, "chunk data offset");
-    image_free(&source);
-    free(h.data);
-}
-
-static void pinned_checksum(void **state)
-{
-    struct image source = support_image(sizes, COUNT(sizes), 32);
-    struct header h = make_header(&source);
-    struct err e = ERR_INIT;
-    uint8_t pin[64];
-
-    (void)state;
-    memcpy(pin, h.data + h.size - 64, 64);
-    assert_ok(parse(&h, pin, &e), e);
-    pin[63] ^= 1;
-    assert_fails(parse(&h, pin, &e), e, ERR_ARCHIVE, "--verify-header");
+    assert_fails(parse(&h, &e), e, ERR_ARCHIVE, "chunk data offset");
     image_free(&source);
     free(h.data);
 }
@@ -240,7 +222,6 @@ static void writes_what_bita_writes(void **state)
 {
     static const char *const names[] = {"brotli",   "buzhash", "fixed", "hash16", "lzma",
                                         "metadata", "none",    "zstd",  "demo-v1"};
-    struct trust policy = {.min_hash_length = 16};
 
     (void)state;
     for (size_t i = 0; i < COUNT(names); i++) {
@@ -255,7 +236,7 @@ static void writes_what_bita_writes(void **state)
         snprintf(path, sizeof path, "%s/tests/data/%s.cba", srcdir ? srcdir : ".", names[i]);
         archive = support_read_file(path, &archive_size);
         assert_ok(archive_parse_prefix(archive, &whole, &e), e);
-        assert_ok(archive_parse(archive, whole, archive_size, &policy, &image, &e), e);
+        assert_ok(archive_parse(archive, whole, archive_size, &image, &e), e);
         make_offsets_relative(&image);
         assert_ok(archive_encode(&image, 1, &header, &size, &data_offset, &e), e);
         assert_int_equal(size, whole);
@@ -271,7 +252,6 @@ static void writes_what_bita_writes(void **state)
 static void leaves_a_gap(void **state)
 {
     struct image source = support_image(sizes, COUNT(sizes), 32), image;
-    struct trust policy = {.min_hash_length = 16};
     struct err e = ERR_INIT;
     uint64_t data_offset, chunk_bytes = source.archive_size - source.header_size;
     uint8_t *header;
@@ -282,13 +262,13 @@ static void leaves_a_gap(void **state)
     assert_ok(archive_encode(&source, 4096, &header, &size, &data_offset, &e), e);
     assert_int_equal(data_offset, 4096);
     assert_in_range(size, ARCHIVE_OVERHEAD, 4096);
-    assert_ok(archive_parse(header, size, data_offset + chunk_bytes, &policy, &image, &e), e);
+    assert_ok(archive_parse(header, size, data_offset + chunk_bytes, &image, &e), e);
     assert_true(image_same_source(&image, &source));
     for (size_t i = 0; i < COUNT(sizes); i++)
         assert_int_equal(image.chunks.items[i].archive_offset,
                          data_offset + source.chunks.items[i].archive_offset);
     image_free(&image);
-    assert_fails(archive_parse(header, size, data_offset + chunk_bytes - 1, &policy, &image, &e), e,
+    assert_fails(archive_parse(header, size, data_offset + chunk_bytes - 1, &image, &e), e,
                  ERR_ARCHIVE, "lies beyond the end");
     free(header);
     image_free(&source);
@@ -302,7 +282,6 @@ int main(void)
         cmocka_unit_test(every_flipped_byte),
         cmocka_unit_test(every_truncation),
         cmocka_unit_test(chunks_must_lie_inside),
-        cmocka_unit_test(pinned_checksum),
         cmocka_unit_test(prefixes),
         cmocka_unit_test(writes_what_bita_writes),
         cmocka_unit_test(leaves_a_gap),

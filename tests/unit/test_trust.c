@@ -2,7 +2,7 @@
 /* What the door refuses, and that it gives the reason. */
 #include "support.h"
 
-#include "format/trust.h"
+#include "fetch/trust.h"
 
 #include <string.h>
 

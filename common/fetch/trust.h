@@ -8,8 +8,8 @@
  * Errors are of kind ERR_ARCHIVE and do not name the archive: the caller does. Pure, so
  * any thread may call it.
  */
-#ifndef IHOP_FORMAT_TRUST_H
-#define IHOP_FORMAT_TRUST_H
+#ifndef IHOP_FETCH_TRUST_H
+#define IHOP_FETCH_TRUST_H
 
 #include "base/err.h"
 #include "base/limits.h"
@@ -31,8 +31,8 @@ struct trust {
         .min_hash_length = LIMIT_HASH_MIN                                                          \
     }
 
-/* Whether a header with this checksum is accepted. Asked as soon as the header is known to
- * have it, so that nothing of a refused header is decoded. */
+/* Whether a header that says it has this checksum is accepted. Asked before anything of it
+ * is decoded; whether it does have that checksum is for archive_parse to find out. */
 int trust_check_header(const struct trust *t, const uint8_t checksum[CHUNK_HASH_SIZE],
                        struct err *e) __attribute__((warn_unused_result));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "format/trust.h"
+#include "fetch/trust.h"
 
 #include <string.h>
 
