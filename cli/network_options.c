@@ -2,6 +2,7 @@
 #include "cli/network_options.h"
 
 #include "base/array.h"
+#include "reader/open.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,9 +13,9 @@
 #define DAY                 86400
 #define HEADERS_MAX         (64 * 1024) /* bytes of a file of them, which may be a device */
 
-void network_options_init(struct network_options *flags)
+void network_options_init(struct network_options *network)
 {
-    *flags = (struct network_options){
+    *network = (struct network_options){
         .http = {.connections = DEFAULT_CONNECTIONS, .retries = DEFAULT_RETRIES},
         .retry_delay_s = 1,
         .connect_timeout_s = 15,
@@ -22,20 +23,20 @@ void network_options_init(struct network_options *flags)
     };
 }
 
-static int add_line(struct network_options *flags, const char *line, struct err *e)
+static int add_line(struct network_options *network, const char *line, struct err *e)
 {
     const char *colon = strchr(line, ':');
 
     /* Never repeat the line in the message: it may be a secret. */
     if (!colon || colon == line || strpbrk(line, "\r\n"))
         return err_set(e, ERR_USAGE, "--header takes one line of the form 'Name: value'");
-    if (array_grow((void **)&flags->headers, &flags->header_capacity, flags->header_count,
-                   sizeof *flags->headers, e) < 0)
+    if (array_grow((void **)&network->headers, &network->header_capacity, network->header_count,
+                   sizeof *network->headers, e) < 0)
         return -1;
-    flags->headers[flags->header_count] = strdup(line);
-    if (!flags->headers[flags->header_count])
+    network->headers[network->header_count] = strdup(line);
+    if (!network->headers[network->header_count])
         return err_nomem(e, "reading the command line");
-    flags->header_count++;
+    network->header_count++;
     return 0;
 }
 
@@ -59,7 +60,7 @@ static int read_headers(const char *path, char text[HEADERS_MAX + 2], struct err
     return 0;
 }
 
-static int add_lines_of_file(struct network_options *flags, const char *path, struct err *e)
+static int add_lines_of_file(struct network_options *network, const char *path, struct err *e)
 {
     char text[HEADERS_MAX + 2], *rest = text, *line;
 
@@ -67,29 +68,29 @@ static int add_lines_of_file(struct network_options *flags, const char *path, st
         return -1;
     while ((line = strsep(&rest, "\n"))) {
         line[strcspn(line, "\r")] = '\0';
-        if (*line && *line != '#' && add_line(flags, line, e) < 0)
+        if (*line && *line != '#' && add_line(network, line, e) < 0)
             return err_context(e, "%s", path);
     }
     return 0;
 }
 
-static int add_header(void *flags, const char *value, const char *unused, struct err *e)
+static int add_header(void *network, const char *value, const char *unused, struct err *e)
 {
     (void)unused;
-    return value[0] == '@' ? add_lines_of_file(flags, value + 1, e) : add_line(flags, value, e);
+    return value[0] == '@' ? add_lines_of_file(network, value + 1, e) : add_line(network, value, e);
 }
 
 static int add_mirror(void *target, const char *url, const char *unused, struct err *e)
 {
-    struct network_options *flags = target;
+    struct network_options *network = target;
 
     (void)unused;
     if (!reader_is_url(url))
         return err_set(e, ERR_USAGE, "--mirror takes a URL, not '%s'", url);
-    if (array_grow((void **)&flags->mirrors, &flags->mirror_capacity, flags->mirror_count,
-                   sizeof *flags->mirrors, e) < 0)
+    if (array_grow((void **)&network->mirrors, &network->mirror_capacity, network->mirror_count,
+                   sizeof *network->mirrors, e) < 0)
         return -1;
-    flags->mirrors[flags->mirror_count++] = url;
+    network->mirrors[network->mirror_count++] = url;
     return 0;
 }
 
@@ -123,27 +124,27 @@ const struct option_spec network_option_specs[] = {
     {NULL},
 };
 
-void network_options_finish(struct network_options *flags, const struct events *events)
+void network_options_finish(struct network_options *network, const struct events *events)
 {
-    struct http_options *http = &flags->http;
+    struct http_settings *http = &network->http;
 
-    http->headers = (const char *const *)flags->headers;
-    http->header_count = flags->header_count;
-    http->mirrors = flags->mirrors;
-    http->mirror_count = flags->mirror_count;
-    http->retry_delay_ms = flags->retry_delay_s * 1000;
-    http->connect_timeout_ms = flags->connect_timeout_s * 1000;
-    http->timeout_ms = flags->timeout_s * 1000;
+    http->headers = (const char *const *)network->headers;
+    http->header_count = network->header_count;
+    http->mirrors = network->mirrors;
+    http->mirror_count = network->mirror_count;
+    http->retry_delay_ms = network->retry_delay_s * 1000;
+    http->connect_timeout_ms = network->connect_timeout_s * 1000;
+    http->timeout_ms = network->timeout_s * 1000;
     http->events = events;
     /* More of them would only fill more socket buffers beyond the limit. */
     if (http->limit_rate)
         http->connections = 1;
 }
 
-void network_options_free(struct network_options *flags)
+void network_options_free(struct network_options *network)
 {
-    for (size_t i = 0; i < flags->header_count; i++)
-        free(flags->headers[i]);
-    free(flags->headers);
-    free(flags->mirrors);
+    for (size_t i = 0; i < network->header_count; i++)
+        free(network->headers[i]);
+    free(network->headers);
+    free(network->mirrors);
 }

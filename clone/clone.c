@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "fetch/archive_header.h"
 #include "format/release.h"
+#include "reader/open.h"
 #include "store/foreign.h"
 #include "store/publish.h"
 #include "store/release_load.h"
@@ -29,7 +30,7 @@ struct clone {
 
 static int open_reader(struct clone *c, struct err *e)
 {
-    c->reader = reader_open(c->o->archive, &c->o->http.http, e);
+    c->reader = reader_open(c->o->archive, &c->o->network.http, e);
     return c->reader ? 0 : -1;
 }
 

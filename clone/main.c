@@ -22,7 +22,7 @@ static int run_parsed(struct clone_options *o, struct output *out, struct err *e
     struct clone_result result;
 
     prepare_for_end(o);
-    network_options_finish(&o->http, &out->events);
+    network_options_finish(&o->network, &out->events);
     if (clone_run(o, &out->events, &result, e) < 0)
         return -1;
     clone_output_result(out, o, &result);

@@ -52,7 +52,7 @@ static const struct option_spec specs[] = {
     {"wait", 0, OPTION_NUMBER, AT(wait_seconds), "SECONDS", "wait for a locked store [0]", 0, DAY},
     {"sync", 0, OPTION_WORD, AT(sync), "auto|fs|files",
      "how to make chunks durable: at once or each [auto]"},
-    {"", 0, OPTION_TABLE, AT(http), .table = network_option_specs},
+    {"", 0, OPTION_TABLE, AT(network), .table = network_option_specs},
     {"", 0, OPTION_TABLE, AT(common), .table = common_option_specs},
     {NULL},
 };
@@ -91,7 +91,7 @@ int clone_options_parse(int argc, char **argv, struct clone_options *o, struct e
 
     *o = (struct clone_options){
         .jobs = options_default_jobs(), .max_download = UINT64_MAX, .max_write = UINT64_MAX};
-    network_options_init(&o->http);
+    network_options_init(&o->network);
     first = options_parse(specs, argc, argv, o, e);
     if (first < 0)
         return -1;
@@ -102,7 +102,7 @@ int clone_options_parse(int argc, char **argv, struct clone_options *o, struct e
 
 void clone_options_free(struct clone_options *o)
 {
-    network_options_free(&o->http);
+    network_options_free(&o->network);
     free(o->store);
     free(o->seeds);
 }

@@ -31,7 +31,7 @@ struct clone_options {
     size_t seed_count, seed_capacity;
     unsigned wait_seconds;
 
-    struct network_options http;
+    struct network_options network;
 };
 
 /* ERR_USAGE names the option and what it takes. Free with clone_options_free in any

@@ -7,6 +7,7 @@
 #include "compress/info.h"
 #include "fetch/plan.h"
 #include "format/release.h"
+#include "reader/open.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +41,7 @@ static int read_old(const struct compress_options *o, struct image *image, struc
 {
     int r = reader_is_url(o->old) ? 0 : try_release(o->old, image, e);
 
-    return r < 0 ? -1 : r > 0 ? 0 : info_read(o->old, &o->http, image, NULL, e);
+    return r < 0 ? -1 : r > 0 ? 0 : info_read(o->old, &o->network, image, NULL, e);
 }
 
 /* Hashes of another length are names of other chunks. */
@@ -96,7 +97,7 @@ int diff_run(const struct compress_options *o, struct diff_result *result, struc
     struct reader_stats header;
 
     *result = (struct diff_result){0};
-    if (read_old(o, &old, e) < 0 || info_read(o->archive, &o->http, &new, &header, e) < 0)
+    if (read_old(o, &old, e) < 0 || info_read(o->archive, &o->network, &new, &header, e) < 0)
         return -1;
     result->download = header.bytes;
     result->requests = header.requests;

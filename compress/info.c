@@ -4,12 +4,13 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "fetch/archive_header.h"
+#include "reader/open.h"
 
-int info_read(const char *archive, const struct network_options *http, struct image *image,
+int info_read(const char *archive, const struct network_options *network, struct image *image,
               struct reader_stats *stats, struct err *e)
 {
     const struct trust trust = TRUST_ANY;
-    CLEANUP(reader_cleanup) struct reader *reader = reader_open(archive, &http->http, e);
+    CLEANUP(reader_cleanup) struct reader *reader = reader_open(archive, &network->http, e);
     struct archive_header_start start;
 
     if (!reader || archive_header_read_start(reader, &start, e) < 0 ||

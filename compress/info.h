@@ -10,7 +10,7 @@
 
 /* archive is a path or a URL. stats: what reading the header took, or NULL. The caller
  * frees *image. ERR_ARCHIVE, and the kinds of a reader (reader/reader.h). */
-int info_read(const char *archive, const struct network_options *http, struct image *image,
+int info_read(const char *archive, const struct network_options *network, struct image *image,
               struct reader_stats *stats, struct err *e) __attribute__((warn_unused_result));
 
 #endif

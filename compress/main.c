@@ -62,10 +62,10 @@ static int look_at_archive(struct compress_options *o, struct output *out, struc
     struct image image;
     int r = 0;
 
-    network_options_finish(&o->http, &out->events);
+    network_options_finish(&o->network, &out->events);
     if (o->old)
         return compare(o, out, e);
-    if (info_read(o->archive, &o->http, &image, NULL, e) < 0)
+    if (info_read(o->archive, &o->network, &image, NULL, e) < 0)
         return -1;
     if (o->metadata_key)
         r = compress_output_metadata(o, &image, e);

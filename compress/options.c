@@ -136,7 +136,7 @@ static const struct option_spec specs[] = {
     {"metadata-key", 0, OPTION_TEXT, AT(metadata_key), "KEY",
      "with --info: print this metadata value alone"},
     {"", 0, OPTION_TABLE, AT(common), .table = common_option_specs},
-    {"", 0, OPTION_TABLE, AT(http), .table = network_option_specs},
+    {"", 0, OPTION_TABLE, AT(network), .table = network_option_specs},
     {NULL},
 };
 
@@ -238,7 +238,7 @@ int compress_options_parse(int argc, char **argv, struct compress_options *o, st
                                    .level = DEFAULT_LEVEL,
                                    .hash_length = CHUNK_HASH_SIZE,
                                    .max_download = UINT64_MAX};
-    network_options_init(&o->http);
+    network_options_init(&o->network);
     first = options_parse(specs, argc, argv, o, e);
     if (first < 0)
         return -1;
@@ -252,7 +252,7 @@ int compress_options_parse(int argc, char **argv, struct compress_options *o, st
 
 void compress_options_free(struct compress_options *o)
 {
-    network_options_free(&o->http);
+    network_options_free(&o->network);
     for (size_t i = 0; i < o->metadata_count; i++) {
         free(o->metadata[i].key);
         free(o->metadata[i].value);

@@ -22,7 +22,7 @@ struct compress_options {
     const char *old;       /* --diff: an archive or a release; else NULL */
     uint64_t max_download; /* with it */
     const char *metadata_key;
-    struct network_options http; /* for an archive at a URL */
+    struct network_options network; /* for an archive at a URL */
 
     bool force;
     unsigned jobs;

@@ -138,7 +138,7 @@ int command_load(const struct command *s, const char *name, struct image *image,
 void command_free(struct command *s)
 {
     store_close(s->store);
-    network_options_free(&s->o.http);
+    network_options_free(&s->o.network);
     free(s->path);
 }
 

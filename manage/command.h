@@ -19,7 +19,7 @@
 
 struct command_options {
     struct common_options common;
-    struct network_options http;
+    struct network_options network;
     unsigned wait_seconds, jobs;
     bool dry_run, force, repair;
     unsigned keep;             /* gc: releases to keep; 0: all */

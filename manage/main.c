@@ -40,7 +40,7 @@ static const struct option_spec verify_specs[] = {
     {"jobs", 'j', OPTION_NUMBER, AT(jobs), "N", "threads that decode and verify [processors]", 1,
      LIMIT_JOBS},
     WAIT_SPEC,
-    {"", 0, OPTION_TABLE, AT(http), .table = network_option_specs},
+    {"", 0, OPTION_TABLE, AT(network), .table = network_option_specs},
     COMMON_SPECS,
     {NULL},
 };
@@ -124,7 +124,7 @@ static int run_command(const struct command_spec *command, struct command *s, in
         puts("ihop-store " PACKAGE_VERSION);
         return 0;
     }
-    network_options_finish(&s->o.http, &s->out.events);
+    network_options_finish(&s->o.network, &s->out.events);
     if (command_take_operands(s, argc - first, argv + first, command->least, command->most,
                               command->usage, e) < 0)
         return -1;
@@ -182,7 +182,7 @@ int main(int argc, char **argv)
 
     output_prepare();
     umask(022); /* another user may serve the store */
-    network_options_init(&s.o.http);
+    network_options_init(&s.o.network);
     output_init(&s.out, "ihop-store", &s.o.common);
     r = run_selected(&s, argc, argv, &e);
     code = output_end(&s.out, r, &e);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "fetch/obtain.h"
 #include "fetch/archive_header.h"
+#include "reader/open.h"
 #include "store/chunk_usage.h"
 #include "store/chunk_file.h"
 #include "store/missing.h"
@@ -185,7 +186,7 @@ static struct reader *open_release_archive(const struct verify *v, const struct 
                 v->s->path, r->name);
         return NULL;
     }
-    return reader_open(from, &v->s->o.http.http, e);
+    return reader_open(from, &v->s->o.network.http, e);
 }
 
 /* The archive must be the very one that the release came from. */

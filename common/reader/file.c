@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* file: reads ranges of a local archive, one in each step. */
-#include "reader/reader.h"
+#include "reader/file.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"

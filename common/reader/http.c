@@ -7,7 +7,7 @@
  * along to another host. Retries are requests put back into the queue with a
  * time before which they do not start_request; http_decide.c decides on them.
  */
-#include "reader/reader.h"
+#include "reader/http.h"
 
 #include "base/checked.h"
 #include "base/io.h"
@@ -76,7 +76,7 @@ static int ms_until_due(const struct http_reader *h, int timeout_ms)
  * keep each other going. */
 static int check_sent(const struct http_reader *h, const struct range_request *q, struct err *e)
 {
-    unsigned most = 2 * (h->o->retries + 1) * (LIMIT_REDIRECTS + 1) + 4 * LIMIT_CONNECTIONS;
+    unsigned most = 2 * (h->settings->retries + 1) * (LIMIT_REDIRECTS + 1) + 4 * LIMIT_CONNECTIONS;
 
     if (q->sent < most)
         return 0;
@@ -121,7 +121,7 @@ static int start_request(struct http_reader *h, struct transfer *t, struct range
     if (check_sent(h, q, e) < 0 || check_limit(h, q, e) < 0)
         return -1;
     q->sent++;
-    return transfer_start(t, h->multi, h->o, &target, q, e);
+    return transfer_start(t, h->multi, h->settings, &target, q, e);
 }
 
 static struct transfer *idle_transfer(struct http_reader *h)
@@ -188,10 +188,11 @@ static int end_stalled(struct http_reader *h, struct err *e)
         struct transfer *t = &h->transfers[i];
         bool done = t->q && transfer_lingers(t);
 
-        if (!t->q || (!done && !transfer_has_stalled(t, h->o->timeout_ms)))
+        if (!t->q || (!done && !transfer_has_stalled(t, h->settings->timeout_ms)))
             continue;
         if (!done && t->error.kind == ERR_NONE)
-            err_set(&t->error, ERR_NETWORK, "nothing came for %u s", h->o->timeout_ms / 1000);
+            err_set(&t->error, ERR_NETWORK, "nothing came for %u s",
+                    h->settings->timeout_ms / 1000);
         if (finish_request(h, t, done ? CURLE_OK : CURLE_OPERATION_TIMEDOUT, e) < 0)
             return -1;
     }
@@ -307,8 +308,8 @@ static int prepare_headers(struct http_reader *h, struct err *e)
     for (size_t i = 0; ok && i < sizeof own / sizeof *own; i++)
         ok = append_header(&h->own_headers, own[i]) && append_header(&h->all_headers, own[i]);
 
-    for (size_t i = 0; ok && i < h->o->header_count; i++)
-        ok = append_header(&h->all_headers, h->o->headers[i]);
+    for (size_t i = 0; ok && i < h->settings->header_count; i++)
+        ok = append_header(&h->all_headers, h->settings->headers[i]);
     return ok ? 0 : err_nomem(e, "preparing a download");
 }
 
@@ -317,8 +318,8 @@ static int prepare_reader(struct http_reader *h, const char *url, struct err *e)
     if (http_error_init() != CURLE_OK || !(h->multi = curl_multi_init()))
         return err_nomem(e, "preparing a download");
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->o->connections);
-    if (http_site_init(&h->site, url, h->o->mirrors, h->o->mirror_count, e) < 0)
+    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->settings->connections);
+    if (http_site_init(&h->site, url, h->settings->mirrors, h->settings->mirror_count, e) < 0)
         return -1;
     h->base.name = http_site_origin(&h->site)->name;
     h->base.location = h->base.name;
@@ -326,7 +327,8 @@ static int prepare_reader(struct http_reader *h, const char *url, struct err *e)
     return prepare_headers(h, e);
 }
 
-struct reader *reader_open_http(const char *url, const struct http_options *options, struct err *e)
+struct reader *reader_open_http(const char *url, const struct http_settings *settings,
+                                struct err *e)
 {
     struct http_reader *h = calloc(1, sizeof *h);
 
@@ -335,11 +337,11 @@ struct reader *reader_open_http(const char *url, const struct http_options *opti
         return NULL;
     }
     h->base.ops = &http_ops;
-    h->base.parallel = options->connections;
-    h->o = options;
-    h->connections = options->connections;
+    h->base.parallel = settings->connections;
+    h->settings = settings;
+    h->connections = settings->connections;
     http_queue_init(&h->queue);
-    h->rate.limit = options->limit_rate;
+    h->rate.limit = settings->limit_rate;
     for (unsigned i = 0; i < LIMIT_CONNECTIONS; i++)
         h->transfers[i] = (struct transfer){
             .judge = http_judge, .user = h, .stats = &h->base.stats, .rate = &h->rate};

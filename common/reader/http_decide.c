@@ -72,9 +72,9 @@ static void note_retry(struct http_reader *h, const struct range_request *q, uin
 
     if (news) {
         h->noted_tries = q->tries;
-        events_note(h->o->events, "%s; trying again in %llu.%llu s (%u of %u)", e->text,
+        events_note(h->settings->events, "%s; trying again in %llu.%llu s (%u of %u)", e->text,
                     (unsigned long long)delay / 1000, (unsigned long long)delay % 1000 / 100,
-                    q->tries, h->o->retries);
+                    q->tries, h->settings->retries);
     }
     h->noted_until_ms = max_u64(h->noted_until_ms, now + max_u64(delay, NOTE_PAUSE_MS));
 }
@@ -84,15 +84,15 @@ static int retry(struct http_reader *h, struct range_request *q, struct err *e)
 {
     uint64_t delay;
 
-    if (q->tries >= h->o->retries) {
-        if (h->o->retries > 0)
-            err_context(e, "gave up after %u retr%s", h->o->retries,
-                        h->o->retries == 1 ? "y" : "ies");
+    if (q->tries >= h->settings->retries) {
+        if (h->settings->retries > 0)
+            err_context(e, "gave up after %u retr%s", h->settings->retries,
+                        h->settings->retries == 1 ? "y" : "ies");
         return -1;
     }
     q->tries++;
     h->base.stats.retries++;
-    delay = retry_delay_ms(h->o->retry_delay_ms, q->tries, e->retry_after_s);
+    delay = retry_delay_ms(h->settings->retry_delay_ms, q->tries, e->retry_after_s);
     q->due_ms = io_now_ms() + delay;
     note_retry(h, q, delay, e);
     e->kind = ERR_NONE;
@@ -141,7 +141,7 @@ static void slow_down(struct http_reader *h, const struct transfer *t, struct ra
         h->connections /= 2;
         /* Idle ones may count for the server. */
         curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->connections);
-        events_note(h->o->events,
+        events_note(h->settings->events,
                     "%s; it seems to take fewer than %u connections: going on with %u", e->text,
                     t->beside, h->connections);
     }
@@ -162,10 +162,10 @@ static bool wait_and_see(struct http_reader *h, const struct transfer *t, struct
         return false;
     q->crowded = true;
     h->base.stats.retries++;
-    q->due_ms = io_now_ms() + retry_delay_ms(h->o->retry_delay_ms, 1, e->retry_after_s);
+    q->due_ms = io_now_ms() + retry_delay_ms(h->settings->retry_delay_ms, 1, e->retry_after_s);
     if (e->retry_after_s > 0 && io_now_ms() >= h->noted_until_ms) {
         h->noted_until_ms = q->due_ms;
-        events_note(h->o->events, "%s; waiting", e->text);
+        events_note(h->settings->events, "%s; waiting", e->text);
     }
     e->kind = ERR_NONE;
     ask_again(h, q);
@@ -200,9 +200,9 @@ static int go_home(struct http_reader *h, struct range_request *q, struct err *e
         q->went_home = h->successes + 1;
         if (pause && io_now_ms() >= h->noted_until_ms) {
             h->noted_until_ms = io_now_ms() + NOTE_PAUSE_MS;
-            events_note(h->o->events, "%s; asking the first address again", e->text);
+            events_note(h->settings->events, "%s; asking the first address again", e->text);
         }
-        q->due_ms = pause ? io_now_ms() + retry_delay_ms(h->o->retry_delay_ms, 1, 0) : 0;
+        q->due_ms = pause ? io_now_ms() + retry_delay_ms(h->settings->retry_delay_ms, 1, 0) : 0;
         h->base.stats.retries += pause;
         e->kind = ERR_NONE;
         ask_again(h, q);
@@ -420,12 +420,12 @@ static int fail_over(struct http_reader *h, struct range_request *q, struct err 
     if (moved < 0)
         return -1;
     h->base.name = http_site_origin(&h->site)->name;
-    events_note(h->o->events, "%s; going on with %s", failure.text, h->base.name);
+    events_note(h->settings->events, "%s; going on with %s", failure.text, h->base.name);
     e->kind = ERR_NONE;
     h->etags.count = 0;
     h->confirmed = 0;
     h->pause_ms = 0;
-    h->connections = h->o->connections;
+    h->connections = h->settings->connections;
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->connections);
     if (h->base.has_canary && q != &h->canary)
         send_canary(h, "");

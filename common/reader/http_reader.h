@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "reader/etag_set.h"
+#include "reader/http.h"
 #include "reader/http_queue.h"
 #include "reader/http_site.h"
 #include "reader/http_transfer.h"
@@ -24,7 +25,7 @@
 
 struct http_reader {
     struct reader base;
-    const struct http_options *o;
+    const struct http_settings *settings;
     CURLM *multi;
     struct http_site site;
     bool network_failed;                          /* some origin, since the last success */

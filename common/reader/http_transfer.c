@@ -75,7 +75,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user)
     return size;
 }
 
-static void set_options(struct transfer *t, const struct http_options *o)
+static void set_options(struct transfer *t, const struct http_settings *settings)
 {
     CURL *c = t->easy;
 
@@ -85,13 +85,15 @@ static void set_options(struct transfer *t, const struct http_options *o)
     curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     /* With a limit, a tenth of a second's bytes at a time. */
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE,
-                     o->limit_rate ? (long)min_u64(o->limit_rate / 10 + 1024, RECEIVE_BUFFER)
-                                   : RECEIVE_BUFFER);
+                     settings->limit_rate
+                         ? (long)min_u64(settings->limit_rate / 10 + 1024, RECEIVE_BUFFER)
+                         : RECEIVE_BUFFER);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT,
-                     o->limit_rate ? (long)min_u64(o->limit_rate / 2, LOW_SPEED) : LOW_SPEED);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout_ms + 999) / 1000);
+                     settings->limit_rate ? (long)min_u64(settings->limit_rate / 2, LOW_SPEED)
+                                          : LOW_SPEED);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(settings->timeout_ms + 999) / 1000);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->curl_text);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
@@ -123,37 +125,35 @@ static int set_cas(CURL *c, const char *file, struct err *e)
     return 0;
 }
 
-static int set_texts(CURL *c, const struct http_options *o, struct err *e)
+static int set_texts(CURL *c, const struct http_settings *settings, struct err *e)
 {
     const struct {
         CURLoption option;
         const char *text;
     } texts[] = {
-        {CURLOPT_PROTOCOLS_STR, "http,https"},
-        {CURLOPT_USERAGENT, "ihop/" PACKAGE_VERSION},
-        {CURLOPT_PROXY, o->proxy},
-        {CURLOPT_SSLCERT, o->cert},
-        {CURLOPT_SSLKEY, o->key},
+        {CURLOPT_PROTOCOLS_STR, "http,https"}, {CURLOPT_USERAGENT, "ihop/" PACKAGE_VERSION},
+        {CURLOPT_PROXY, settings->proxy},      {CURLOPT_SSLCERT, settings->cert},
+        {CURLOPT_SSLKEY, settings->key},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].text && set_curl_text(c, texts[i].option, texts[i].text, e) < 0)
             return -1;
-    return o->cacert ? set_cas(c, o->cacert, e) : 0;
+    return settings->cacert ? set_cas(c, settings->cacert, e) : 0;
 }
 
-static int make_handle(struct transfer *t, const struct http_options *o, struct err *e)
+static int make_handle(struct transfer *t, const struct http_settings *settings, struct err *e)
 {
     CURL *c = curl_easy_init();
 
     if (!c)
         return err_nomem(e, "preparing a download");
-    if (set_texts(c, o, e) < 0) {
+    if (set_texts(c, settings, e) < 0) {
         curl_easy_cleanup(c);
         return -1;
     }
     t->easy = c;
-    set_options(t, o);
+    set_options(t, settings);
     return 0;
 }
 
@@ -176,13 +176,13 @@ static void reset(struct transfer *t, struct range_request *q, const struct tran
     t->curl_text[0] = '\0';
 }
 
-int transfer_start(struct transfer *t, CURLM *multi, const struct http_options *options,
+int transfer_start(struct transfer *t, CURLM *multi, const struct http_settings *settings,
                    const struct transfer_target *target, struct range_request *q, struct err *e)
 {
     uint64_t from = q->offset + q->received, to = q->offset + q->size - 1;
     char range[48];
 
-    if (!t->easy && make_handle(t, options, e) < 0)
+    if (!t->easy && make_handle(t, settings, e) < 0)
         return -1;
     reset(t, q, target);
     snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)from, (unsigned long long)to);

@@ -5,6 +5,7 @@
 #define IHOP_READER_HTTP_TRANSFER_H
 
 #include "base/err.h"
+#include "reader/http.h"
 #include "reader/http_response.h"
 #include "reader/rate.h"
 #include "reader/reader.h"
@@ -49,7 +50,7 @@ struct transfer_target {
 
 /* Asks for what q lacks, which must be something. judge, user, stats and rate are set before.
  * ERR_MEMORY. */
-int transfer_start(struct transfer *t, CURLM *multi, const struct http_options *options,
+int transfer_start(struct transfer *t, CURLM *multi, const struct http_settings *settings,
                    const struct transfer_target *target, struct range_request *q, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -1,20 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "reader/reader.h"
 
-#include <string.h>
-
 #define STEP_MS 100
-
-bool reader_is_url(const char *archive)
-{
-    return strstr(archive, "://") != NULL;
-}
-
-struct reader *reader_open(const char *archive, const struct http_options *options, struct err *e)
-{
-    return reader_is_url(archive) ? reader_open_http(archive, options, e)
-                                  : reader_open_file(archive, e);
-}
 
 int reader_read(struct reader *r, uint64_t offset, size_t size, uint8_t *data, struct err *e)
 {

@@ -119,33 +119,4 @@ static inline void reader_cleanup(struct reader **r)
 int reader_read(struct reader *r, uint64_t offset, size_t size, uint8_t *data, struct err *e)
     __attribute__((warn_unused_result));
 
-/* file.c: a local archive. ERR_NOT_FOUND, ERR_IO. */
-struct reader *reader_open_file(const char *path, struct err *e)
-    __attribute__((warn_unused_result));
-
-/* http.c */
-struct http_options {
-    const char *const *mirrors; /* other URLs of the same archive */
-    size_t mirror_count;
-    const char *const *headers; /* "Name: value", for the hosts of URL and mirrors alone */
-    size_t header_count;
-    const char *cacert, *cert, *key, *proxy; /* NULL: libcurl's default */
-    unsigned connections;                    /* at a time */
-    unsigned retries;                        /* of one range in a row */
-    unsigned retry_delay_ms;                 /* the first one; doubles */
-    unsigned connect_timeout_ms, timeout_ms; /* timeout: with almost no bytes */
-    uint64_t limit_rate;                     /* bytes a second; 0: none */
-    const struct events *events;             /* for notes */
-};
-
-bool reader_is_url(const char *archive);
-
-/* The archive at a URL or a path: whichever of the two it is. */
-struct reader *reader_open(const char *archive, const struct http_options *options, struct err *e)
-    __attribute__((warn_unused_result));
-
-/* Sends nothing yet. ERR_USAGE for a bad URL. url and options must outlive it. */
-struct reader *reader_open_http(const char *url, const struct http_options *options, struct err *e)
-    __attribute__((warn_unused_result));
-
 #endif

@@ -2,7 +2,7 @@
 /* The reader of local archives. */
 #include "support.h"
 
-#include "reader/reader.h"
+#include "reader/file.h"
 
 #include <string.h>
 #include <sys/stat.h>
