@@ -39,9 +39,9 @@ unit_programs = \
 	tests/unit/test_codec \
 	tests/unit/test_cut \
 	tests/unit/test_dictionary \
-	tests/unit/test_etag_set \
 	tests/unit/test_file \
 	tests/unit/test_http \
+	tests/unit/test_identity \
 	tests/unit/test_image \
 	tests/unit/test_io \
 	tests/unit/test_io_walk \
@@ -77,12 +77,12 @@ tests_unit_test_cut_LDADD = libchunker.la libunit.la
 # The libraries' own encoders make what no encoder of ours would.
 tests_unit_test_codec_CFLAGS = $(AM_CFLAGS) $(ENCODERS_CFLAGS)
 tests_unit_test_codec_LDADD = libcodec.la libencoder.la libunit.la $(ENCODERS_LIBS)
-tests_unit_test_etag_set_LDADD = libfetch.la libunit.la
 tests_unit_test_file_LDADD = libfetch.la libunit.la
 tests_unit_test_chunk_packer_SOURCES = tests/unit/test_chunk_packer.c \
 	compress/chunk_packer.c compress/chunk_packer.h compress/output_file.c compress/output_file.h
 tests_unit_test_chunk_packer_LDADD = libencoder.la libunit.la
 tests_unit_test_http_LDADD = libfetch.la libunit.la
+tests_unit_test_identity_LDADD = libfetch.la libunit.la
 tests_unit_test_plan_LDADD = libfetch.la libunit.la
 tests_unit_test_trust_LDADD = libfetch.la libunit.la
 tests_unit_test_rate_LDADD = libfetch.la libunit.la

@@ -65,7 +65,5 @@ int archive_header_read(struct reader *r, const struct archive_header_start *sta
 
 void archive_header_arm(struct reader *r, const struct image *image)
 {
-    r->canary_offset = image->header_size - CHUNK_HASH_SIZE;
-    memcpy(r->canary, image->header_checksum, sizeof r->canary);
-    r->has_canary = true;
+    reader_set_identity(r, image->header_size - CHUNK_HASH_SIZE, image->header_checksum);
 }

@@ -250,24 +250,14 @@ static int drive(struct pipeline *p, struct err *e)
     return 0;
 }
 
-/* A chunk that stays wrong may be one of another archive, put in the place of
- * ours, by a server that gives no entity tags: the header tells. */
+/* A chunk that stays wrong may belong to another archive that has taken the place of this
+ * one, on a server that gives no entity tags: the header checksum tells. */
 static void blame_change(struct pipeline *p, struct err *e)
 {
-    struct reader *r = p->job->reader;
-    uint8_t bytes[sizeof r->canary];
     struct err why = ERR_INIT;
 
-    if (!r->has_canary || reader_read(r, r->canary_offset, sizeof bytes, bytes, &why) < 0) {
-        if (why.kind == ERR_PROTOCOL)
-            *e = why;
-        return;
-    }
-    if (memcmp(bytes, r->canary, sizeof bytes) != 0)
-        err_set(e, ERR_PROTOCOL,
-                "%s: the archive changed while it was read (another header "
-                "checksum): run again",
-                r->name);
+    if (reader_check_identity(p->job->reader, &why) < 0 && why.kind == ERR_PROTOCOL)
+        *e = why;
 }
 
 /* After the workers are joined: what an error left in flight. */

@@ -11,14 +11,14 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
-/* Two in hand: the workers decode one while the next is read. */
+/* The workers decode one range while the next is read. */
 #define FILE_PARALLEL 2
 
 struct file_reader {
     struct reader base;
     char *path;
     int fd, wake_fd;
-    struct range_request *first, **last; /* queue */
+    struct range_request *first, **last; /* the queue, linked by next */
 };
 
 static void file_submit(struct reader *r, struct range_request *q)
@@ -97,8 +97,8 @@ static const struct reader_ops file_ops = {
     .close = file_close,
 };
 
-/* Whether it looks like a server's address of which http:// was left out: its first part
- * has a dot or colon, and more follows. */
+/* Whether path looks like the address of a server without its http://: the first part has a
+ * dot or colon, and more follows. */
 static bool looks_like_address(const char *path)
 {
     size_t host = strcspn(path, "/"), name = strspn(path, ".");
@@ -121,7 +121,7 @@ static int open_archive_file(struct file_reader *f, struct err *e)
 {
     struct stat st;
 
-    /* Not blocking on a FIFO; that is refused below. */
+    /* O_NONBLOCK: a FIFO is refused below, and must not block before that. */
     do
         f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     while (f->fd < 0 && errno == EINTR);

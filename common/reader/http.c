@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* http: reads ranges over HTTP/1.1, by libcurl's multi interface.
+/* http: drives the transfers of range requests over HTTP/1.1, with libcurl's multi
+ * interface.
  *
- * libcurl is not trusted to refuse what a range request must not get: status,
- * Content-Range, encoding and length are checked here before a byte is used.
- * Redirects are followed here as well, since libcurl would send custom headers
- * along to another host. Retries are requests put back into the queue with a
- * time before which they do not start_request; http_decide.c decides on them.
+ * libcurl accepts answers that a range request must not get, so the status, Content-Range,
+ * encoding and length are checked (http_response.c) before a byte is used. Redirects are
+ * followed here as well, because libcurl would send the user's headers to the other host,
+ * too. To try again is to put the request back into the queue with the time before which it
+ * must not be sent; http_decide.c decides on that.
  */
 #include "reader/http.h"
 
@@ -21,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SLACK (64 * KIB) /* of --max-download, for answers of no use */
+#define SLACK (64 * KIB) /* above --max-download, for answers that are of no use */
 
 /* ---- what may start ---- */
 
@@ -39,20 +40,19 @@ static uint64_t paused_until(const struct http_reader *h)
     return max_u64(h->pause_ms, h->site.held_ms);
 }
 
-/* Takes the next request that may start now. While the canary is out, it alone
- * may: what else would come may be of another archive. */
+/* Takes the next request that may start now: while there is a probe, the probe alone. */
 static struct range_request *dequeue_due(struct http_reader *h)
 {
     uint64_t now = io_now_ms();
 
     if (paused_until(h) > now || count_active(h) >= h->connections)
         return NULL;
-    if (!h->canary_active)
+    if (!h->probe.active)
         return http_queue_take(&h->queue, now, h->connections);
-    if (!h->canary_waiting || h->canary.due_ms > now)
+    if (!h->probe.waiting || h->probe.request.history.due_ms > now)
         return NULL;
-    h->canary_waiting = false;
-    return &h->canary;
+    h->probe.waiting = false;
+    return &h->probe.request;
 }
 
 static int ms_until(uint64_t when, uint64_t now, int most)
@@ -65,29 +65,30 @@ static int ms_until_due(const struct http_reader *h, int timeout_ms)
     uint64_t now = io_now_ms();
 
     timeout_ms = ms_until(paused_until(h), now, timeout_ms);
-    if (h->canary_waiting)
-        timeout_ms = ms_until(h->canary.due_ms, now, timeout_ms);
+    if (h->probe.waiting)
+        timeout_ms = ms_until(h->probe.request.history.due_ms, now, timeout_ms);
     return rate_wait_ms(&h->rate, http_queue_ms(&h->queue, now, timeout_ms));
 }
 
 /* ---- transfers ---- */
 
-/* Each cause to send a request again has a bound of its own; this one holds should they
+/* The last of the bounds on sending a request again (http_reader.h): it holds if the causes
  * keep each other going. */
 static int check_sent(const struct http_reader *h, const struct range_request *q, struct err *e)
 {
     unsigned most = 2 * (h->settings->retries + 1) * (LIMIT_REDIRECTS + 1) + 4 * LIMIT_CONNECTIONS;
 
-    if (q->sent < most)
+    if (q->history.sent < most)
         return 0;
     return err_set(e, ERR_PROTOCOL,
                    "%s (bytes %llu-%llu): asked for %u times, and the server gives no answer that "
                    "can be used",
                    h->base.name, (unsigned long long)q->offset,
-                   (unsigned long long)(q->offset + q->size - 1), q->sent);
+                   (unsigned long long)(q->offset + q->size - 1), q->history.sent);
 }
 
-/* What is thrown away costs as much: with all that is on its way, the limit holds. */
+/* Bytes that are thrown away cost as much as others, so they count; and so does all that is
+ * on its way. */
 static int check_limit(struct http_reader *h, const struct range_request *q, struct err *e)
 {
     uint64_t bytes = h->base.stats.bytes + (q->size - q->received);
@@ -120,7 +121,7 @@ static int start_request(struct http_reader *h, struct transfer *t, struct range
 
     if (check_sent(h, q, e) < 0 || check_limit(h, q, e) < 0)
         return -1;
-    q->sent++;
+    q->history.sent++;
     return transfer_start(t, h->multi, h->settings, &target, q, e);
 }
 
@@ -181,7 +182,7 @@ static void resume_paused(struct http_reader *h)
             transfer_resume(&h->transfers[i]);
 }
 
-/* Ends those of which nothing more is to be expected. */
+/* Ends the transfers from which nothing more is to be expected. */
 static int end_stalled(struct http_reader *h, struct err *e)
 {
     for (unsigned i = 0; i < LIMIT_CONNECTIONS; i++) {
@@ -215,7 +216,7 @@ static bool take_done(struct http_reader *h, struct range_request **done)
     return true;
 }
 
-/* Lets libcurl move bytes, and decides on what has ended. */
+/* Lets libcurl move bytes, and decides on the transfers that have ended. */
 static int perform(struct http_reader *h, struct err *e)
 {
     int running;
@@ -234,8 +235,8 @@ static int http_step(struct reader *r, int timeout_ms, struct range_request **do
         return 1;
     if (start_due(h, &started, e) < 0)
         return -1;
-    /* A new transfer needs a first turn before there is a socket to wait for. What
-     * arrives after the wait is returned at once, for the workers to begin on. */
+    /* libcurl opens the socket of a new transfer in its first turn, and only then there is
+     * something to wait for. */
     if (started && perform(h, e) < 0)
         return -1;
     if (!h->done &&
@@ -258,7 +259,7 @@ static void http_cancel(struct reader *r)
     }
     http_queue_init(&h->queue);
     h->done = NULL;
-    h->canary_active = h->canary_waiting = false;
+    h->probe.active = h->probe.waiting = false;
 }
 
 static void http_wake(struct reader *r)
@@ -300,8 +301,8 @@ static bool append_header(struct curl_slist **list, const char *line)
 
 static int prepare_headers(struct http_reader *h, struct err *e)
 {
-    /* The second takes out libcurl's own, which accepts any type and says so in
-     * each of hundreds of requests. */
+    /* The second one takes out libcurl's own "Accept: any type", which would only make each of
+     * hundreds of requests longer. */
     static const char *const own[] = {"Accept-Encoding: identity", "Accept:"};
     bool ok = true;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http_error: libcurl's codes are judged by what causes them, since most of them stand
- * for several things: only what may heal is worth another try. */
+/* http_error: most of libcurl's codes stand for several causes, of which only some may heal
+ * and are worth another try. So the cause decides, as far as it can be told. */
 #include "reader/http_error.h"
 
 #include "base/text.h"
@@ -17,8 +17,8 @@
 
 /* ---- libcurl's memory ---- */
 
-/* Whether an allocation of libcurl's has failed, in any thread of its. It says "out of
- * memory" of a header line beyond its limit as well. */
+/* Whether an allocation of libcurl has failed, in any of its threads. For a header line
+ * beyond its limit, libcurl says "out of memory", too. */
 static atomic_bool memory_failed;
 
 static void *watched(void *memory)
@@ -80,15 +80,15 @@ static int access_refused(const struct transfer *t, struct err *e)
                                   "--header 'Authorization: ...')");
 }
 
-/* A web server says so in the body of its answer when it was meant to be spoken to in
- * the other way. */
+/* To plain HTTP at a port for HTTPS, a web server answers with status 400 and says in the
+ * body what it wants. */
 static bool wants_https(const struct transfer *t)
 {
     return t->response.status == 400 &&
            (strcasestr(t->excerpt, "https") || strcasestr(t->excerpt, "ssl"));
 }
 
-static int unable(const struct transfer *t, struct err *e)
+static int server_unable(const struct transfer *t, struct err *e)
 {
     uint64_t asked = http_response_retry_after(&t->response, time(NULL));
 
@@ -121,7 +121,7 @@ int http_error_status(const struct transfer *t, struct err *e)
                        "the server says that the range lies outside the archive "
                        "(status 416): it changed or is empty, or the server is at fault");
     if (s >= 500 || s == 408 || s == 425 || s == 429)
-        return unable(t, e);
+        return server_unable(t, e);
     if (wants_https(t))
         return err_set(e, ERR_PROTOCOL,
                        "the server answers with status 400: this port speaks https, so write "
@@ -146,7 +146,7 @@ int http_error_not_a_range(const struct http_response *r, struct err *e)
 
 /* ---- transports ---- */
 
-static bool says(const char *text, const char *const *words, size_t count)
+static bool has_any_word(const char *text, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (strcasestr(text, words[i]))
@@ -154,7 +154,7 @@ static bool says(const char *text, const char *const *words, size_t count)
     return false;
 }
 
-#define SAYS(text, words) says(text, words, sizeof words / sizeof *words)
+#define HAS_ANY(text, words) has_any_word(text, words, sizeof words / sizeof *words)
 
 static const char *clock_text(char date[64])
 {
@@ -187,8 +187,8 @@ static int bad_certificate(CURL *easy, const char *text, struct err *e)
     return err_set(e, ERR_REFUSED, "the server's identity cannot be trusted: %s", text);
 }
 
-/* Of a handshake that failed: whether the peer speaks TLS at all, or has said why it
- * refuses; all else is a connection that broke. (The words are OpenSSL's and GnuTLS's.) */
+/* A handshake has failed: because the peer does not speak TLS, or because it refuses and
+ * says why, or else because the connection broke. (The words are OpenSSL's and GnuTLS's.) */
 static int bad_handshake(const char *text, struct err *e)
 {
     static const char *const no_tls[] = {"wrong version number", "packet length too long",
@@ -204,22 +204,21 @@ static int bad_handshake(const char *text, struct err *e)
         "no protocols",   "no shared cipher",  "no ciphers", "unsafe legacy",
         "version too low"};
 
-    if (SAYS(text, no_tls))
+    if (HAS_ANY(text, no_tls))
         return err_set(e, ERR_PROTOCOL,
                        "the server does not speak TLS there: does this port speak https, or is "
                        "it one for http:// addresses? (%s)",
                        text);
-    if (SAYS(text, broken))
+    if (HAS_ANY(text, broken))
         return err_set(e, ERR_NETWORK, "%s", text);
-    if (SAYS(text, identity))
+    if (HAS_ANY(text, identity))
         return err_set(e, ERR_REFUSED,
                        "the server refuses this device's certificate: check --cert and --key (%s)",
                        text);
-    return err_set(e, SAYS(text, refusals) ? ERR_PROTOCOL : ERR_NETWORK, "%s", text);
+    return err_set(e, HAS_ANY(text, refusals) ? ERR_PROTOCOL : ERR_NETWORK, "%s", text);
 }
 
-/* What a proxy said when it was asked for a tunnel, which libcurl calls a failed
- * connection. */
+/* A proxy was asked for a tunnel and refused; libcurl calls that a failed connection. */
 static int bad_tunnel(long status, struct err *e)
 {
     if (status == 407)
@@ -237,7 +236,8 @@ static int no_proper_http(const struct transfer *t, const char *text, struct err
     bool plain = strncasecmp(t->url, "http:", 5) == 0;
     long connects = 1;
 
-    /* No answer at all may be what was left over from the one before: a new connection tells. */
+    /* Without an answer, the rubbish may be left over from the request before on this
+     * connection: a new connection will tell. */
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
     if (connects == 0 && t->response.status == 0)
         return err_set(e, ERR_NETWORK, "the connection was out of step: %s", text);
@@ -255,11 +255,11 @@ static int out_of_memory(struct transfer *t, struct err *e)
     return err_set(e, ERR_PROTOCOL, "the server sends a header line that is too long");
 }
 
-/* What is the network's, and may be otherwise in a minute. */
+/* Failures of the network, which may be over in a minute. */
 static bool may_heal(CURLcode code)
 {
     static const CURLcode codes[] = {
-        CURLE_OK, /* a body without a length, that ended early */
+        CURLE_OK, /* a body without a length has ended early */
         CURLE_COULDNT_RESOLVE_PROXY,
         CURLE_COULDNT_RESOLVE_HOST,
         CURLE_COULDNT_CONNECT,
@@ -282,7 +282,7 @@ static bool may_heal(CURLcode code)
     return false;
 }
 
-static int by_code(struct transfer *t, CURLcode code, const char *text, struct err *e)
+static int explain_code(struct transfer *t, CURLcode code, const char *text, struct err *e)
 {
     switch (code) {
     case CURLE_OK:
@@ -333,5 +333,5 @@ int http_error_transport(struct transfer *t, CURLcode code, struct err *e)
     curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
     if (tunnel >= 300)
         return bad_tunnel(tunnel, e);
-    return by_code(t, code, text, e);
+    return explain_code(t, code, text, e);
 }

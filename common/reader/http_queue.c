@@ -9,7 +9,7 @@ void http_queue_init(struct http_queue *queue)
 
 void http_queue_add(struct http_queue *queue, struct range_request *q)
 {
-    if (q->due_ms > 0) {
+    if (q->history.due_ms > 0) {
         q->next = queue->waiting;
         queue->waiting = q;
         queue->waiting_count++;
@@ -20,13 +20,14 @@ void http_queue_add(struct http_queue *queue, struct range_request *q)
     queue->last = &q->next;
 }
 
-/* The one that has been due for longest. */
+/* The link to the request that has been due for longest, or NULL. */
 static struct range_request **find_due(struct http_queue *queue, uint64_t now)
 {
     struct range_request **due = NULL;
 
     for (struct range_request **at = &queue->waiting; *at; at = &(*at)->next)
-        if ((*at)->due_ms <= now && (!due || (*at)->due_ms < (*due)->due_ms))
+        if ((*at)->history.due_ms <= now &&
+            (!due || (*at)->history.due_ms < (*due)->history.due_ms))
             due = at;
     return due;
 }
@@ -62,7 +63,7 @@ struct range_request *http_queue_take(struct http_queue *queue, uint64_t now, un
 int http_queue_ms(const struct http_queue *queue, uint64_t now, int most)
 {
     for (const struct range_request *q = queue->waiting; q; q = q->next)
-        if (q->due_ms < now + (uint64_t)most)
-            most = q->due_ms > now ? (int)(q->due_ms - now) : 0;
+        if (q->history.due_ms < now + (uint64_t)most)
+            most = q->history.due_ms > now ? (int)(q->history.due_ms - now) : 0;
     return most;
 }

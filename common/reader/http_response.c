@@ -9,11 +9,11 @@
 #include <string.h>
 #include <strings.h>
 
-#define LINE_MAX_SIZE 512 /* longer ones are of no interest: the rest is cut */
+#define LINE_MAX_SIZE 512 /* longer lines are cut: what is needed is short */
 #define DAY           86400
 
-/* "bytes 0-13/4711"; a total of "*" is refused, as the archive's end could not
- * be told. */
+/* "bytes 0-13/4711". A total of "*" (unknown) is refused, because then the end of the
+ * archive is not known. */
 static bool parse_content_range(char *value, struct http_response *r)
 {
     char *start, *end, *total;
@@ -32,8 +32,8 @@ static bool parse_content_range(char *value, struct http_response *r)
            text_parse_u64(total, r->end + 1, INT64_MAX, &r->total);
 }
 
-/* Of several, which a sane server does not send, the smallest: what lies beyond it
- * would not be used anyway. */
+/* A sane server sends one length. Of several the smallest counts, because libcurl delivers no
+ * byte beyond it. */
 static void take_length(struct http_response *r, const char *value)
 {
     uint64_t length;
@@ -53,9 +53,9 @@ static bool is_word(const char *word, const char *const *words)
     return false;
 }
 
-/* A list. These leave the bytes as they are: object stores keep aws-chunked of an
- * upload that they have long since undone, or nothing at all. Were a body still in
- * pieces, its length would not be the range's. */
+/* The value is a list. The plain encodings leave the bytes as they are. Object stores report
+ * aws-chunked, which they undid after the upload; a body that still is in pieces would not
+ * have the length of the range. */
 static void take_encodings(struct http_response *r, char *value)
 {
     static const char *const plain[] = {"identity", "none", "aws-chunked", NULL};
@@ -66,8 +66,8 @@ static void take_encodings(struct http_response *r, char *value)
             snprintf(r->encoding, sizeof r->encoding, "%s", word);
 }
 
-/* "Digest realm=..., Basic realm=...": the first word, and each that has no "=" and
- * follows a comma, is a scheme. */
+/* "Digest realm=..., Basic realm=...": the first word is a scheme, and so is each word that
+ * follows a comma and has no "=". */
 static void take_challenge(struct http_response *r, char *value)
 {
     char *rest = NULL;
@@ -153,7 +153,7 @@ void http_response_line(struct http_response *r, const char *line, size_t size)
     take_field(r, copy, value);
 }
 
-/* Whether the bytes can be used as they come. */
+/* Whether the body is the bytes of one range, as they are in the archive. */
 static int check_form(const struct http_response *r, struct err *e)
 {
     if (r->multipart)
@@ -175,13 +175,8 @@ static int check_form(const struct http_response *r, struct err *e)
 int http_response_check(const struct http_response *r, uint64_t start, uint64_t size,
                         uint64_t known_total, struct err *e)
 {
-    if (check_form(r, e) < 0)
+    if (check_form(r, e) < 0 || identity_check_size(known_total, r->total, e) < 0)
         return -1;
-    if (known_total && r->total != known_total)
-        return err_set(e, ERR_PROTOCOL,
-                       "the archive changed while it was read: it had %llu bytes "
-                       "and now has %llu; run again",
-                       (unsigned long long)known_total, (unsigned long long)r->total);
     if (r->start == start && r->end == r->total - 1 && r->total < start + size)
         return err_set(e, ERR_ARCHIVE,
                        "the archive is cut short: it has only %llu bytes; upload it again",
@@ -199,7 +194,7 @@ int http_response_check(const struct http_response *r, uint64_t start, uint64_t 
     return 0;
 }
 
-/* Decimal digits alone; as many as you like. */
+/* Any number of decimal digits, and nothing else. */
 static bool parse_seconds(const char *text, uint64_t *seconds)
 {
     if (!*text || text[strspn(text, "0123456789")] != '\0')
@@ -209,7 +204,7 @@ static bool parse_seconds(const char *text, uint64_t *seconds)
     return true;
 }
 
-/* Of an HTTP date, each form of which has a time with colons; -1: it is none. */
+/* -1 when text is no date. Each form of an HTTP date has a time of day with colons. */
 static time_t parse_date(const char *text)
 {
     return strchr(text, ':') ? curl_getdate(text, NULL) : -1;

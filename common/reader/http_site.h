@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* http_site: which URL to ask. The user names one or more origins (the archive's
- * URL and its mirrors); redirects lead from an origin elsewhere, failures to the
- * next origin. One thread. */
+/* http_site: which URL to ask. The user names one or more origins: the archive's URL and its
+ * mirrors. A redirect leads from an origin to another address, and failures lead to the next
+ * origin. For one thread. */
 #ifndef IHOP_READER_HTTP_SITE_H
 #define IHOP_READER_HTTP_SITE_H
 
@@ -13,29 +13,30 @@
 
 struct http_origin {
     char *url;             /* without user info */
-    char *name;            /* without anything secret, for messages */
+    char *name;            /* for messages: nothing secret in it */
     char *user, *password; /* NULL: none */
 };
 
 /* A host that has asked to be left alone for a while. */
 struct http_hold {
-    char *url;         /* any on that host; NULL: free */
+    char *url;         /* any URL on that host; NULL: the entry is free */
     uint64_t until_ms; /* by io_now_ms */
 };
 
-#define HTTP_HOLDS 8 /* at a time; more are forgotten, the one that ends first */
+#define HTTP_HOLDS 8 /* at a time; with more, the one that ends first is forgotten */
 
 struct http_site {
     struct http_origin *origins;
     size_t count, current;
     char *url;           /* where to ask: the origin's URL, or what it redirects to */
-    unsigned generation; /* changes with url: what an older one answers is moot */
-    size_t failed;       /* origins in a row, since the last success */
+    unsigned generation; /* changes with url: tells the answers of an older one */
+    size_t failed;       /* origins in a row that failed, since the last success */
     struct http_hold holds[HTTP_HOLDS];
-    uint64_t held_ms; /* until then url's own host is held; 0: it is not */
+    uint64_t held_ms; /* nothing may be asked of url's host before; 0: it may */
 };
 
-/* ERR_USAGE for a URL that is none, or neither http nor https. */
+/* ERR_USAGE for what is no URL, or is neither http nor https; ERR_MEMORY. To be freed in any
+ * case. */
 int http_site_init(struct http_site *s, const char *url, const char *const *mirrors,
                    size_t mirror_count, struct err *e) __attribute__((warn_unused_result));
 void http_site_free(struct http_site *s);
@@ -45,33 +46,33 @@ static inline const struct http_origin *http_site_origin(const struct http_site 
     return &s->origins[s->current];
 }
 
-/* Whether url is at the origin itself: only there may secrets go. */
+/* Whether url is on the host of the origin itself: only there may secrets be sent. */
 bool http_site_is_home(const struct http_site *s);
 
-/* Follows a redirect. ERR_PROTOCOL for a target that is not http or https, or that
- * leads from https to http. */
+/* Follows a redirect. ERR_PROTOCOL for a target that is neither http nor https, or that leads
+ * from https to http; ERR_MEMORY. */
 int http_site_redirect(struct http_site *s, const char *target, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Whether url is not the one that the user named: a redirect led there. */
+/* Whether a redirect led to url: it is not the URL that the user named. */
 bool http_site_is_redirected(const struct http_site *s);
 
 /* Scheme, host and port of url, for messages. The caller frees it; NULL: no memory. */
 char *http_site_host(const struct http_site *s);
 
-/* Returns to the origin's own URL, which may name another place. ERR_MEMORY. */
+/* Returns to the origin's own URL, which may redirect to another place. ERR_MEMORY. */
 int http_site_go_home(struct http_site *s, struct err *e) __attribute__((warn_unused_result));
 
-/* Nothing is to be asked of url's host before this time (io_now_ms), whatever other
- * addresses lead to it. ERR_MEMORY. */
+/* Nothing is to be asked of url's host before this time (io_now_ms), by whatever address.
+ * ERR_MEMORY. */
 int http_site_hold(struct http_site *s, uint64_t until_ms, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Moves to the next origin: 1, or 0 when all have failed since the last success,
- * or -1 (ERR_MEMORY). */
+/* The present origin has failed: moves to the next one. 1, or 0 when all have failed since
+ * the last success, or -1 (ERR_MEMORY). */
 int http_site_next(struct http_site *s, struct err *e) __attribute__((warn_unused_result));
 
-/* Tells that a request has been answered in full. */
+/* A request was answered in full. */
 void http_site_succeeded(struct http_site *s);
 
 #endif

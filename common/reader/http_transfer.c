@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define RECEIVE_BUFFER (256 * 1024L)
-#define LOW_SPEED      100L       /* bytes a second; below is a stall */
+#define LOW_SPEED      100L       /* bytes a second; less is a stall */
 #define DISCARD_MAX    (64 * KIB) /* of an error's body, to keep the connection */
 #define HEADER_MAX     (96 * KIB) /* libcurl has limits of its own, for one line and for all */
 #define LINGER_MS      1000
@@ -34,7 +34,7 @@ static size_t on_header(char *line, size_t one, size_t size, void *user)
     return size;
 }
 
-/* A body that is not a range: its beginning may tell why. */
+/* Of a body that is not a range, the beginning is kept: it may say why. */
 static size_t discard(struct transfer *t, const char *data, size_t size)
 {
     if (t->discarded < sizeof t->excerpt - 1) {
@@ -60,8 +60,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *user)
         err_set(&t->error, ERR_PROTOCOL, "the server sends more bytes than were asked for");
         return 0;
     }
-    /* libcurl's own limit lets a second's bytes pass at once, again and again. With
-     * HTTP/1.1 a pause leaves what comes in the socket. */
+    /* libcurl's own limit lets the bytes of a whole second pass at once. During a pause,
+     * with HTTP/1.1, the bytes wait in the socket. */
     if (!rate_allows(t->rate)) {
         t->paused = true;
         return CURL_WRITEFUNC_PAUSE;
@@ -83,7 +83,7 @@ static void set_options(struct transfer *t, const struct http_settings *settings
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    /* With a limit, a tenth of a second's bytes at a time. */
+    /* With a limit on the rate: the bytes of a tenth of a second at a time. */
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE,
                      settings->limit_rate
                          ? (long)min_u64(settings->limit_rate / 10 + 1024, RECEIVE_BUFFER)
@@ -102,8 +102,8 @@ static void set_options(struct transfer *t, const struct http_settings *settings
     curl_easy_setopt(c, CURLOPT_PRIVATE, t);
 }
 
-/* A text that libcurl copies. Going on without one would be wrong: without a range, a
- * proxy or the demanded certificate. */
+/* Sets a text, which libcurl copies. A failure must not be ignored: the request would be
+ * sent without its range, its proxy or the demanded certificate. */
 static int set_curl_text(CURL *c, CURLoption option, const char *text, struct err *e)
 {
     CURLcode code = curl_easy_setopt(c, option, text);
@@ -113,8 +113,8 @@ static int set_curl_text(CURL *c, CURLoption option, const char *text, struct er
     return code == CURLE_OK ? 0 : err_set(e, ERR_IO, "libcurl: %s", curl_easy_strerror(code));
 }
 
-/* The user's CAs instead of the system's: libcurl would go on looking into the directory
- * that it was built with. */
+/* Trusts the user's CAs instead of the system's. libcurl would also look into the directory
+ * that it was built with, so that is unset. */
 static int set_cas(CURL *c, const char *file, struct err *e)
 {
     if (set_curl_text(c, CURLOPT_CAINFO, file, e) < 0 ||
@@ -191,7 +191,7 @@ int transfer_start(struct transfer *t, CURLM *multi, const struct http_settings 
         set_curl_text(t->easy, CURLOPT_USERNAME, target->user, e) < 0 ||
         set_curl_text(t->easy, CURLOPT_PASSWORD, target->password, e) < 0)
         return -1;
-    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, q->tries > 0 ? 1L : 0L);
+    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, q->history.failures > 0 ? 1L : 0L);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, target->headers);
     if (curl_multi_add_handle(multi, t->easy) != CURLM_OK)
         return err_nomem(e, "starting a download");

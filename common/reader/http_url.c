@@ -8,8 +8,8 @@
 static const CURLUPart private_parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
                                           CURLUPART_QUERY, CURLUPART_FRAGMENT};
 
-/* The URL without its private parts, and its path if that is to go, too. */
-static char *without(const char *url, bool path)
+/* The URL without its private parts and, with path, without its path. */
+static char *url_without(const char *url, bool path)
 {
     CURLU *u = curl_url();
     char *text = NULL, *copy = NULL;
@@ -29,12 +29,12 @@ static char *without(const char *url, bool path)
 
 char *http_url_public(const char *url)
 {
-    return without(url, false);
+    return url_without(url, false);
 }
 
 char *http_url_host(const char *url)
 {
-    char *host = without(url, true);
+    char *host = url_without(url, true);
     size_t n = host ? strlen(host) : 0;
 
     if (n > 0 && host[n - 1] == '/')

@@ -4,7 +4,7 @@
 #include "base/checked.h"
 #include "base/io.h"
 
-#define FORGIVEN_US 100000
+#define UNUSED_US 100000 /* of time in which nothing was taken, so much counts */
 
 static uint64_t now_us(void)
 {
@@ -24,7 +24,7 @@ void rate_take(struct rate *r, size_t bytes)
         return;
     if (r->next_us == 0)
         r->next_us = now;
-    r->next_us = max_u64(r->next_us, now - FORGIVEN_US) + (uint64_t)bytes * 1000000 / r->limit;
+    r->next_us = max_u64(r->next_us, now - UNUSED_US) + (uint64_t)bytes * 1000000 / r->limit;
 }
 
 int rate_wait_ms(const struct rate *r, int timeout_ms)

@@ -165,7 +165,8 @@ static void long_queue(void **state)
  * nothing new begins. */
 static void waiting(void **state)
 {
-    struct range_request fresh = {0}, late = {.due_ms = 200}, early = {.due_ms = 100};
+    struct range_request fresh = {0}, late = {.history = {.due_ms = 200}},
+                         early = {.history = {.due_ms = 100}};
     struct http_queue queue;
 
     (void)state;
