@@ -10,12 +10,12 @@
 #include <sys/ioctl.h>
 
 #define CELLS_MAX     24
-#define CELLS_MIN     4 /* fewer tell nothing */
+#define CELLS_MIN     4 /* fewer cells show nothing */
 #define FRAME         3 /* "[" and "] " */
 #define WIDTH_DEFAULT 80
 #define GAP           2
 #define PART_SIZE     80
-#define LONGEST_S     (100 * 3600) /* nobody believes more */
+#define LONGEST_S     (100 * 3600) /* nobody would believe a longer time */
 
 enum { PERCENT, SIZES, RATE, LEFT, TEXT, PARTS };
 
@@ -23,7 +23,7 @@ struct parts {
     char text[PARTS][PART_SIZE]; /* empty: left out */
 };
 
-static void describe(const struct bar *b, struct parts *p)
+static void describe_parts(const struct bar *b, struct parts *p)
 {
     char done[TEXT_SIZE_BYTES], total[TEXT_SIZE_BYTES], rate[TEXT_SIZE_BYTES];
 
@@ -59,8 +59,8 @@ static size_t length_of(const struct parts *p)
     return length;
 }
 
-/* Leaves out what does not fit: the least important first. */
-static void fit(struct parts *p, size_t width)
+/* Leaves out what does not fit, the least important part first. */
+static void fit_parts(struct parts *p, size_t width)
 {
     static const int by_weight[] = {RATE, LEFT, SIZES, TEXT, PERCENT};
 
@@ -68,7 +68,7 @@ static void fit(struct parts *p, size_t width)
         p->text[by_weight[i]][0] = '\0';
 }
 
-/* In the order of the line. Where the end is not known, what is done comes first. */
+/* Writes the parts in order. When the total is not known, the text comes first. */
 static char *put_parts(char *at, const struct parts *p, bool has_end)
 {
     static const int with_end[] = {PERCENT, SIZES, RATE, LEFT, TEXT};
@@ -82,10 +82,10 @@ static char *put_parts(char *at, const struct parts *p, bool has_end)
     return at;
 }
 
-/* The cells take what is left of the width. */
-static char *put_cells(char *at, size_t room, double share)
+/* Writes the cells, which take what is left of the width. */
+static char *put_cells(char *at, size_t left, double share)
 {
-    size_t cells = room < FRAME ? 0 : min_size(room - FRAME, CELLS_MAX);
+    size_t cells = left < FRAME ? 0 : min_size(left - FRAME, CELLS_MAX);
     size_t full = (size_t)(share * (double)cells);
 
     if (cells < CELLS_MIN)
@@ -112,10 +112,10 @@ void bar_format(const struct bar *bar, size_t width, char line[BAR_LINE])
     if (b.total > 0)
         share = (double)b.done / (double)b.total;
     width = min_size(width, BAR_LINE - 1);
-    describe(&b, &p);
+    describe_parts(&b, &p);
     if (b.total > 0)
         describe_end(&b, share, &p);
-    fit(&p, width);
+    fit_parts(&p, width);
     if (b.total > 0)
         at = put_cells(at, width - length_of(&p), share);
     *put_parts(at, &p, b.total > 0) = '\0';

@@ -14,7 +14,7 @@ static void say_interrupted(const char *text)
 {
     ssize_t n = write(STDERR_FILENO, text, strlen(text));
 
-    (void)n; /* there is nobody left to tell */
+    (void)n; /* where a failure to write could be reported has just failed */
 }
 
 static void on_interrupt(int number)
@@ -25,7 +25,7 @@ static void on_interrupt(int number)
         say_interrupted("\n");
     if (words)
         say_interrupted(words);
-    raise(number); /* its default action, by SA_RESETHAND, once this returns */
+    raise(number); /* SA_RESETHAND: once this handler returns, the signal ends the program */
 }
 
 static void catch (int number)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* interrupt: what is said when Ctrl-C, or a SIGTERM, ends a program. It still ends by that
- * signal. One for each process. */
+/* interrupt: prints a last message when Ctrl-C or SIGTERM ends the program, which still ends
+ * by that signal. There is one message for the process. */
 #ifndef IHOP_CLI_INTERRUPT_H
 #define IHOP_CLI_INTERRUPT_H
 
 #include <stdbool.h>
 
-/* From now on. Signals that are ignored stay so. message: a line with its end, which must
- * live on, or NULL for none. */
+/* Sets the message: a line with its line end, which must stay valid, or NULL for none. A
+ * signal that is ignored stays ignored. */
 void interrupt_catch(const char *message);
 
-/* Whether there is a bar on the current line, which then is ended first. */
+/* Whether a progress bar is on the current line; then the line is ended before the message. */
 void interrupt_set_bar(bool shown);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS 15 /* of a double; rounded before, so fewer are printed */
+#define DIGITS 15 /* at most, of a double; json_set_decimal has rounded it */
 
 json_t *json_new_result(int exit_code)
 {

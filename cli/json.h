@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* json: what programs print for programs, by way of Jansson.
+/* json: output for programs, made with Jansson. This is the one file that includes jansson.h.
  *
- * The one place that includes jansson.h. A json_t of NULL (no memory) is taken
- * by every function of Jansson and here; json_print then reports it.
+ * Every function here and in Jansson accepts a json_t of NULL, which means that memory ran
+ * out; json_print then reports that. From one thread.
  */
 #ifndef IHOP_CLI_JSON_H
 #define IHOP_CLI_JSON_H
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The last line of a program: type "result", ok, exit_code. */
+/* A program's last line: an object with the members type ("result"), ok and exit_code. */
 json_t *json_new_result(int exit_code);
 
 /* Sets a member of object. Text that is not UTF-8 is made printable first. */

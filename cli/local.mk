@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-# What the programs share: options, messages, JSON. Not for the plugin.
+# What the programs share: options, messages, progress, JSON. Not for the plugin.
 noinst_LTLIBRARIES += libcli.la
 libcli_la_SOURCES = \
 	cli/bar.c cli/bar.h \
 	cli/cost.c cli/cost.h \
-	cli/network_options.c cli/network_options.h \
 	cli/interrupt.c cli/interrupt.h \
 	cli/json.c cli/json.h \
 	cli/memory.c cli/memory.h \
+	cli/network_options.c cli/network_options.h \
 	cli/options.c cli/options.h \
 	cli/output.c cli/output.h \
+	cli/progress.c cli/progress.h \
 	cli/table.c cli/table.h \
 	cli/trust_options.c cli/trust_options.h
 libcli_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)

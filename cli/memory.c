@@ -6,11 +6,11 @@
 #define LARGE_BLOCK (512 * 1024)
 #define HEAP_KEPT   (4 * 1024 * 1024)
 
-/* glibc raises its threshold for blocks of their own as large ones are freed, and then
- * keeps them, in the heap of each thread: 12 MiB more for a first clone of 640 MiB, up to
- * 50 MiB more for an archive made by four threads. Fixing it makes the heap give back its
- * end eagerly, which costs a page fault for each page that a codec then takes again: hence
- * the second. */
+/* When large blocks are freed, glibc raises the size from which a block gets a mapping of its
+ * own, and keeps smaller ones in the heap of each thread. That took 12 MiB more for a first
+ * clone of 640 MiB, and up to 50 MiB more for an archive made by four threads. The first
+ * option fixes the size. It also makes glibc trim the heap eagerly, so that a codec which
+ * allocates again pays a page fault for each page; the second option prevents that. */
 void memory_tune(void)
 {
 #ifdef M_MMAP_THRESHOLD

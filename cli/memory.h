@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* memory: makes the allocator give memory back, in programs that take large blocks and
- * free them again. */
+/* memory: makes the allocator return memory to the system, in programs that allocate large
+ * blocks and free them again. */
 #ifndef IHOP_CLI_MEMORY_H
 #define IHOP_CLI_MEMORY_H
 
-/* Call it once, before the first thread is started. Does nothing where the C library is
- * not glibc. */
+/* To be called once, before the first thread is started. Does nothing with a C library other
+ * than glibc. */
 void memory_tune(void);
 
 #endif

@@ -10,8 +10,7 @@
 
 #define DEFAULT_CONNECTIONS 4
 #define DEFAULT_RETRIES     5
-#define DAY                 86400
-#define HEADERS_MAX         (64 * 1024) /* bytes of a file of them, which may be a device */
+#define HEADERS_MAX         (64 * 1024) /* bytes of a file of headers, which may be a device */
 
 void network_options_init(struct network_options *network)
 {
@@ -27,7 +26,7 @@ static int add_line(struct network_options *network, const char *line, struct er
 {
     const char *colon = strchr(line, ':');
 
-    /* Never repeat the line in the message: it may be a secret. */
+    /* The message must not repeat the line, which may be a secret. */
     if (!colon || colon == line || strpbrk(line, "\r\n"))
         return err_set(e, ERR_USAGE, "--header takes one line of the form 'Name: value'");
     if (array_grow((void **)&network->headers, &network->header_capacity, network->header_count,
@@ -114,13 +113,13 @@ const struct option_spec network_option_specs[] = {
      "how often to try again when a range fails [5]", 0, LIMIT_RETRIES},
     {"http-retry-count", 0, OPTION_NUMBER, AT(http.retries), "N", NULL, 0, LIMIT_RETRIES},
     {"retry-delay", 0, OPTION_NUMBER, AT(retry_delay_s), "SECONDS",
-     "before the first retry; doubles [1]", 0, DAY},
-    {"http-retry-delay", 0, OPTION_NUMBER, AT(retry_delay_s), "SECONDS", NULL, 0, DAY},
+     "before the first retry; doubles [1]", 0, LIMIT_WAIT_S},
+    {"http-retry-delay", 0, OPTION_NUMBER, AT(retry_delay_s), "SECONDS", NULL, 0, LIMIT_WAIT_S},
     {"connect-timeout", 0, OPTION_NUMBER, AT(connect_timeout_s), "SECONDS",
-     "to reach the server [15]", 1, DAY},
+     "to reach the server [15]", 1, LIMIT_WAIT_S},
     {"timeout", 0, OPTION_NUMBER, AT(timeout_s), "SECONDS",
-     "without data, until a try counts as failed [30]", 1, DAY},
-    {"http-timeout", 0, OPTION_NUMBER, AT(timeout_s), "SECONDS", NULL, 1, DAY},
+     "without data, until a try counts as failed [30]", 1, LIMIT_WAIT_S},
+    {"http-timeout", 0, OPTION_NUMBER, AT(timeout_s), "SECONDS", NULL, 1, LIMIT_WAIT_S},
     {NULL},
 };
 
@@ -136,7 +135,7 @@ void network_options_finish(struct network_options *network, const struct events
     http->connect_timeout_ms = network->connect_timeout_s * 1000;
     http->timeout_ms = network->timeout_s * 1000;
     http->events = events;
-    /* More of them would only fill more socket buffers beyond the limit. */
+    /* Each connection more would fill a socket buffer beyond the limit on the rate. */
     if (http->limit_rate)
         http->connections = 1;
 }

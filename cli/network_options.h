@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* network_options: the options of every program that fetches. */
+/* network_options: the options of every program that fetches, and what they mean for the
+ * reader: struct http_settings. */
 #ifndef IHOP_CLI_NETWORK_OPTIONS_H
 #define IHOP_CLI_NETWORK_OPTIONS_H
 
@@ -7,7 +8,7 @@
 #include "cli/options.h"
 #include "reader/http.h"
 
-/* A member of the program's struct. */
+/* A member of the struct that holds the program's options. */
 struct network_options {
     struct http_settings http; /* complete after network_options_finish */
     char **headers;            /* what http.headers points to */
@@ -17,11 +18,20 @@ struct network_options {
     unsigned retry_delay_s, connect_timeout_s, timeout_s;
 };
 
+/* Sets the defaults, before options_parse. */
 void network_options_init(struct network_options *network);
+
+/* Completes network->http, after options_parse. events: for the reader's notes. */
 void network_options_finish(struct network_options *network, const struct events *events);
+
 void network_options_free(struct network_options *network);
 
-/* To be included in a program's table, at its network_options. */
 extern const struct option_spec network_option_specs[];
+
+/* The row of a program's table that includes these; at: the offset of its network_options. */
+#define OPTIONS_NETWORK(at)                                                                        \
+    {                                                                                              \
+        "", 0, OPTION_TABLE, at, .table = network_option_specs                                     \
+    }
 
 #endif

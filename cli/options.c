@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #define MAX_SPECS   64
-#define HELP_COLUMN 33  /* where what an option does begins */
-#define LONG_CODES  256 /* getopt's code of a long option: this plus its index */
+#define HELP_COLUMN 33  /* of the help, where the text about an option begins */
+#define LONG_CODES  256 /* getopt's code of a long option is this plus its index */
 
 #define AT(member) offsetof(struct common_options, member)
 
@@ -26,7 +26,7 @@ const struct option_spec common_option_specs[] = {
     {NULL},
 };
 
-/* Which of the words in "a|b|c" value is. */
+/* Stores which of the words in "a|b|c" value is. */
 static int set_word(const struct option_spec *s, unsigned *target, const char *value, struct err *e)
 {
     const char *word = s->argument;
@@ -86,18 +86,18 @@ static int set_option(const struct option_spec *s, void *options, const char *va
     return 0;
 }
 
-/* All options of a table and of those in it, and where their structs begin. */
+/* All options of a table and of the tables in it, and where their structs begin. */
 struct flat_specs {
     const struct option_spec *specs[MAX_SPECS];
     void *options[MAX_SPECS];
     size_t count;
 };
 
-static void flatten(const struct option_spec *specs, void *options, struct flat_specs *flat)
+static void flatten_specs(const struct option_spec *specs, void *options, struct flat_specs *flat)
 {
     for (; specs->name; specs++) {
         if (specs->type == OPTION_TABLE) {
-            flatten(specs->table, (char *)options + specs->offset, flat);
+            flatten_specs(specs->table, (char *)options + specs->offset, flat);
         } else if (flat->count < MAX_SPECS) {
             flat->specs[flat->count] = specs;
             flat->options[flat->count++] = options;
@@ -105,10 +105,10 @@ static void flatten(const struct option_spec *specs, void *options, struct flat_
     }
 }
 
-/* getopt_long's tables, from ours. */
+/* Makes getopt_long's tables from ours. */
 static void make_getopt_tables(const struct flat_specs *flat, struct option *longs, char *letters)
 {
-    *letters++ = ':'; /* tell a missing argument from an unknown option */
+    *letters++ = ':'; /* a missing argument is reported as ':', an unknown option as '?' */
     for (size_t i = 0; i < flat->count; i++) {
         const struct option_spec *s = flat->specs[i];
 
@@ -139,7 +139,7 @@ static int explain_option(int code, char **argv, struct err *e)
 {
     if (code == ':')
         return err_set(e, ERR_USAGE, "option '%s' needs a value", argv[optind - 1]);
-    if (optopt > 0 && optopt < LONG_CODES) /* maybe one letter of several */
+    if (optopt > 0 && optopt < LONG_CODES) /* a letter, maybe one of several in an argument */
         return err_set(e, ERR_USAGE, "unknown option '-%c' (--help lists all)", optopt);
     return err_set(e, ERR_USAGE, "unknown or ambiguous option '%s' (--help lists all)",
                    argv[optind - 1]);
@@ -153,7 +153,7 @@ bool options_want_json(int argc, char **argv)
     return false;
 }
 
-/* The error comes as JSON, too, even if --json was not reached. */
+/* Sets --json even if the parsing failed before it: the error is printed as JSON, too. */
 static void find_json(const struct flat_specs *flat, int argc, char **argv)
 {
     for (size_t i = 0; i < flat->count; i++)
@@ -162,14 +162,14 @@ static void find_json(const struct flat_specs *flat, int argc, char **argv)
                 options_want_json(argc, argv);
 }
 
-static int parse(const struct flat_specs *flat, int argc, char **argv, struct err *e)
+static int parse_flat(const struct flat_specs *flat, int argc, char **argv, struct err *e)
 {
     struct option longs[MAX_SPECS + 1];
     char letters[2 * MAX_SPECS + 2];
     int code;
 
     make_getopt_tables(flat, longs, letters);
-    optind = 0; /* begin anew, whatever was parsed before */
+    optind = 0; /* makes getopt begin anew, whatever was parsed before */
     opterr = 0;
     while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
         const char *second = NULL;
@@ -194,8 +194,8 @@ int options_parse(const struct option_spec *specs, int argc, char **argv, void *
     struct flat_specs flat = {.count = 0};
     int first;
 
-    flatten(specs, options, &flat);
-    first = parse(&flat, argc, argv, e);
+    flatten_specs(specs, options, &flat);
+    first = parse_flat(&flat, argc, argv, e);
     if (first < 0)
         find_json(&flat, argc, argv);
     return first;

@@ -35,7 +35,7 @@ int table_add_row(struct table *t, const char *const *cells, struct err *e)
     return 0;
 }
 
-/* Characters, not bytes: all but UTF-8's continuation bytes. */
+/* Counts characters: all bytes except the continuation bytes of UTF-8. */
 static size_t width_of(const char *text)
 {
     size_t n = 0;
@@ -45,7 +45,7 @@ static size_t width_of(const char *text)
     return n;
 }
 
-static void measure(const struct table *t, size_t columns, size_t *widths)
+static void measure_columns(const struct table *t, size_t columns, size_t *widths)
 {
     for (size_t i = 0; i < t->count; i++) {
         size_t width = width_of(t->cells[i]);
@@ -69,7 +69,7 @@ void table_print(struct table *t)
 {
     size_t columns = strlen(t->columns), widths[TABLE_COLUMNS] = {0};
 
-    measure(t, columns, widths);
+    measure_columns(t, columns, widths);
     for (size_t i = 0; i < t->count; i++)
         print_cell(t->cells[i], widths[i % columns], t->columns[i % columns],
                    (i + 1) % columns == 0);

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAY 86400
-
 static int add_seed(void *options, const char *path, const char *unused, struct err *e)
 {
     struct clone_options *o = options;
@@ -39,8 +37,7 @@ static const struct option_spec specs[] = {
     {"record-url", 0, OPTION_TEXT, AT(record_url), "URL", "record this as the archive's address"},
     {"compat-store", 0, OPTION_FLAG, AT(compat_store), NULL,
      "make a new store that the original ihop can use"},
-    {"jobs", 'j', OPTION_NUMBER, AT(jobs), "N", "threads that decode and verify [processors]", 1,
-     LIMIT_JOBS},
+    OPTIONS_JOBS(AT(jobs), "decode and verify"),
     {"max-download", 0, OPTION_SIZE, AT(max_download), "SIZE", "refuse if more would be downloaded",
      0, UINT64_MAX},
     {"max-write", 0, OPTION_SIZE, AT(max_write), "SIZE",
@@ -49,11 +46,11 @@ static const struct option_spec specs[] = {
      INT64_MAX},
     {"make-room", 0, OPTION_FLAG, AT(make_room), NULL,
      "remove the oldest releases if space is short"},
-    {"wait", 0, OPTION_NUMBER, AT(wait_seconds), "SECONDS", "wait for a locked store [0]", 0, DAY},
+    OPTIONS_WAIT(AT(wait_seconds)),
     {"sync", 0, OPTION_WORD, AT(sync), "auto|fs|files",
      "how to make chunks durable: at once or each [auto]"},
-    {"", 0, OPTION_TABLE, AT(network), .table = network_option_specs},
-    {"", 0, OPTION_TABLE, AT(common), .table = common_option_specs},
+    OPTIONS_NETWORK(AT(network)),
+    OPTIONS_COMMON(AT(common)),
     {NULL},
 };
 

@@ -12,18 +12,18 @@
 
 static void on_compressing(void *user, uint64_t bytes_done, uint64_t bytes_total)
 {
-    const struct output_progress p = {.phase = "compressing",
-                                      .text = "compressing",
-                                      .verb = "read",
-                                      .bytes_done = bytes_done,
-                                      .bytes_total = bytes_total};
+    const struct progress p = {.phase = "compressing",
+                               .text = "compressing",
+                               .verb = "read",
+                               .bytes_done = bytes_done,
+                               .bytes_total = bytes_total};
 
     output_progress(user, &p);
 }
 
 static void on_writing(void *user)
 {
-    const struct output_progress p = {.phase = "syncing", .text = "making it durable"};
+    const struct progress p = {.phase = "syncing", .text = "making it durable"};
 
     output_progress(user, &p);
 }

@@ -124,8 +124,7 @@ static const struct option_spec specs[] = {
      .call = add_metadata_file},
     {"metadata-value", 0, OPTION_PAIR, 0, "KEY VALUE", "keep a text in the header",
      .call = add_metadata_value},
-    {"jobs", 'j', OPTION_NUMBER, AT(jobs), "N", "threads that cut, hash and compress [processors]",
-     1, LIMIT_JOBS},
+    OPTIONS_JOBS(AT(jobs), "cut, hash and compress"),
     {"print-header", 0, OPTION_FLAG, AT(print_header), NULL,
      "print the header checksum alone, on stdout"},
     {"info", 0, OPTION_FLAG, AT(info), NULL, "print what the header of an archive says"},
@@ -135,8 +134,8 @@ static const struct option_spec specs[] = {
      "with --diff: fail if it downloads more", 0, UINT64_MAX},
     {"metadata-key", 0, OPTION_TEXT, AT(metadata_key), "KEY",
      "with --info: print this metadata value alone"},
-    {"", 0, OPTION_TABLE, AT(common), .table = common_option_specs},
-    {"", 0, OPTION_TABLE, AT(network), .table = network_option_specs},
+    OPTIONS_COMMON(AT(common)),
+    OPTIONS_NETWORK(AT(network)),
     {NULL},
 };
 

@@ -9,27 +9,17 @@
 #include <sys/stat.h>
 
 #define DAYS_MAX 36500
-#define WAIT_MAX 86400
 
 #define AT(member) offsetof(struct command_options, member)
 
-#define WAIT_SPEC                                                                                  \
-    {                                                                                              \
-        "wait", 0, OPTION_NUMBER, AT(wait_seconds), "SECONDS", "wait for a locked store [0]", 0,   \
-            WAIT_MAX                                                                               \
-    }
-#define COMMON_SPECS                                                                               \
-    {                                                                                              \
-        "", 0, OPTION_TABLE, AT(common), .table = common_option_specs                              \
-    }
-
-static const struct option_spec reading_specs[] = {WAIT_SPEC, COMMON_SPECS, {NULL}};
+static const struct option_spec reading_specs[] = {
+    OPTIONS_WAIT(AT(wait_seconds)), OPTIONS_COMMON(AT(common)), {NULL}};
 
 static const struct option_spec info_specs[] = {
     {"metadata-key", 0, OPTION_TEXT, AT(metadata_key), "KEY",
      "print this metadata value as it is, and nothing else"},
-    WAIT_SPEC,
-    COMMON_SPECS,
+    OPTIONS_WAIT(AT(wait_seconds)),
+    OPTIONS_COMMON(AT(common)),
     {NULL},
 };
 
@@ -37,11 +27,10 @@ static const struct option_spec verify_specs[] = {
     {"repair", 0, OPTION_FLAG, AT(repair), NULL, "fetch the bad and missing chunks again"},
     {"from", 0, OPTION_TEXT, AT(from), "ARCHIVE",
      "URL or path of the archive [the one that the release records]"},
-    {"jobs", 'j', OPTION_NUMBER, AT(jobs), "N", "threads that decode and verify [processors]", 1,
-     LIMIT_JOBS},
-    WAIT_SPEC,
-    {"", 0, OPTION_TABLE, AT(network), .table = network_option_specs},
-    COMMON_SPECS,
+    OPTIONS_JOBS(AT(jobs), "decode and verify"),
+    OPTIONS_WAIT(AT(wait_seconds)),
+    OPTIONS_NETWORK(AT(network)),
+    OPTIONS_COMMON(AT(common)),
     {NULL},
 };
 
@@ -51,15 +40,15 @@ static const struct option_spec gc_specs[] = {
      "also remove all but the N youngest releases; served and protected ones stay", 1, UINT32_MAX},
     {"partial-age", 0, OPTION_NUMBER, AT(partial_age_days), "DAYS",
      "keep the chunks of an interrupted clone this long [30]", 0, DAYS_MAX},
-    WAIT_SPEC,
-    COMMON_SPECS,
+    OPTIONS_WAIT(AT(wait_seconds)),
+    OPTIONS_COMMON(AT(common)),
     {NULL},
 };
 
 static const struct option_spec remove_specs[] = {
     {"force", 'f', OPTION_FLAG, AT(force), NULL, "even while it is being served"},
-    WAIT_SPEC,
-    COMMON_SPECS,
+    OPTIONS_WAIT(AT(wait_seconds)),
+    OPTIONS_COMMON(AT(common)),
     {NULL},
 };
 

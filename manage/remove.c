@@ -78,7 +78,7 @@ static int remove_victims(struct command *s, const struct victims *v, struct err
 
 static void on_gc_progress(void *user, uint64_t bytes)
 {
-    const struct output_progress p = {
+    const struct progress p = {
         .phase = "removing", .text = "removing chunks", .verb = "freed", .bytes_done = bytes};
 
     output_progress(user, &p);

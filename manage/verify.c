@@ -67,10 +67,10 @@ static int collect_chunks(struct verify *v, struct err *e)
 static void show_checked(void *user, uint64_t done, uint64_t total)
 {
     const struct verify *v = user;
-    const struct output_progress p = {.phase = "checking",
-                                      .text = "checking chunks",
-                                      .bytes_done = v->bytes_done + done,
-                                      .bytes_total = v->bytes_total};
+    const struct progress p = {.phase = "checking",
+                               .text = "checking chunks",
+                               .bytes_done = v->bytes_done + done,
+                               .bytes_total = v->bytes_total};
 
     (void)total;
     output_progress(&v->s->out, &p);

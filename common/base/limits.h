@@ -39,6 +39,7 @@
 #define LIMIT_CONNECTIONS 16
 #define LIMIT_JOBS        64
 #define LIMIT_RETRIES     1000
+#define LIMIT_WAIT_S      (24 * 60 * 60) /* of a pause or timeout on a command line */
 
 /* What the pipeline may hold at a time; an item over its share is admitted
  * alone. Received archive bytes; and decoders with their output. */
