@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Builds ihop from a fresh checkout: autoreconf, configure, make.
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 
 usage() {
     cat <<END
@@ -12,22 +13,10 @@ usage: $(basename "$0") [-q] [BUILD-DIRECTORY [CONFIGURE-OPTION...]]
 END
 }
 
-quiet=no
-case ${1:-} in
-    -q)
-        quiet=yes
-        shift
-        ;;
-    -h | --help)
-        usage
-        exit 0
-        ;;
-esac
-source=$(cd "$(dirname "$0")/.." && pwd)
-build=${1:-$source/build}
-[ $# -eq 0 ] || shift
+take_arguments -q "$@"
+quiet=$flag_given
 
-# run WHAT COMMAND...: with -q its output is shown only when it fails.
+# run WHAT COMMAND...: with -q, the command's output is shown only when it fails.
 run() {
     local what=$1
 
@@ -55,7 +44,7 @@ fi
 if [ ! -x "$source/configure" ] || [ ! -e "$source/Makefile.in" ]; then
     run "preparing configure, about half a minute" env -C "$source" autoreconf -fi
 fi
-if [ ! -e "$build/Makefile" ] || [ $# -gt 0 ]; then
-    run "configuring, about half a minute" env -C "$build" "$source/configure" "$@"
+if [ ! -e "$build/Makefile" ] || [ ${#configure_options[@]} -gt 0 ]; then
+    run "configuring, about half a minute" env -C "$build" "$source/configure" "${configure_options[@]}"
 fi
 run "building, about a minute if all is new" make -C "$build" -j"$(nproc)"

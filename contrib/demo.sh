@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs, builds, and shows the main job on two example releases. Everything
-# is in a temporary directory, which is removed at the end.
+# Installs, builds, and shows on two example releases what ihop is for. All files are in a
+# temporary directory, which is removed at the end.
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 
 usage() {
     cat <<END
@@ -14,19 +15,7 @@ that takes three minutes, and ten seconds when all is installed and built.
 END
 }
 
-install=yes
-case ${1:-} in
-    --no-install)
-        install=no
-        shift
-        ;;
-    -h | --help)
-        usage
-        exit 0
-        ;;
-esac
-source=$(cd "$(dirname "$0")/.." && pwd)
-build=${1:-$source/build}
+take_arguments --no-install "$@"
 PATH=$PATH:/sbin:/usr/sbin
 export LC_ALL=C
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
@@ -43,7 +32,7 @@ die() {
 # ---- install and build ----
 
 step "Install and build (up to three minutes on an idle machine)"
-if [ $install = yes ]; then
+if [ "$flag_given" = no ]; then
     "$source/contrib/install-deps.sh"
 fi
 "$source/contrib/build.sh" -q "$build"
@@ -53,7 +42,7 @@ ihop_compress=$build/ihop-compress
 plugin=$build/.libs/nbdkit-ihop-plugin.so
 echo "built in $build"
 
-# ---- what cleans up ----
+# ---- cleaning up ----
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/ihop-demo.XXXXXX")
 chmod 755 "$tmp"
@@ -89,7 +78,7 @@ trap 'exit 130' INT TERM
 
 # ---- archives ----
 
-# archive RELEASE VERSION: from a directory of files to an image and an archive of it.
+# archive RELEASE VERSION: makes a directory of files, an image of it, and an archive of that.
 archive() {
     echo "making the ext4 image $1.img of a directory of files"
     "$source/tests/data/make-image.py" tree "$tmp/tree" "$2"
@@ -121,8 +110,8 @@ answers() {
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# Started by root, nginx would read files as another user, who may not be able to
-# see them: master_process off keeps ours.
+# start_nginx PORT. When root starts nginx, its workers would run as another user, who may not
+# have access to the files; with master_process off there is one process, of this user.
 start_nginx() {
     local port=$1 i
 
@@ -167,13 +156,13 @@ url=http://127.0.0.1:$port
 
 # ---- clone ----
 
-# member NAME: a number of the last summary.
+# member NAME: prints a number of the last summary.
 member() {
     python3 -c 'import json, sys
 print(json.loads(open(sys.argv[1]).read().splitlines()[-1])[sys.argv[2]])' "$tmp/summary" "$1"
 }
 
-# clone RELEASE: into the store, and one line about what it took.
+# clone RELEASE: clones into the store, and prints one line about what that took.
 clone() {
     echo "\$ ihop-clone $url/$1.cba store/$1"
     (cd "$tmp" && "$ihop_clone" --quiet --json "$url/$1.cba" "store/$1") >"$tmp/summary" ||
@@ -222,7 +211,7 @@ elif [ ! -c /dev/fuse ] || [ ! -c /dev/loop-control ]; then
     why="/dev/fuse or /dev/loop-control is not there (a container?)"
 fi
 
-# Prints why the mount did not work, if it did not.
+# Mounts the release, or sets why to the reason.
 try_mount() {
     mkdir -p "$tmp/fuse" "$tmp/mnt"
     nbdfuse -r "$tmp/fuse/disk" --command nbdkit -s "$plugin" "$tmp/store/demo-v2" 2>"$tmp/fuse.log" &

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs what ihop needs on Debian 12 or 13. Does nothing when all of it is there.
+# Installs what ihop needs on Debian 12 or 13. Does nothing when all of it is installed.
 set -euo pipefail
 
 usage() {
@@ -35,8 +35,8 @@ bench_packages=(mmdebstrap squashfs-tools erofs-utils casync xdelta3 zstd curl)
 root_packages=(mmdebstrap git)
 cargo_packages=(g++ protobuf-compiler ca-certificates)
 
-# bita 0.15 is written for this Rust; Debian 12's own cargo is older, its
-# package cargo-web (updated for browsers) is not.
+# bita 0.15 needs this version of Rust. The package cargo of Debian 12 is older; the package
+# cargo-web, which is updated for browsers, is not.
 rust_minimum=1.88
 
 want_bita=no
@@ -78,8 +78,8 @@ is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# Debian starts nginx as it is installed, and at each boot. We only want the
-# program: what listened before goes on, and nothing new listens.
+# Debian starts nginx when it is installed, and at each boot. Only the program is wanted: what
+# listened before goes on listening, and nothing else does.
 policy=/usr/sbin/policy-rc.d
 policy_made=no
 
@@ -115,7 +115,7 @@ apt_install() {
         keep_nginx_quiet
     fi
     as_root apt-get -q update >"$log" 2>&1 || apt_failed "$log" "apt-get update"
-    # --no-remove: never take away what somebody else installed.
+    # --no-remove: what somebody else installed must stay.
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-remove --no-install-recommends \
         -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 \
         install "${missing[@]}" >"$log" 2>&1 </dev/null || apt_failed "$log" "apt-get install"
@@ -132,13 +132,13 @@ apt_failed() {
     die "$2 failed (the whole log is in $1)"
 }
 
-# Prints the version of cargo $1 as a number that can be compared: 1.88 is 1088.
+# cargo_number CARGO: prints its version as a number that can be compared: 1.88 is 1088.
 cargo_number() {
     "$1" --version 2>/dev/null | sed -nE 's/^cargo ([0-9]+)\.([0-9]+).*/\1 \2/p' |
         awk '{ print $1 * 1000 + $2 }'
 }
 
-# Sets $cargo to a cargo that is new enough.
+# Sets $cargo to the first cargo that is new enough; fails when there is none.
 find_cargo() {
     local candidate number minimum
 
@@ -168,7 +168,7 @@ cargo_install() {
         root=${CARGO_HOME:-$HOME/.cargo}
     fi
     echo "building $1 with $cargo: five minutes, with no more words than these"
-    # rustc next to this cargo, should PATH have an older one.
+    # The directory of this cargo comes first, because PATH may have an older rustc.
     PATH=$(dirname "$cargo"):$PATH "$cargo" install --quiet --force --root "$root" "$@"
     case :$PATH: in
         *:"$root/bin":*) ;;
@@ -178,7 +178,7 @@ cargo_install() {
 
 PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
 
-# A bita without lzma and zstd cannot make all archives that the tests want.
+# Without lzma and zstd, bita cannot make all the archives that the tests want.
 has_bita() {
     command -v bita >/dev/null && bita compress --help 2>&1 | grep -q 'lzma.*zstd'
 }
@@ -188,6 +188,6 @@ if [ $want_bita = yes ] && ! has_bita; then
     cargo_install bita --locked --features lzma-compression,zstd-compression
 fi
 if [ $want_original = yes ] && ! { command -v ihop >/dev/null && ihop --version | grep -q '^ihop 0\.'; }; then
-    # Not --locked: its lock file is from before OpenSSL 3.
+    # Without --locked: the lock file of ihop 0.1 is from before OpenSSL 3.
     cargo_install ihop
 fi

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Makes a reproducible ext4 image of a directory: the same files give the same
-# bytes. Images that differ only where files differ are what makes updates
-# small. mkfs.ext4 alone is not enough: it takes each file's change time (ctime)
-# from the disk that it reads, and nobody can set that one.
+# Makes a reproducible ext4 image of a directory: the same files give the same bytes. Updates
+# are small when images differ only where files differ. mkfs.ext4 alone does not do that: it
+# copies the change time (ctime) of each file in the directory, which nobody can set.
 set -euo pipefail
 
 usage() {
@@ -25,7 +24,7 @@ directory=$1 image=$2 size=$3 uuid=$4
 time=${SOURCE_DATE_EPOCH:-1700000000}
 PATH=$PATH:/sbin:/usr/sbin
 
-# The image of the last build is made anew; anything else of that name is not ours.
+# The image of the last build is replaced; any other file of that name is the user's.
 is_ext4() {
     [ -f "$1" ] && { [ ! -s "$1" ] || [ "$(od -An -tx1 -j 1080 -N 2 "$1" 2>/dev/null | tr -d ' ')" = 53ef ]; }
 }
@@ -37,14 +36,15 @@ fi
 times=$(mktemp)
 trap 'rm -f "$times"' EXIT
 rm -f "$image"
-# No journal: a read-only image has no use for one. Nothing is left to be
-# initialised later, so the image is complete as it is.
+# There is no journal, for which a read-only image has no use. No initialisation is left to the
+# first mount, so the image is complete.
 E2FSPROGS_FAKE_TIME=$time mkfs.ext4 -q -F -b 4096 -I 256 -m 0 -U "$uuid" \
     -O '^has_journal,^resize_inode' \
     -E "hash_seed=$uuid,root_owner=0:0,lazy_itable_init=0,nodiscard" \
     -d "$directory" "$image" "$size" >/dev/null
 
-# Every inode in use: all numbers that dumpe2fs does not list as free.
+# used_inodes: prints every inode in use, which is every number that dumpe2fs does not list as
+# free.
 used_inodes() {
     dumpe2fs "$image" 2>/dev/null | awk '
         /^Inode count:/ { count = $3 }

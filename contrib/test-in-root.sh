@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs the tests on a release of Debian that this machine does not have: makes a root
-# directory of it, copies what is committed into it, and runs contrib/test.sh in there,
-# as a newcomer does. The last line counts the tests, the one before it names versions.
+# Runs the tests on another release of Debian than this machine has: makes a root directory
+# with it, copies what is committed into that, and runs contrib/test.sh there, as a newcomer
+# does. The last line counts the tests, and the line before it names versions.
 set -euo pipefail
 
 usage() {
@@ -30,11 +30,12 @@ die() {
     exit 1
 }
 
-mark=.made-by-ihop # a root directory that is ours: the only kind that we write into
+mark=.made-by-ihop # a file in a root directory that this script made: it writes into no other
 
 # ---- inside the namespaces ----
 
-# What apt here needs to reach its mirror (a proxy, for example), apt there needs as well.
+# apt_settings: prints what apt needs to reach its mirror, such as a proxy; apt in the root
+# directory needs the same.
 apt_settings() {
     apt-config dump Acquire --no-empty --format '%F "%v";%n' |
         grep -E '^Acquire::(https?|Check-Valid-Until|Check-Date|Retries)' || true
@@ -51,21 +52,21 @@ make_root() {
     : >"$root/$mark"
 }
 
-# The tree as it is committed; a build of another run must not be counted.
+# Copies the tree as it is committed. What an earlier run built there must not be counted.
 copy_tree() {
     rm -rf "$root/ihop"
     mkdir "$root/ihop"
     tar -C "$root/ihop" -xf "$tree"
 }
 
-# The bind mount makes the root directory a mount point, which some tests want of /.
+# The bind mount makes the root directory a mount point, because some tests expect / to be one.
 mount_into() {
     mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     mount -t tmpfs tmpfs "$root/dev/shm"
     mount --rbind /sys "$root/sys"
-    # The queue of a loop device can be set, but no control group of this machine be made.
+    # /sys stays writable, for the settings of loop devices; the control groups do not.
     findmnt -rno TARGET -R "$root/sys" | grep -F "$root/sys/fs/cgroup" | while IFS= read -r target; do
         mount -o remount,bind,ro "$target"
     done
@@ -96,7 +97,7 @@ inside() {
     cp --remove-destination /etc/resolv.conf "$root/etc/resolv.conf"
     out=$root/ihop-output
     in_root sh -c 'cd /ihop && exec "$@"' - "$@" 2>&1 | tee "$out" || code=$?
-    # What it counted stays the last line.
+    # The count of the tests is to stay the last line.
     versions
     tail -n 1 "$out"
     return "$code"
@@ -190,7 +191,7 @@ tree=$(mktemp)
 git -C "$source" archive HEAD >"$tree"
 [ -n "$root" ] || root=$(mktemp -d "${TMPDIR:-/var/tmp}/ihop-$suite.XXXXXXXXXX")
 chmod 755 "$root"
-# The first process of the process namespace takes all others with it, and goes with us.
+# The first process of the namespace ends with this script, and all others end with it.
 setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child=KILL --mount-proc \
     bash "$0" --inside "$root" "$tree" "$mirror" "$suite" "$@" </dev/null &
 job=$!

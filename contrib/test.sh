@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs what the tests need, builds, and runs them: each result as it comes, then the
-# logs of those that failed. The last line counts them.
+# Installs what the tests need, builds, and runs the tests. Each result is printed as it
+# comes, then the logs of the tests that failed. The last line counts the results.
 #
-# With IHOP_TESTS_REQUIRE_TOOLS=1 a test that skips because a program is not
-# installed has failed (tests/lib/functions.sh: `requires`). What the kernel or
-# the user's rights do not allow may always skip.
+# With IHOP_TESTS_REQUIRE_TOOLS=1, a test that skips because a program is not installed has
+# failed (`requires` in tests/lib/functions.sh). A test may always skip because of the kernel
+# or the user's rights.
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 
 usage() {
     cat <<END
@@ -16,32 +17,20 @@ BUILD-DIRECTORY: default is build, in the source directory.
 END
 }
 
-install=yes
-case ${1:-} in
-    --no-install)
-        install=no
-        shift
-        ;;
-    -h | --help)
-        usage
-        exit 0
-        ;;
-esac
-source=$(cd "$(dirname "$0")/.." && pwd)
-build=${1:-$source/build}
-[ $# -eq 0 ] || shift
+take_arguments --no-install "$@"
 PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/sbin:/usr/sbin
 
-# Whatever goes wrong before there are results is one failure.
+# finish PASSED FAILED SKIPPED: prints the last line. What goes wrong before there are results
+# counts as one failure.
 finish() {
     echo "$1 passed, $2 failed, $3 skipped"
     [ "$2" -eq 0 ] || exit 1
     exit 0
 }
 
-limit=600 # seconds for one test: one that hangs must not stop the others
+limit=600 # seconds for one test, because a test that hangs must not stop the others
 
-# how_long NAME: what tests/lib/timed.sh wrote into the log of a test.
+# how_long NAME: the time that tests/lib/timed.sh wrote into the log of the test.
 how_long() {
     sed -nE '/^(took|over) [0-9]+ s$/h; $ { g; s/^took //; p }' "$build/${1%.sh}.log" 2>/dev/null
 }
@@ -50,7 +39,8 @@ why_skipped() {
     sed -n '/^SKIP: /{ s///p; q }' "$build/${1%.sh}.log" 2>/dev/null
 }
 
-# Each result as it comes: [N/ALL] RESULT NAME (SECONDS s), from make's own lines.
+# show_results ALL: reads make's lines and prints each result as it comes, as
+# [N/ALL] RESULT NAME (SECONDS s).
 show_results() {
     local all=$1 n=0 line name reason
 
@@ -66,13 +56,13 @@ show_results() {
     done
 }
 
-if [ $install = yes ]; then
+if [ "$flag_given" = no ]; then
     "$source/contrib/install-deps.sh" --tests || finish 0 1 0
 fi
-"$source/contrib/build.sh" -q "$build" "$@" || finish 0 1 0
+"$source/contrib/build.sh" -q "$build" "${configure_options[@]}" || finish 0 1 0
 build=$(cd "$build" && pwd)
 
-# Old results must not be counted.
+# The results of an earlier run must not be counted.
 find "$build/tests" -name '*.trs' -delete
 all=$(make -s -C "$build" list-tests | wc -l)
 echo "running $all tests, $(nproc) at a time: from ten minutes on two idle cores to an hour on busy ones"
@@ -83,7 +73,8 @@ make -C "$build" -k -j"$(nproc)" check LOG_COMPILER="$BASH $source/tests/lib/tim
     SH_LOG_COMPILER="$BASH $source/tests/lib/timed.sh $limit $BASH" 2>&1 |
     tee "$build/check.log" | show_results "$all" || made=$?
 
-# Counted from each test's own result, which is complete even when make was cut.
+# The results are counted from the files of the tests, which are complete even when make was
+# interrupted.
 passed=0 failed=0 skipped=0
 while IFS= read -r trs; do
     log=${trs%.trs}.log

@@ -36,6 +36,7 @@ EXTRA_DIST += $(real_tests) \
 	tests/data/update-v2.b2 tests/data/update-v2.cba \
 	tests/data/zstd.b2 tests/data/zstd.cba \
 	.ci/run \
+	contrib/arguments.sh \
 	contrib/build.sh \
 	contrib/demo.sh \
 	contrib/install-deps.sh \
