@@ -13,7 +13,7 @@ Installs with apt-get what it takes to build and run ihop and its demo.
   --bench     and what the programs of bench/ use
   --root      and what contrib/test-in-root.sh uses
   --bita      and bita (makes archives), built by cargo
-  --original  and the original ihop (its stores are tested), built by cargo
+  --original  and ihop 0.1 (its stores are tested), built by cargo
 
 Run it as root, or as a user who may use sudo. cargo installs into /usr/local for
 root and into ~/.cargo for others.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* array: growing an array by doubling. */
+/* array: arrays that grow by doubling. Pure; thread-safe for different arrays. */
 #ifndef IHOP_BASE_ARRAY_H
 #define IHOP_BASE_ARRAY_H
 
@@ -10,8 +10,9 @@
 
 #define ARRAY_FIRST_CAPACITY 64
 
-/* Grows *items so that it holds at least one more than count items of item_size
- * bytes. *capacity is how many it can hold; both start as 0 or NULL. ERR_MEMORY. */
+/* Makes sure that *items can hold one more than count items of item_size bytes. *capacity is
+ * how many it can hold; *items begins as NULL and *capacity as 0. ERR_MEMORY: both are as
+ * before. */
 static inline int array_grow(void **items, size_t *capacity, size_t count, size_t item_size,
                              struct err *e)
 {

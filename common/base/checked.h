@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* checked: arithmetic on numbers that came from a file, the network or a user.
- * Each returns true when the result fits and then stores it. */
+/* checked: arithmetic on numbers that come from a file, the network or a user. A checked_
+ * function returns true and stores the result if that fits its type. */
 #ifndef IHOP_BASE_CHECKED_H
 #define IHOP_BASE_CHECKED_H
 

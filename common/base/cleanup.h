@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cleanup: attributes that release a local variable when it leaves its scope,
- * and steal helpers that hand it over instead (at the point of commit). */
+/* cleanup: attributes that release what a local variable holds when it leaves its scope, and
+ * ways to take it out of the variable before, when it gets another owner. */
 #ifndef IHOP_BASE_CLEANUP_H
 #define IHOP_BASE_CLEANUP_H
 
@@ -15,7 +15,7 @@
 #define CLEANUP_DIR    CLEANUP(cleanup_dir)
 #define CLEANUP_UNLOCK CLEANUP(cleanup_unlock) __attribute__((unused))
 
-/* The argument is a pointer to the variable; its type varies, hence void *. */
+/* variable is a pointer to a pointer of any type, hence void *. */
 static inline void cleanup_free(void *variable)
 {
     free(*(void **)variable);
@@ -42,6 +42,7 @@ static inline void cleanup_unlock(pthread_mutex_t **mutex)
 #define LOCK_SCOPE(mutex)                                                                          \
     CLEANUP_UNLOCK pthread_mutex_t *lock_scope_ = (pthread_mutex_lock(mutex), (mutex))
 
+/* Evaluates to the descriptor and leaves -1 behind. */
 static inline int steal_fd(int *fd)
 {
     int taken = *fd;

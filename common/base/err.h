@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* err: the one error convention.
+/* err: how errors are reported, everywhere.
  *
  * A fallible function returns 0 or -1 (or a pointer or NULL) and takes as its
  * last argument a struct err that the caller owns. Nothing is allocated, so an
@@ -18,13 +18,13 @@
 
 enum err_kind {
     ERR_NONE = 0,
-    ERR_USAGE,       /* the caller's words are off */
+    ERR_USAGE,       /* bad command line, parameter or name */
     ERR_NETWORK,     /* worth trying again later */
-    ERR_PROTOCOL,    /* the server misbehaves or the archive changed under us */
+    ERR_PROTOCOL,    /* the server misbehaves, or the archive changed while it was read */
     ERR_ARCHIVE,     /* archive invalid or not authentic */
     ERR_SPACE,       /* no space, no inodes, over a quota or a budget */
     ERR_IO,          /* local input or output failed */
-    ERR_DAMAGED,     /* a local file is there but its content is wrong */
+    ERR_DAMAGED,     /* a local file exists, but its content is wrong */
     ERR_BUSY,        /* someone else holds a lock */
     ERR_MEMORY,      /* out of memory */
     ERR_NOT_FOUND,   /* no such archive or release */
@@ -36,7 +36,7 @@ enum err_kind {
 struct err {
     enum err_kind kind;
     int sys_errno;          /* 0 when no system call is behind it */
-    uint64_t retry_after_s; /* the server's word on when to come back, in seconds; 0: none */
+    uint64_t retry_after_s; /* the pause in seconds that the server asks for; 0: none */
     char text[ERR_TEXT_SIZE];
 };
 
@@ -49,11 +49,11 @@ struct err {
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same from an errno value: appends its text, and picks the kind from it
- * (ENOSPC, EDQUOT, EFBIG: ERR_SPACE; ENOMEM: ERR_MEMORY; otherwise ERR_IO). */
+/* Fills e from an errno value, whose text is appended, and returns -1. The kind is ERR_SPACE for
+ * ENOSPC, EDQUOT and EFBIG, ERR_MEMORY for ENOMEM and EAGAIN, and otherwise ERR_IO. */
 int err_sys(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Out of memory while doing what. */
+/* Fills e with ERR_MEMORY, "out of memory while <what>", and returns -1. */
 int err_nomem(struct err *e, const char *what);
 
 /* Puts "<context>: " before the text that e already has; returns -1. */

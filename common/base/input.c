@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Closed, or what stands in for it (io_fill_standard). */
+/* False for a closed descriptor and for what takes its place (io_fill_standard). */
 static bool is_readable(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -40,7 +40,7 @@ static int open_path(const char *path, const char *what, int *fd, struct err *e)
     return -1;
 }
 
-/* A device such as /dev/zero gives bytes for ever; those that have an end tell where. */
+/* A device such as /dev/zero gives bytes for ever. A device that has an end knows its size. */
 static int check_input_type(const struct input *in, const struct input_words *w, bool chosen,
                             struct err *e)
 {

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* offset NULL: where the file stands. */
+/* offset NULL: reads from the present position. */
 static ssize_t read_full(int fd, uint8_t *at, size_t size, const uint64_t *offset)
 {
     size_t done = 0;
@@ -49,7 +49,7 @@ static int write_full(int fd, const uint8_t *at, size_t size, const uint64_t *of
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n == 0) /* no file does that; a driver might for ever */
+        if (n == 0) /* no file does that, but a driver might, for ever */
             errno = EIO;
         if (n <= 0)
             return -1;
@@ -78,8 +78,9 @@ int io_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
     return write_full(fd, buf, size, &offset);
 }
 
-/* Where the end is; character devices have one if they are UBI volumes or MTD. */
-static uint64_t end_of(int fd, const struct stat *st, off_t at)
+/* The offset of the end, or 0. Of character devices, UBI volumes and MTD devices have one. at:
+ * the present position, which stays. */
+static uint64_t find_end(int fd, const struct stat *st, off_t at)
 {
     uint64_t size = 0;
     off_t end;
@@ -102,7 +103,7 @@ uint64_t io_input_size(int fd)
 
     if (at < 0 || fstat(fd, &st) < 0)
         return 0;
-    end = end_of(fd, &st, at);
+    end = find_end(fd, &st, at);
     return end > (uint64_t)at ? end - (uint64_t)at : 0;
 }
 
@@ -119,7 +120,7 @@ int io_openat(int dirfd, const char *path, int flags, mode_t mode)
     return fd;
 }
 
-/* Without openat2: one component at a time. */
+/* Opens the path without openat2, one component after the other. */
 static int open_by_walk(int dirfd, const char *path, int flags)
 {
     CLEANUP_FD int directory = -1;
@@ -172,7 +173,7 @@ int io_open_beneath(int dirfd, const char *path, int flags)
 
     if (fd < 0 && errno == EPERM && flags != humble)
         fd = call_openat2(dirfd, path, humble);
-    /* EAGAIN: a rename elsewhere kept the kernel from being sure. */
+    /* EAGAIN: the kernel could not be sure, because of a rename at the same time. */
     if (fd >= 0 || !(io_is_refused(errno) || errno == EAGAIN || errno == E2BIG))
         return fd;
     fd = open_by_walk(dirfd, path, flags);
@@ -234,8 +235,8 @@ int io_fsync(int fd)
     return r;
 }
 
-/* Whether no page of the file is in memory. The kernel says that all are when it does
- * not want to tell (a file of someone else's). */
+/* Whether no page of the file is in memory. Of another user's file the kernel says that all
+ * pages are. */
 static bool has_no_pages(int fd, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), count = (size + page - 1) / page, cached = 0;
@@ -319,7 +320,7 @@ int io_fill_standard(void)
 
         if (fcntl(fd, F_GETFD) >= 0)
             continue;
-        /* All below are open, so this gets the number. */
+        /* All lower numbers are open, so this one gets the number fd. */
         got = open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_NOCTTY);
         if (got < 0)
             got = open("/", O_PATH);
@@ -343,7 +344,7 @@ bool io_is_random_name(const char *name)
            strspn(name, "0123456789abcdef") == IO_RANDOM_NAME_SIZE - 1;
 }
 
-/* Where getrandom is refused. */
+/* For systems that refuse getrandom. */
 static bool read_urandom(uint8_t *buf, size_t size)
 {
     CLEANUP_FD int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);

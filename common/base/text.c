@@ -59,7 +59,7 @@ int text_unhex(const char *text, uint8_t *out, size_t max)
     return (int)(digits / 2);
 }
 
-/* Reads digits; *end is the first character after them. */
+/* Reads the digits at the beginning of text; *end is the first character after them. */
 static bool parse_digits(const char *text, uint64_t *value, const char **end)
 {
     uint64_t n = 0;
@@ -131,8 +131,8 @@ const char *text_size(uint64_t bytes, char out[TEXT_SIZE_BYTES])
     return out;
 }
 
-/* Length of the UTF-8 sequence at s (at most left bytes), 0 when it is broken:
- * a stray byte, an overlong form, a surrogate or a value above U+10FFFF. */
+/* The length of the UTF-8 sequence at s, where left bytes are left; 0 when it is broken: a
+ * stray byte, an overlong form, a surrogate or a value above U+10FFFF. */
 static size_t utf8_length(const uint8_t *s, size_t left)
 {
     size_t need = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
@@ -170,7 +170,7 @@ void text_make_printable(char *text)
     while (left > 0) {
         const uint8_t *s = (const uint8_t *)text;
         size_t n = utf8_length(s, left);
-        /* C0, DEL, and C1 (U+0080 to U+009F is c2 80 to c2 9f). */
+        /* The control characters are C0, DEL and C1 (U+0080 to U+009F, encoded c2 80 to c2 9f). */
         bool control = n == 0 || s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
 
         if (control) {
