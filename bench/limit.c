@@ -10,6 +10,7 @@
  */
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "codec/decoder.h"
 #include "format/archive.h"

@@ -2,6 +2,7 @@
 #include "cli/network_options.h"
 
 #include "base/array.h"
+#include "base/limits.h"
 #include "reader/open.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 
 #define DEFAULT_CONNECTIONS 4
 #define DEFAULT_RETRIES     5
-#define HEADERS_MAX         (64 * 1024) /* bytes of a file of headers, which may be a device */
 
 void network_options_init(struct network_options *network)
 {
@@ -39,7 +39,7 @@ static int add_line(struct network_options *network, const char *line, struct er
     return 0;
 }
 
-static int read_headers(const char *path, char text[HEADERS_MAX + 2], struct err *e)
+static int read_headers(const char *path, char text[LIMIT_HEADER_FILE + 2], struct err *e)
 {
     FILE *file = fopen(path, "re");
     size_t n;
@@ -47,21 +47,21 @@ static int read_headers(const char *path, char text[HEADERS_MAX + 2], struct err
 
     if (!file)
         return err_sys(e, errno, "cannot read the headers in %s", path);
-    n = fread(text, 1, HEADERS_MAX + 1, file);
+    n = fread(text, 1, LIMIT_HEADER_FILE + 1, file);
     failure = ferror(file) ? errno : 0;
     fclose(file);
     if (failure)
         return err_sys(e, failure, "cannot read the headers in %s", path);
-    if (n > HEADERS_MAX || memchr(text, '\0', n))
-        return err_set(e, ERR_USAGE, "%s is no file of headers: it has more than %d KiB, or zeros",
-                       path, HEADERS_MAX / 1024);
+    if (n > LIMIT_HEADER_FILE || memchr(text, '\0', n))
+        return err_set(e, ERR_USAGE, "%s is no file of headers: it has more than %zu KiB, or zeros",
+                       path, LIMIT_HEADER_FILE / 1024);
     text[n] = '\0';
     return 0;
 }
 
 static int add_lines_of_file(struct network_options *network, const char *path, struct err *e)
 {
-    char text[HEADERS_MAX + 2], *rest = text, *line;
+    char text[LIMIT_HEADER_FILE + 2], *rest = text, *line;
 
     if (read_headers(path, text, e) < 0)
         return -1;

@@ -4,7 +4,6 @@
 #ifndef IHOP_CLI_NETWORK_OPTIONS_H
 #define IHOP_CLI_NETWORK_OPTIONS_H
 
-#include "base/limits.h"
 #include "cli/options.h"
 #include "reader/http.h"
 

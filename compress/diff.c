@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "compress/info.h"
 #include "fetch/plan.h"
@@ -31,7 +32,7 @@ static int try_release(const char *path, struct image *image, struct err *e)
 
     if (fd < 0 || !is_release(fd))
         return 0; /* as an archive it gets its message */
-    if (io_read_file(fd, RELEASE_MAX_SIZE, "the release", &data, &size, e) < 0 ||
+    if (io_read_file(fd, LIMIT_RELEASE, "the release", &data, &size, e) < 0 ||
         release_parse(data, size, image, e) < 0)
         return err_context(e, "release %s", path);
     return 1;

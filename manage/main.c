@@ -8,8 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DAYS_MAX 36500
-
 #define AT(member) offsetof(struct command_options, member)
 
 static const struct option_spec reading_specs[] = {
@@ -39,7 +37,7 @@ static const struct option_spec gc_specs[] = {
     {"keep", 0, OPTION_NUMBER, AT(keep), "N",
      "also remove all but the N youngest releases; served and protected ones stay", 1, UINT32_MAX},
     {"partial-age", 0, OPTION_NUMBER, AT(partial_age_days), "DAYS",
-     "keep the chunks of an interrupted clone this long [30]", 0, DAYS_MAX},
+     "keep the chunks of an interrupted clone this long [30]", 0, LIMIT_PARTIAL_AGE_DAYS},
     OPTIONS_WAIT(AT(wait_seconds)),
     OPTIONS_COMMON(AT(common)),
     {NULL},

@@ -2,6 +2,7 @@
 #include "plugin/extents.h"
 
 #include "base/checked.h"
+#include "store/sparse.h"
 
 #include <errno.h>
 #include <sys/stat.h>

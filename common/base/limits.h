@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* limits: every maximum of the project, in one place. Sizes are in bytes. */
+/* limits: every maximum on what comes from outside: from archives, stores and servers, and
+ * from a command line. What exceeds one is refused. Sizes are in bytes.
+ *
+ * What the program chooses itself is not here, but beside the code that it tunes: budgets of
+ * memory, the sizes of buffers, batches and requests, pauses. Neither is the size of a field
+ * in which a longer text is only cut. A name that begins with LIMIT_ is defined in this file
+ * alone (tests/lib/house.py).
+ */
 #ifndef IHOP_BASE_LIMITS_H
 #define IHOP_BASE_LIMITS_H
 
@@ -8,11 +15,15 @@
 #define KIB UINT64_C(1024)
 #define MIB (UINT64_C(1024) * KIB)
 
-/* Dictionaries. 64 MiB holds about 800,000 chunks with 64-byte hashes: an image
- * of 50 GiB at bita's default chunk size. */
+/* ---- archives and stores ---- */
+
+/* 64 MiB holds about 800,000 chunks with 64-byte hashes: an image of 50 GiB at bita's default
+ * chunk size. */
 #define LIMIT_DICTIONARY (64 * MIB)
-/* Entries of the chunk order take one byte in the dictionary and four in memory: an
- * image of 256 GiB at bita's default chunk size. */
+/* A release holds a larger dictionary than its archive: 14 bytes more for each chunk. */
+#define LIMIT_RELEASE (2 * LIMIT_DICTIONARY)
+/* An entry of the chunk order takes one byte in the dictionary and four in memory. This many
+ * are an image of 256 GiB at bita's default chunk size. */
 #define LIMIT_ORDER            ((size_t)4 * 1024 * 1024)
 #define LIMIT_METADATA_ENTRIES 4096
 #define LIMIT_METADATA_BYTES   (1 * MIB) /* keys and values together */
@@ -20,43 +31,33 @@
 #define LIMIT_VERSION_TEXT     256       /* application_version */
 #define LIMIT_URL              4096
 
-/* Chunks. bita's default maximum is 16 MiB and users rarely raise it. */
-#define LIMIT_CHUNK        (64 * MIB)
+#define LIMIT_CHUNK        (64 * MIB) /* bita's default maximum is 16 MiB; few raise it */
 #define LIMIT_WINDOW       (64 * KIB) /* of a chunker */
 #define LIMIT_IMAGE        (UINT64_C(1) << 62)
-#define LIMIT_HASH_MIN     4  /* bita compress --hash-length */
-#define LIMIT_HASH_TRUSTED 16 /* shorter is no content address: --allow-short-hash */
-#define LIMIT_HASH_PINNED  32 /* what a pinned header must have */
+#define LIMIT_HASH_MIN     4          /* bytes: bita compress --hash-length */
+#define LIMIT_HASH_TRUSTED 16         /* a shorter hash is no content address: --allow-short-hash */
+#define LIMIT_HASH_PINNED  32         /* what a pinned header must have */
+#define LIMIT_XZ_MEMORY    (80 * MIB) /* of a decoder: the dictionary of xz -9 is 64 MiB */
 
-/* Names. */
 #define LIMIT_RELEASE_NAME 200
 
-/* Fetching. */
-/* Small enough that several are in flight within the budget, large enough that
- * what a request costs (500 bytes, a round trip) does not count. */
-#define LIMIT_RANGE       (2 * MIB)
-#define LIMIT_REDIRECTS   5
-#define LIMIT_CONNECTIONS 16
-#define LIMIT_JOBS        64
-#define LIMIT_RETRIES     1000
-#define LIMIT_WAIT_S      (24 * 60 * 60) /* of a pause or timeout on a command line */
+/* ---- servers ---- */
 
-/* What the pipeline may hold at a time; an item over its share is admitted
- * alone. Received archive bytes; and decoders with their output. */
-#define BUDGET_RECEIVED (12 * MIB)
-#define BUDGET_DECODED  (24 * MIB)
+#define LIMIT_REDIRECTS       5          /* in a row */
+#define LIMIT_HTTP_HEADER     (96 * KIB) /* libcurl has limits of its own, too */
+#define LIMIT_HTTP_ERROR_BODY (64 * KIB) /* with a longer one, the connection is not kept */
+/* The longest Retry-After that a run waits for, in seconds. With a longer one the run ends and
+ * reports it: to come back earlier is not what the server wants, and whoever started the run
+ * knows better what to do with an hour. */
+#define LIMIT_RETRY_AFTER_S 300
 
-/* Cutting an input. A piece is read and searched at a time, while it is in a core's
- * cache; chunks that span pieces are put together within CUT_SPANNING. */
-#define CUT_PIECE    ((size_t)(512 * KIB))
-#define CUT_SPANNING ((size_t)(32 * MIB))
+/* ---- command lines ---- */
 
-/* A batch of staged chunks is committed at the first of these. */
-#define BATCH_BYTES   (64 * MIB)
-#define BATCH_CHUNKS  1024
-#define BATCH_SECONDS 20
-
-/* In a chunk file, an aligned run of zeros at least this long becomes a hole. */
-#define HOLE_MIN ((size_t)(64 * KIB))
+#define LIMIT_CONNECTIONS      16
+#define LIMIT_JOBS             64
+#define LIMIT_RETRIES          1000
+#define LIMIT_WAIT_S           (24 * 60 * 60) /* of a pause or timeout */
+#define LIMIT_PARTIAL_AGE_DAYS 36500
+#define LIMIT_HEADER_FILE      ((size_t)(64 * KIB)) /* of --header @FILE, which may be a device */
 
 #endif

@@ -6,16 +6,21 @@
  * cut_input returns.
  *
  * Memory: 2 * jobs + 2 pieces of CUT_PIECE bytes, an eighth and the window, and at most
- * CUT_SPANNING bytes (base/limits.h) of chunks that span pieces, or one such chunk.
+ * CUT_SPANNING bytes of chunks that span pieces, or one such chunk.
  */
 #ifndef IHOP_CHUNKER_CUT_H
 #define IHOP_CHUNKER_CUT_H
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "chunker/chunker.h"
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* A piece is read and searched at a time, while it is in the cache of a core. */
+#define CUT_PIECE    ((size_t)(512 * KIB))
+#define CUT_SPANNING ((size_t)(32 * MIB))
 
 struct cut_chunk {
     uint64_t index, offset; /* of this chunk in the input */

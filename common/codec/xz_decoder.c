@@ -6,9 +6,6 @@
 #include "base/limits.h"
 #include "codec/xz_state.h"
 
-/* xz -9 uses a dictionary of 64 MiB, and no preset uses more. */
-#define DECODER_LIMIT (80 * MIB)
-
 static int xz_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
                      struct err *e)
 {
@@ -16,7 +13,7 @@ static int xz_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *ou
     lzma_ret ret;
 
     /* Beginning anew on a used stream keeps its buffers. */
-    ret = lzma_stream_decoder(s, DECODER_LIMIT, 0);
+    ret = lzma_stream_decoder(s, LIMIT_XZ_MEMORY, 0);
     if (ret == LZMA_OK) {
         s->next_in = in;
         s->avail_in = in_size;
@@ -32,7 +29,7 @@ static int xz_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *ou
         return err_nomem(e, "decoding xz");
     if (ret == LZMA_MEMLIMIT_ERROR)
         return err_set(e, ERR_ARCHIVE, "invalid xz data: it demands more than %llu MiB to decode",
-                       (unsigned long long)(DECODER_LIMIT / MIB));
+                       (unsigned long long)(LIMIT_XZ_MEMORY / MIB));
     if (ret != LZMA_STREAM_END || s->avail_in != 0 || s->avail_out != 0)
         return err_set(e, ERR_ARCHIVE, "invalid xz data");
     return 0;

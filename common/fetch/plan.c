@@ -3,7 +3,7 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
-#include "base/limits.h"
+#include "store/sparse.h"
 
 #include <stdlib.h>
 
@@ -151,7 +151,7 @@ static void cut_ranges(struct plan *plan, uint64_t limit)
         uint64_t last_end = last ? last->offset + last->size : 0;
 
         if (last && (item->where <= last_end || item->where - last_end <= limit) &&
-            max_u64(item_end(item), last_end) - last->offset <= LIMIT_RANGE) {
+            max_u64(item_end(item), last_end) - last->offset <= PLAN_RANGE) {
             last->size = max_u64(last->size, item_end(item) - last->offset);
             last->count++;
             continue;

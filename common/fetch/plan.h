@@ -7,12 +7,13 @@
  * then the smallest gaps, until they make PLAN_WASTE_DIVISOR's share of the missing
  * bytes, or with the requests PLAN_OVERHEAD_DIVISOR's: the missing chunks of a small
  * update are so scattered that its requests alone come close to 1 %. A range ends at
- * LIMIT_RANGE, at a chunk border; a larger chunk is a range of its own.
+ * PLAN_RANGE, at a chunk border; a larger chunk is a range of its own.
  */
 #ifndef IHOP_FETCH_PLAN_H
 #define IHOP_FETCH_PLAN_H
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "fetch/way.h"
 #include "format/image.h"
 
@@ -20,6 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Small enough that several ranges are in flight within BUDGET_RECEIVED, and large enough that
+ * what a request costs (500 bytes, a round trip) does not count. */
+#define PLAN_RANGE            (2 * MIB)
 #define PLAN_FREE_GAP         512
 #define PLAN_REQUEST_COST     420 /* bytes of both headers, with nginx */
 #define PLAN_WASTE_DIVISOR    200 /* gaps: 0.5 % */

@@ -2,7 +2,6 @@
 #include "fetch/range_queue.h"
 
 #include "base/cleanup.h"
-#include "base/limits.h"
 #include "fetch/chunk_decoder.h"
 
 #include <stdlib.h>

@@ -16,6 +16,7 @@
 #define IHOP_FETCH_RANGE_QUEUE_H
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "format/image.h"
 #include "reader/reader.h"
 
@@ -23,6 +24,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define BUDGET_RECEIVED (12 * MIB)
+#define BUDGET_DECODED  (24 * MIB)
 
 struct range {
     struct range_request request; /* first: the reader hands back a pointer to it */

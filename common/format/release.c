@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "format/dictionary.pb-c.h"
 #include "format/image_builder.h"

@@ -14,7 +14,6 @@
 #define IHOP_FORMAT_RELEASE_H
 
 #include "base/err.h"
-#include "base/limits.h"
 #include "format/frame.h"
 #include "format/image.h"
 
@@ -25,8 +24,6 @@
 #define RELEASE_MAGIC       "IHOP1" /* and its NUL */
 #define RELEASE_PREFIX_SIZE FRAME_PREFIX_SIZE
 #define RELEASE_OVERHEAD    (RELEASE_PREFIX_SIZE + CHUNK_HASH_SIZE)
-/* Ours is the larger one of the two dictionaries: 14 bytes more for a chunk. */
-#define RELEASE_MAX_SIZE (2 * LIMIT_DICTIONARY)
 
 /* The caller frees *image. */
 int release_parse(const uint8_t *data, size_t size, struct image *image, struct err *e)

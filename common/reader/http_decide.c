@@ -238,7 +238,7 @@ static int follow_redirect(struct http_reader *h, struct transfer *t, struct ran
     now = io_now_ms();
     if (h->site.held_ms > now) /* this host has asked before to be left alone */
         asked = max_u64(asked, (h->site.held_ms - now + 999) / 1000);
-    if (asked > RETRY_AFTER_MAX_S)
+    if (asked > LIMIT_RETRY_AFTER_S)
         return refuse_long_pause(h, asked, e);
     h->pause_ms = max_u64(h->pause_ms, now + asked * 1000);
     q->history.due_ms = 0;
@@ -318,7 +318,7 @@ static int recover_request(struct http_reader *h, struct transfer *t, struct ran
     if (e->retry_after_s > 0 &&
         http_site_hold(&h->site, io_now_ms() + e->retry_after_s * 1000, e) < 0)
         return -1;
-    if (e->retry_after_s <= RETRY_AFTER_MAX_S) {
+    if (e->retry_after_s <= LIMIT_RETRY_AFTER_S) {
         if (is_crowded(h, t, e)) {
             slow_down(h, t, q, e);
             return 0;
@@ -326,7 +326,7 @@ static int recover_request(struct http_reader *h, struct transfer *t, struct ran
         if (wait_and_see(h, t, q, e))
             return 0;
     }
-    if (e->retry_after_s > RETRY_AFTER_MAX_S && http_site_is_home(&h->site))
+    if (e->retry_after_s > LIMIT_RETRY_AFTER_S && http_site_is_home(&h->site))
         return -1; /* the first address is on that host, too */
     if (redirected && is_origins_fault(e->kind))
         return go_home(h, q, e);
@@ -396,7 +396,7 @@ static int next_origin(struct http_reader *h, struct err *e)
 
     do
         moved = http_site_next(&h->site, e);
-    while (moved > 0 && h->site.held_ms > io_now_ms() + RETRY_AFTER_MAX_S * 1000);
+    while (moved > 0 && h->site.held_ms > io_now_ms() + LIMIT_RETRY_AFTER_S * 1000);
     return moved;
 }
 

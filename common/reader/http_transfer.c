@@ -9,9 +9,7 @@
 #include <string.h>
 
 #define RECEIVE_BUFFER (256 * 1024L)
-#define LOW_SPEED      100L       /* bytes a second; less is a stall */
-#define DISCARD_MAX    (64 * KIB) /* of an error's body, to keep the connection */
-#define HEADER_MAX     (96 * KIB) /* libcurl has limits of its own, for one line and for all */
+#define LOW_SPEED      100L /* bytes a second; less is a stall */
 #define LINGER_MS      1000
 
 static size_t on_header(char *line, size_t one, size_t size, void *user)
@@ -20,7 +18,7 @@ static size_t on_header(char *line, size_t one, size_t size, void *user)
 
     (void)one;
     t->header_bytes += size;
-    if (t->header_bytes > HEADER_MAX) {
+    if (t->header_bytes > LIMIT_HTTP_HEADER) {
         err_set(&t->error, ERR_PROTOCOL, "the server sends headers without end");
         return 0;
     }
@@ -45,7 +43,7 @@ static size_t discard(struct transfer *t, const char *data, size_t size)
     }
     t->discarded += size;
     t->stats->bytes += size;
-    return t->discarded <= DISCARD_MAX ? size : 0;
+    return t->discarded <= LIMIT_HTTP_ERROR_BODY ? size : 0;
 }
 
 static size_t on_body(char *data, size_t one, size_t size, void *user)

@@ -5,11 +5,6 @@
 
 #include <stdint.h>
 
-/* The longest Retry-After, in seconds, that a run waits for: five minutes. With a longer one
- * the run ends and reports it. To come back earlier would be against the server's wish, and
- * whoever started the run knows better what to do with an hour. */
-#define RETRY_AFTER_MAX_S 300
-
 /* Milliseconds to wait before retry number tries, which counts from 1. The pause is first_ms
  * before the first retry and doubles up to a minute; half of it is random, so that a fleet
  * does not come back all at once. A server's Retry-After (asked_s; 0: none) can make it

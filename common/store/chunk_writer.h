@@ -7,17 +7,22 @@
  *     workers   add  add  add | add  add  add | add ...
  *     committer                 syncfs renames  syncfs renames
  *
- * A batch is committed at the first of the limits BATCH_* (base/limits.h).
+ * A batch is committed at the first of the limits BATCH_*.
  */
 #ifndef IHOP_STORE_CHUNK_WRITER_H
 #define IHOP_STORE_CHUNK_WRITER_H
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "store/adopt.h"
 #include "store/store.h"
 
 #include <stddef.h>
 #include <stdint.h>
+
+#define BATCH_BYTES   (64 * MIB)
+#define BATCH_CHUNKS  1024
+#define BATCH_SECONDS 20
 
 struct store_writer;
 

@@ -135,7 +135,7 @@ int store_file_judge(int fd, enum store_file *file, const char **what)
         *file = STORE_FILE_RELEASE;
         return 0;
     }
-    if (io_is_zero(start, (size_t)n) && (uint64_t)st.st_size <= RELEASE_MAX_SIZE &&
+    if (io_is_zero(start, (size_t)n) && (uint64_t)st.st_size <= LIMIT_RELEASE &&
         (blank = is_blank(fd, (uint64_t)st.st_size)) < 0)
         return -1;
     if (blank > 0)

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/limits.h"
 #include "format/release.h"
 #include "store/foreign.h"
 #include "store/store_private.h"
@@ -43,7 +44,7 @@ int store_image_read(const struct store *store, const char *where, const char *n
     CLEANUP_FREE uint8_t *data = NULL;
     size_t size;
 
-    if (io_read_file(fd, RELEASE_MAX_SIZE, "the release", &data, &size, e) < 0 ||
+    if (io_read_file(fd, LIMIT_RELEASE, "the release", &data, &size, e) < 0 ||
         release_parse(data, size, image, e) < 0)
         return err_context(e, "release %s/%s%s", store->path, where, name);
     return 0;

@@ -2,7 +2,6 @@
 #include "store/sparse.h"
 
 #include "base/io.h"
-#include "base/limits.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -3,8 +3,13 @@
 #ifndef IHOP_STORE_SPARSE_H
 #define IHOP_STORE_SPARSE_H
 
+#include "base/limits.h"
+
 #include <stddef.h>
 #include <stdint.h>
+
+/* In a chunk file, an aligned run of zeros at least this long becomes a hole. */
+#define HOLE_MIN ((size_t)(64 * KIB))
 
 /* Writes data to an empty file, leaving holes where an aligned run of HOLE_MIN zeros lies.
  * Adds to *written how many bytes were written. -1 with errno. Thread-safe. */

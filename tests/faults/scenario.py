@@ -20,7 +20,7 @@ import cbaformat  # noqa: E402
 from storecheck import Damaged, check_chunks  # noqa: E402
 
 KINDS = ("first", "update", "replace")
-BATCH_CHUNKS = 1024  # common/base/limits.h
+BATCH_CHUNKS = 1024  # common/store/chunk_writer.h
 
 
 class Broken(Exception):

@@ -3,6 +3,7 @@
  * right first, or the fuzzer would never get past them. */
 #include "fuzz.h"
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "format/archive.h"
 #include "format/release.h"
@@ -19,7 +20,7 @@ static void check_as_release(const struct image *image)
     size_t size;
 
     FUZZ_ASSERT(release_encode(image, &data, &size, &e) == 0);
-    FUZZ_ASSERT(size <= RELEASE_MAX_SIZE);
+    FUZZ_ASSERT(size <= LIMIT_RELEASE);
     FUZZ_ASSERT(release_parse(data, size, &back, &e) == 0);
     FUZZ_ASSERT(image_same_source(image, &back));
     FUZZ_ASSERT(back.chunks.count == image->chunks.count && back.order_count == image->order_count);

@@ -45,6 +45,9 @@ HOMES = {
 }
 FORBIDDEN_CALLS = re.compile(
     r"\b(v?f?printf|puts|fputs|putchar|perror|_?exit|quick_exit|abort|v?errx?|v?warnx?|assert)\s*\(")
+# Maxima on what comes from outside, LIMIT_*, are in this file, and nothing else is but units.
+LIMITS = "common/base/limits.h"
+UNITS = {"KIB", "MIB"}
 # Functions that fill an error and return -1 to be passed on: nothing to check.
 ERROR_MAKERS = ("common/base/err.h", "common/reader/http_error.h")
 MAX_LINES = 600
@@ -101,6 +104,18 @@ def check_calls(path, code):
             complain(path, i, f"common/ may not call {m[1]}")
 
 
+def check_limits(path, code):
+    for i, row in enumerate(code.splitlines(), 1):
+        m = re.match(r"\s*#\s*define\s+(\w+)\s+\S|\s*(LIMIT_\w+)\s*=", row)
+        if not m:
+            continue
+        name = m[1] or m[2]
+        if path != LIMITS and name.startswith("LIMIT_"):
+            complain(path, i, f"{name} is not defined in {LIMITS}")
+        if path == LIMITS and not name.startswith("LIMIT_") and name not in UNITS:
+            complain(path, i, f"{name} is no limit on what comes from outside")
+
+
 def prototypes(code):
     """Yields (line, text) of the function declarations at file level."""
     code = re.sub(r"^\s*#(?:[^\n\\]|\\\n)*", lambda m: re.sub(r"[^\n]", " ", m.group()), code,
@@ -148,6 +163,7 @@ def check_file(root, file):
     if file.suffix not in (".c", ".h"):
         return
     code = without_comments(text)
+    check_limits(path, code)
     if not path.startswith("tests/"):
         check_includes(path, text)
     if path.startswith("common/"):

@@ -160,17 +160,17 @@ static void ranges_are_cut(void **state)
     struct plan p;
 
     (void)state;
-    add(&t, 0, LIMIT_RANGE - MIB, true);
-    add(&t, LIMIT_RANGE - MIB, MIB, true);   /* fits exactly */
-    add(&t, LIMIT_RANGE, 1, true);           /* a new range */
-    add(&t, LIMIT_RANGE + 1, 9 * MIB, true); /* oversized: alone */
-    add(&t, LIMIT_RANGE + 9 * MIB + 1, 5, true);
+    add(&t, 0, PLAN_RANGE - MIB, true);
+    add(&t, PLAN_RANGE - MIB, MIB, true);   /* fits exactly */
+    add(&t, PLAN_RANGE, 1, true);           /* a new range */
+    add(&t, PLAN_RANGE + 1, 9 * MIB, true); /* oversized: alone */
+    add(&t, PLAN_RANGE + 9 * MIB + 1, 5, true);
     make(&t, &p);
     assert_int_equal(p.range_count, 4);
-    assert_range(&p, 0, 0, LIMIT_RANGE, 2);
-    assert_range(&p, 1, LIMIT_RANGE, 1, 1);
-    assert_range(&p, 2, LIMIT_RANGE + 1, 9 * MIB, 1);
-    assert_range(&p, 3, LIMIT_RANGE + 9 * MIB + 1, 5, 1);
+    assert_range(&p, 0, 0, PLAN_RANGE, 2);
+    assert_range(&p, 1, PLAN_RANGE, 1, 1);
+    assert_range(&p, 2, PLAN_RANGE + 1, 9 * MIB, 1);
+    assert_range(&p, 3, PLAN_RANGE + 9 * MIB + 1, 5, 1);
     plan_free(&p);
 }
 
@@ -292,7 +292,7 @@ static void check_membership(const struct table *t, const struct plan *p)
         assert_int_equal(range->first, next);
         next += range->count;
         assert_true(range->count > 0);
-        assert_true(range->size <= LIMIT_RANGE || range->count == 1);
+        assert_true(range->size <= PLAN_RANGE || range->count == 1);
         for (size_t i = range->first; i < next; i++) {
             assert_true(lies_in(&t->chunks[p->fetched[i]], range));
             seen[p->fetched[i]]++;
