@@ -4,7 +4,7 @@
 #include "base/array.h"
 #include "base/text.h"
 #include "store/foreign.h"
-#include "store/name.h"
+#include "store/release_name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +78,7 @@ static int take_clone_operands(struct clone_options *o, int argc, char **argv, s
     if (!strchr(argv[1], '/') && store_path_is(argv[1], STORE_FILE_FOREIGN))
         return store_foreign_check(".", argv[1], STORE_FOREIGN_REPLACE, e);
     o->archive = argv[0];
-    return store_name_split(argv[1], &o->store, &o->release, e);
+    return release_name_split(argv[1], &o->store, &o->release, e);
 }
 
 int clone_options_parse(int argc, char **argv, struct clone_options *o, struct err *e)

@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/foreign.h"
-#include "store/name.h"
+#include "store/release_name.h"
 #include "store/release_load.h"
 
 #include <fcntl.h>
@@ -39,7 +39,7 @@ static int take_paths(struct command *s, int argc, char **argv, struct err *e)
         char *path = NULL;
         bool same;
 
-        if (store_name_split(argv[i], &path, &s->names[i], e) < 0)
+        if (release_name_split(argv[i], &path, &s->names[i], e) < 0)
             return -1;
         same = !s->path || strcmp(path, s->path) == 0;
         if (same && !s->path)
@@ -71,7 +71,7 @@ int command_take_operands(struct command *s, int argc, char **argv, size_t least
         return err_set(e, ERR_USAGE, "%s is missing: use ihop-store %s",
                        io_is_directory(AT_FDCWD, argv[0], 0) ? "a release" : "the store", usage);
     for (size_t i = 1; i < count; i++) {
-        if (store_name_check(argv[i], e) < 0)
+        if (release_name_check(argv[i], e) < 0)
             return -1;
         s->names[i - 1] = argv[i];
     }

@@ -2,7 +2,7 @@
 #include "plugin/exports.h"
 
 #include "base/cleanup.h"
-#include "store/name.h"
+#include "store/release_name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,7 +116,7 @@ struct export *exports_open(struct exports *r, const char *name, struct err *e)
 {
     struct pinned *p;
 
-    if (store_name_check(name, e) < 0)
+    if (release_name_check(name, e) < 0)
         return NULL;
     LOCK_SCOPE(&r->lock);
     p = find(r, name);

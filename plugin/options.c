@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
-#include "store/name.h"
+#include "store/release_name.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -144,7 +144,7 @@ static int split_path(struct options *o)
                      o->path);
         return -1;
     }
-    if (store_name_split(o->path, &o->store, &name, &e) < 0)
+    if (release_name_split(o->path, &o->store, &name, &e) < 0)
         return report_option(&e);
     return set_option_text(&o->release, "release", name);
 }
@@ -179,7 +179,7 @@ int options_complete(struct options *o)
         nbdkit_error("which release? Use: nbdkit ihop STORE/RELEASE, or nbdkit ihop store=STORE");
         return -1;
     }
-    if (o->release && store_name_check(o->release, &e) < 0)
+    if (o->release && release_name_check(o->release, &e) < 0)
         return report_option(&e);
     if (o->id && !o->release) {
         nbdkit_error("id= is about one release: add release=NAME");

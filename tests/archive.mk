@@ -45,7 +45,7 @@ unit_programs = \
 	tests/unit/test_image \
 	tests/unit/test_io \
 	tests/unit/test_io_walk \
-	tests/unit/test_name \
+	tests/unit/test_release_name \
 	tests/unit/test_chunk_packer \
 	tests/unit/test_plan \
 	tests/unit/test_missing \

@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "format/release.h"
-#include "store/name.h"
+#include "store/release_name.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -152,7 +152,7 @@ static bool is_stray_name(const char *name)
     struct err ignored = ERR_INIT;
     size_t size = strlen(name);
 
-    return store_name_check(name, &ignored) < 0 || name[size - 1] == '~' ||
+    return release_name_check(name, &ignored) < 0 || name[size - 1] == '~' ||
            (size > 1 && name[0] == '#' && name[size - 1] == '#');
 }
 

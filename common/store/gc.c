@@ -4,13 +4,13 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/foreign.h"
-#include "store/holder.h"
+#include "store/lock_holder.h"
 #include "store/store_private.h"
 #include "store/lock.h"
-#include "store/name.h"
+#include "store/release_name.h"
 #include "store/chunk_file.h"
 #include "store/release_load.h"
-#include "store/sighting.h"
+#include "store/partial_age.h"
 #include "store/adopt.h"
 
 #include <errno.h>
@@ -99,7 +99,7 @@ static int keep_stray(struct gc *gc, const char *name, int fd, struct err *e)
 
     if (store_image_read(gc->store, "", name, fd, &image, &why) == 0)
         return chunk_usage_add(&gc->chunk_usage, &image.chunks, e);
-    if (why.kind == ERR_DAMAGED && store_name_is_fsck(name))
+    if (why.kind == ERR_DAMAGED && release_name_is_fsck(name))
         return 0;
     *e = why;
     return e->kind == ERR_DAMAGED
@@ -175,7 +175,7 @@ static bool is_foreign(struct gc *gc, int dirfd, const char *name)
 static int keep_served(struct gc *gc, int dirfd, const char *name, int fd, struct err *e)
 {
     if (gc->result->retired_kept++ == 0)
-        store_holder_name(fd, gc->result->holder);
+        lock_holder_name(fd, gc->result->holder);
     return keep(gc, dirfd, STORE_META "/retired/", name, e);
 }
 
@@ -220,7 +220,7 @@ static bool is_published(const struct gc *gc, const char *name, const struct ima
 static bool is_stale(const struct gc *gc, const char *name)
 {
     return gc->o->partial_age_s == 0 ||
-           store_sighting(gc->store, name, !gc->o->dry_run) > gc->o->partial_age_s;
+           partial_age_seconds(gc->store, name, !gc->o->dry_run) > gc->o->partial_age_s;
 }
 
 /* One that is damaged was never made durable, so no chunk was either. */
@@ -245,7 +245,7 @@ static int visit_partial(struct gc *gc, int dirfd, const char *name, struct err 
     }
     gc->result->partials_removed++;
     if (!gc->o->dry_run)
-        store_sighting_forget(gc->store, name);
+        partial_age_forget(gc->store, name);
     return delete (gc, dirfd, STORE_META "/partial/", name, e);
 }
 
@@ -256,7 +256,7 @@ static int count_kept(struct gc *gc, struct err *e)
         visit_meta(gc, "partial", visit_partial, e) < 0)
         return -1;
     if (!gc->o->dry_run)
-        store_sighting_clean(gc->store);
+        partial_age_clean(gc->store);
     return gc->o->also_keep ? chunk_usage_add(&gc->chunk_usage, &gc->o->also_keep->chunks, e) : 0;
 }
 

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "format/image.h"
 #include "store/chunk_usage.h"
+#include "store/lock_holder.h"
 #include "store/release_list.h"
 #include "store/store.h"
 
@@ -43,7 +44,7 @@ struct store_gc_result {
     uint64_t chunks_kept;
     uint64_t chunks_removed, bytes_removed; /* bytes on the disk */
     uint64_t retired_removed, retired_kept; /* replaced or removed releases; kept: served */
-    char holder[STORE_HOLDER_SIZE];         /* who has one of the kept ones open */
+    char holder[LOCK_HOLDER_SIZE];          /* who has one of the kept ones open */
     uint64_t partials_removed, partials_kept;
     uint64_t foreign, foreign_meta; /* in chunks/ and .ihop/, none of ours: left alone */
 };

@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/foreign.h"
-#include "store/format_text.h"
+#include "store/format_file.h"
 #include "store/store_private.h"
 #include "store/chunk_file.h"
 

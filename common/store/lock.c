@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "store/holder.h"
+#include "store/lock_holder.h"
 #include "store/store_private.h"
 
 #include <errno.h>
@@ -94,14 +94,14 @@ int store_lock_take(int fd, int operation, uint64_t limit_ms)
 int store_publish_lock(const struct store *store, struct err *e)
 {
     CLEANUP_FD int fd = store_lock_open(store, "publish", e);
-    char holder[STORE_HOLDER_SIZE];
+    char holder[LOCK_HOLDER_SIZE];
 
     if (fd < 0)
         return -1;
     if (store_lock_take(fd, LOCK_EX, PUBLISH_WAIT_MS) == 0)
         return steal_fd(&fd);
     if (errno == EWOULDBLOCK) {
-        store_holder_name(fd, holder);
+        lock_holder_name(fd, holder);
         return err_set(e, ERR_BUSY, "store %s is in use by another program (%s): try again later",
                        store->path, holder);
     }

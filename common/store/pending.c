@@ -7,7 +7,7 @@
 #include "store/foreign.h"
 #include "store/store_private.h"
 #include "store/lock.h"
-#include "store/name.h"
+#include "store/release_name.h"
 #include "store/publish.h"
 
 #include <errno.h>
@@ -182,7 +182,7 @@ int store_pending_names(const struct store *store, struct store_names *list, str
     while (dir && (entry = io_readdir(dir))) {
         struct err ignored = ERR_INIT;
 
-        if (store_name_check(entry->d_name, &ignored) < 0 || has_name(list, count, entry->d_name))
+        if (release_name_check(entry->d_name, &ignored) < 0 || has_name(list, count, entry->d_name))
             continue;
         if (array_grow((void **)&list->names, &list->capacity, list->count, sizeof *list->names,
                        e) < 0)

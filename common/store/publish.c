@@ -4,14 +4,14 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "format/release.h"
-#include "store/age.h"
+#include "store/release_order.h"
 #include "store/foreign.h"
 #include "store/store_private.h"
 #include "store/lock.h"
-#include "store/name.h"
+#include "store/release_name.h"
 #include "store/pending.h"
 #include "store/release_load.h"
-#include "store/sighting.h"
+#include "store/partial_age.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,9 +31,10 @@ static struct content whole(const uint8_t *data, size_t size)
     return (struct content){.parts = {{data, size}}};
 }
 
-/* Writes a new file; leaves nothing behind when it fails. age: of a release, or NULL. */
+/* Writes a new file; leaves nothing behind when it fails. place: of a release, or NULL. */
 static int write_new(const struct store *store, int dirfd, const char *name,
-                     const struct content *content, const struct store_age *age, struct err *e)
+                     const struct content *content, const struct release_order_place *place,
+                     struct err *e)
 {
     CLEANUP_FD int fd = io_openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
     size_t n = sizeof content->parts / sizeof *content->parts;
@@ -43,7 +44,7 @@ static int write_new(const struct store *store, int dirfd, const char *name,
         return err_sys(e, errno, "cannot create a file below %s/" STORE_META, store->path);
     for (size_t i = 0; i < n && r == 0; i++)
         r = io_write_full(fd, content->parts[i].data, content->parts[i].size);
-    if (r == 0 && age && store_age_set_time(fd, age) < 0)
+    if (r == 0 && place && release_order_set_time(fd, place) < 0)
         r = err_sys(e, errno,
                     "cannot set the time of a release below %s/" STORE_META " (utimensat)",
                     store->path);
@@ -142,18 +143,18 @@ static int write_release(const struct store *store, const char *temporary, const
 {
     struct content content = whole(data, size);
     struct release_frame frame;
-    struct store_age age;
+    struct release_order_place place;
 
-    if (store_age_next(store, &age, e) < 0)
+    if (release_order_next(store, &place, e) < 0)
         return -1;
     if (release_is_framed(data, size)) {
-        if (release_set_number(data, size, age.number, &frame, e) < 0)
+        if (release_set_number(data, size, place.number, &frame, e) < 0)
             return -1;
         content = (struct content){.parts = {{frame.head, sizeof frame.head},
                                              {data + RELEASE_PREFIX_SIZE, size - RELEASE_OVERHEAD},
                                              {frame.sum, sizeof frame.sum}}};
     }
-    return write_new(store, store->retired_fd, temporary, &content, &age, e);
+    return write_new(store, store->retired_fd, temporary, &content, &place, e);
 }
 
 int store_publish(const struct store *store, const char *name, const uint8_t *data, size_t size,
@@ -163,7 +164,7 @@ int store_publish(const struct store *store, const char *name, const uint8_t *da
     char temporary[IO_RANDOM_NAME_SIZE];
     int r;
 
-    if (store_name_check(name, e) < 0 || check_target(store, name, replace, e) < 0 ||
+    if (release_name_check(name, e) < 0 || check_target(store, name, replace, e) < 0 ||
         (lock = store_publish_lock(store, e)) < 0)
         return -1;
     if (io_random_name(temporary) < 0)
@@ -199,7 +200,7 @@ int store_partial_write(const struct store *store, const char *name, const uint8
     const struct content content = whole(data, size);
     char temporary[IO_RANDOM_NAME_SIZE];
 
-    if (store_name_check(name, e) < 0 ||
+    if (release_name_check(name, e) < 0 ||
         store_foreign_check_at(store->partial_fd, store->path, STORE_META "/partial/", name,
                                STORE_FOREIGN_REPLACE, e) < 0)
         return -1;
@@ -213,7 +214,7 @@ int store_partial_write(const struct store *store, const char *name, const uint8
         unlinkat(store->retired_fd, temporary, 0);
         return -1;
     }
-    (void)store_sighting(store, name, true); /* its age begins here */
+    (void)partial_age_seconds(store, name, true); /* its age begins here */
     return store->sync_files
                ? store_sync_directory(store, store->partial_fd, STORE_META "/partial", e)
                : 0;
@@ -226,5 +227,5 @@ void store_partial_remove(const struct store *store, const char *name)
     if (store_foreign_check_at(store->partial_fd, store->path, STORE_META "/partial/", name,
                                STORE_FOREIGN_REPLACE, &ignored) == 0)
         unlinkat(store->partial_fd, name, 0);
-    store_sighting_forget(store, name);
+    partial_age_forget(store, name);
 }

@@ -4,12 +4,12 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "store/age.h"
+#include "store/release_order.h"
 #include "store/foreign.h"
-#include "store/holder.h"
+#include "store/lock_holder.h"
 #include "store/store_private.h"
 #include "store/lock.h"
-#include "store/name.h"
+#include "store/release_name.h"
 #include "store/pending.h"
 #include "store/release_load.h"
 
@@ -46,7 +46,7 @@ static int describe_release(const struct store *store, const char *name, struct 
         return err_sys(e, errno, "cannot examine release %s/%s", store->path, name);
     *r = (struct store_release){.name = strdup(name),
                                 .published = st.st_mtim,
-                                .number = store_age_number(fd),
+                                .number = release_order_number(fd),
                                 .is_protected = is_protected(store, name)};
     served = store_lock_is_served(store->root_fd, name, fd);
     r->served_errno = served < 0 ? errno : 0;
@@ -72,7 +72,7 @@ int store_release_list_read(const struct store *store, struct store_release_list
             return -1;
         list->count += (size_t)r;
     }
-    store_age_sort(list);
+    release_order_sort(list);
     return 0;
 }
 
@@ -108,7 +108,7 @@ static int open_named(const struct store *store, const char *name, struct err *e
 {
     CLEANUP_FD int fd = -1;
 
-    if (store_name_check(name, e) < 0 ||
+    if (release_name_check(name, e) < 0 ||
         store_foreign_check_at(store->root_fd, store->path, "", name, STORE_FOREIGN_READ, e) < 0)
         return -1;
     fd = io_openat(store->root_fd, name, O_RDONLY, 0);
@@ -121,14 +121,14 @@ static int open_named(const struct store *store, const char *name, struct err *e
 
 static int check_unserved(const struct store *store, const char *name, int fd, struct err *e)
 {
-    char holder[STORE_HOLDER_SIZE];
+    char holder[LOCK_HOLDER_SIZE];
     int served = store_lock_is_served(store->root_fd, name, fd);
 
     if (served < 0)
         return store_lock_cannot_tell(store, "", name, errno, e);
     if (served == 0)
         return 0;
-    store_holder_name(fd, holder);
+    lock_holder_name(fd, holder);
     return err_set(e, ERR_BUSY,
                    "release %s/%s is being served: stop its server (%s), or pass --force (the "
                    "server then goes on, and gc keeps the chunks until it ends)",
@@ -213,7 +213,7 @@ int store_release_protect(const struct store *store, const char *name, bool on, 
 {
     CLEANUP_FD int dir = -1, release = -1;
 
-    if (store_name_check(name, e) < 0)
+    if (release_name_check(name, e) < 0)
         return -1;
     /* A protection may stay behind when its release is gone. */
     if (on && (release = open_named(store, name, e)) < 0)

@@ -4,7 +4,7 @@
  * A release is served while a server holds its lock, and protected when
  * .ihop/protected/NAME exists; the protection belongs to the name, whatever image
  * it has. Their order is that of their publishing, whatever the device's clock says
- * (age.h).
+ * (release_order.h).
  */
 #ifndef IHOP_STORE_RELEASE_LIST_H
 #define IHOP_STORE_RELEASE_LIST_H
@@ -23,14 +23,11 @@ enum store_served {
     STORE_SERVED_UNKNOWN, /* locks do not work on its file system */
 };
 
-/* Names of processes. */
-#define STORE_HOLDER_SIZE 128
-
 struct store_release {
     char *name;
     struct timespec published;   /* its file's modification time */
     uint64_t number;             /* in the order of publishing, from 1; 0: it has none */
-    struct timespec counts_from; /* see age.h */
+    struct timespec counts_from; /* see release_order.h */
     size_t rank; /* the older, the smaller; where it is the same, the order is not known */
     enum store_served served;
     int served_errno; /* why it is not known */

@@ -9,7 +9,7 @@
 #include "store/foreign.h"
 #include "store/store_private.h"
 #include "store/lock.h"
-#include "store/name.h"
+#include "store/release_name.h"
 #include "store/pending.h"
 
 #include <errno.h>
@@ -104,7 +104,7 @@ int store_release_load(const struct store *store, const char *name, struct image
 {
     CLEANUP_FD int fd = -1;
 
-    if (store_name_check(name, e) < 0)
+    if (release_name_check(name, e) < 0)
         return -1;
     if (!lock_fd)
         return store_image_load(store, store->root_fd, "", name, image, NULL, e);
@@ -143,7 +143,7 @@ static int sort_name(const struct store *store, const char *name, struct store_n
 
     if (io_is_directory(store->root_fd, name, AT_SYMLINK_NOFOLLOW))
         return 0;
-    if (store_name_check(name, &ignored) < 0)
+    if (release_name_check(name, &ignored) < 0)
         return others ? append_name(others, name, e) : 0;
     if (store_file_judge_at(store->root_fd, name, &file, &what) == 0) {
         if (store_file_is_ours(file))

@@ -3,8 +3,8 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "store/format_text.h"
-#include "store/holder.h"
+#include "store/format_file.h"
+#include "store/lock_holder.h"
 #include "store/layout.h"
 #include "store/lock.h"
 #include "store/pending.h"
@@ -214,7 +214,7 @@ static int check_place(struct store *s, const struct store_options *o, struct er
 /* Takes lock_fd as flock's operation says, until the time is over. */
 static int take_lock(const struct store *s, int operation, unsigned wait_seconds, struct err *e)
 {
-    char holder[STORE_HOLDER_SIZE];
+    char holder[LOCK_HOLDER_SIZE];
 
     if (store_lock_take(s->lock_fd, operation, (uint64_t)wait_seconds * 1000) == 0)
         return 0;
@@ -222,7 +222,7 @@ static int take_lock(const struct store *s, int operation, unsigned wait_seconds
         return err_sys(e, errno,
                        "cannot lock %s/" STORE_META "/lock: locks do not work here (flock)",
                        s->path);
-    store_holder_name(s->lock_fd, holder);
+    lock_holder_name(s->lock_fd, holder);
     return err_set(e, ERR_BUSY,
                    "store %s is in use by another program (%s, %s): try again later or "
                    "pass --wait SECONDS",

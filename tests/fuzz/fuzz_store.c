@@ -6,8 +6,8 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "store/format_text.h"
-#include "store/name.h"
+#include "store/format_file.h"
+#include "store/release_name.h"
 #include "store/chunk_file.h"
 
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static void check_name(const char *name)
     struct err e = ERR_INIT;
     char printable[LIMIT_RELEASE_NAME + 1];
 
-    if (store_name_check(name, &e) < 0) {
+    if (release_name_check(name, &e) < 0) {
         FUZZ_ASSERT(e.kind == ERR_USAGE);
         return;
     }
@@ -46,12 +46,12 @@ static void check_path(const char *path)
     const char *name = NULL;
     char *store = NULL;
 
-    if (store_name_split(path, &store, &name, &e) < 0)
+    if (release_name_split(path, &store, &name, &e) < 0)
         return;
     FUZZ_ASSERT(name > path && name[-1] == '/' && *store);
     FUZZ_ASSERT(strncmp(path, store, strlen(store)) == 0);
     check_name(name);
-    FUZZ_ASSERT(store_name_check(name, &e) == 0);
+    FUZZ_ASSERT(release_name_check(name, &e) == 0);
     free(store);
 }
 

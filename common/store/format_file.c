@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/format_text.h"
+#include "store/format_file.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/sighting.h"
+#include "store/partial_age.h"
 
 #include "base/checked.h"
 #include "base/cleanup.h"
@@ -18,20 +18,20 @@
 #define PARTIAL      "partial"
 #define BOOT_ID      "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_SIZE 37 /* with NUL */
-/* A boot adds no more than this to an age, whatever the wall clock says. */
+/* What the time between two boots adds to an age, at most. */
 #define ACROSS_BOOTS_S UINT64_C(86400)
 /* All records have one size, so that one is written over another even on a full disk. */
 #define RECORD_SIZE 256
 #define RECORD_NAME "ihop-seen 1 "
 
+/* One look at a partial clone. */
 struct sighting {
     char boot[BOOT_ID_SIZE]; /* "-": not known */
-    uint64_t since_boot;
-    int64_t wall;
-    uint64_t age;
-    /* Of the partial clone's file: tell whether it is still the same. */
-    int64_t changed;
-    int64_t changed_ns, size;
+    uint64_t since_boot;     /* seconds */
+    int64_t wall;            /* seconds since 1970 */
+    uint64_t age;            /* seconds */
+    /* Time of change and size of the clone's file: whether it is still the same one. */
+    int64_t changed, changed_ns, size;
 };
 
 static int open_seen(const struct store *store, bool make)
@@ -51,7 +51,7 @@ static void read_boot_id(char id[BOOT_ID_SIZE])
     id[BOOT_ID_SIZE - 1] = '\0';
 }
 
-/* Of the present, with age 0. */
+/* Fills *s with the present, and age 0; -1 when there is no such partial clone. */
 static int look_at_partial(const struct store *store, const char *name, struct sighting *s)
 {
     CLEANUP_FD int fd = io_openat(store->meta_fd, PARTIAL, O_RDONLY | O_DIRECTORY, 0);
@@ -98,7 +98,7 @@ static void write_record(int dirfd, const char *name, const struct sighting *s)
     memset(text + n, ' ', sizeof text - (size_t)n);
     text[RECORD_SIZE - 1] = '\n';
     if (fd >= 0 && io_pwrite_full(fd, text, sizeof text, 0) < 0)
-        errno = 0; /* it stays as young as it was */
+        errno = 0; /* the clone stays as young as it was */
 }
 
 /* Seconds between two sightings. */
@@ -116,7 +116,7 @@ static bool is_same_file(const struct sighting *a, const struct sighting *b)
     return a->changed == b->changed && a->changed_ns == b->changed_ns && a->size == b->size;
 }
 
-uint64_t store_sighting(const struct store *store, const char *name, bool record)
+uint64_t partial_age_seconds(const struct store *store, const char *name, bool record)
 {
     CLEANUP_FD int fd = open_seen(store, record);
     struct sighting then, now;
@@ -131,7 +131,7 @@ uint64_t store_sighting(const struct store *store, const char *name, bool record
     return now.age;
 }
 
-/* Only what is a record, whole or not, is removed. */
+/* Removes the record, whole or cut off; any other file of that name stays. */
 static void forget_sighting(int dirfd, const char *name)
 {
     CLEANUP_FD int fd = io_openat(dirfd, name, O_RDONLY, 0);
@@ -142,7 +142,7 @@ static void forget_sighting(int dirfd, const char *name)
         unlinkat(dirfd, name, 0);
 }
 
-void store_sighting_forget(const struct store *store, const char *name)
+void partial_age_forget(const struct store *store, const char *name)
 {
     CLEANUP_FD int fd = open_seen(store, false);
 
@@ -150,7 +150,7 @@ void store_sighting_forget(const struct store *store, const char *name)
         forget_sighting(fd, name);
 }
 
-void store_sighting_clean(const struct store *store)
+void partial_age_clean(const struct store *store)
 {
     CLEANUP_FD int fd = open_seen(store, false);
     CLEANUP_DIR DIR *dir = fd >= 0 ? io_opendirat(fd) : NULL;

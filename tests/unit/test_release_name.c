@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
-#include "store/name.h"
+#include "store/release_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +15,10 @@ static void good_names(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(good); i++)
-        assert_ok(store_name_check(good[i], &e), e);
+        assert_ok(release_name_check(good[i], &e), e);
     memset(longest, 'x', 200);
     longest[200] = '\0';
-    assert_ok(store_name_check(longest, &e), e);
+    assert_ok(release_name_check(longest, &e), e);
 }
 
 static void bad_names(void **state)
@@ -47,10 +47,10 @@ static void bad_names(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++)
-        assert_fails(store_name_check(bad[i].name, &e), e, ERR_USAGE, bad[i].rule);
+        assert_fails(release_name_check(bad[i].name, &e), e, ERR_USAGE, bad[i].rule);
     memset(longest, 'x', 201);
     longest[201] = '\0';
-    assert_fails(store_name_check(longest, &e), e, ERR_USAGE, "longer than 200 bytes");
+    assert_fails(release_name_check(longest, &e), e, ERR_USAGE, "longer than 200 bytes");
 }
 
 static void splits(void **state)
@@ -67,14 +67,14 @@ static void splits(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(good); i++) {
-        assert_ok(store_name_split(good[i].path, &store, &name, &e), e);
+        assert_ok(release_name_split(good[i].path, &store, &name, &e), e);
         assert_string_equal(store, good[i].store);
         assert_string_equal(name, good[i].name);
         free(store);
     }
     for (size_t i = 0; i < COUNT(bad); i++)
-        assert_fails(store_name_split(bad[i], &store, &name, &e), e, ERR_USAGE, "");
-    assert_fails(store_name_split("v1", &store, &name, &e), e, ERR_USAGE, "use STORE/RELEASE");
+        assert_fails(release_name_split(bad[i], &store, &name, &e), e, ERR_USAGE, "");
+    assert_fails(release_name_split("v1", &store, &name, &e), e, ERR_USAGE, "use STORE/RELEASE");
 }
 
 int main(void)

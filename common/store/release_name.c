@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/name.h"
+#include "store/release_name.h"
 
 #include "base/io.h"
 #include "base/limits.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-bool store_name_is_fsck(const char *name)
+bool release_name_is_fsck(const char *name)
 {
     return strlen(name) == strlen("FSCK0000.REC") && strncasecmp(name, "FSCK", 4) == 0 &&
            strspn(name + 4, "0123456789") == 4 && strcasecmp(name + 8, ".REC") == 0;
@@ -29,7 +29,7 @@ static const char *broken_rule(const char *name)
         return "contains a slash";
     if (strcasecmp(name, "chunks") == 0)
         return "is the name of the chunk directory";
-    if (strcasecmp(name, "lost+found") == 0 || store_name_is_fsck(name))
+    if (strcasecmp(name, "lost+found") == 0 || release_name_is_fsck(name))
         return "is a name that fsck gives to what it finds";
     if (!text_is_utf8(name, size))
         return "is not valid UTF-8";
@@ -40,7 +40,7 @@ static const char *broken_rule(const char *name)
     return NULL;
 }
 
-int store_name_check(const char *name, struct err *e)
+int release_name_check(const char *name, struct err *e)
 {
     const char *rule = broken_rule(name);
 
@@ -49,7 +49,7 @@ int store_name_check(const char *name, struct err *e)
     return 0;
 }
 
-int store_name_split(const char *path, char **store, const char **name, struct err *e)
+int release_name_split(const char *path, char **store, const char **name, struct err *e)
 {
     const char *slash = strrchr(path, '/');
 
@@ -63,7 +63,7 @@ int store_name_split(const char *path, char **store, const char **name, struct e
             "'%.200s' names no store: use STORE/RELEASE, for example images/%.200s, with "
             "a directory of its own for the store",
             path, path);
-    if (store_name_check(slash + 1, e) < 0)
+    if (release_name_check(slash + 1, e) < 0)
         return -1;
     *store = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
     if (!*store)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/age.h"
+#include "store/release_order.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -13,12 +13,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Seconds after the youngest that are tried: FAT counts in steps of two. */
+/* Seconds after the youngest that are tried: FAT keeps times in steps of two seconds. */
 #define STEPS_MAX 4
 /* Far from the end of time_t, so that adding to it is safe. */
 #define TIME_MAX INT64_C(0x3fffffffffffffff)
 
-uint64_t store_age_number(int fd)
+uint64_t release_order_number(int fd)
 {
     uint8_t head[RELEASE_HEAD_SIZE];
 
@@ -40,7 +40,7 @@ static int compare_numbers(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-/* By what is known; 0: not known. */
+/* Negative when x is older, positive when y is; 0 when that is not known. */
 static int compare_ages(const struct store_release *x, const struct store_release *y)
 {
     int r = compare_times(&x->counts_from, &y->counts_from);
@@ -56,7 +56,7 @@ static int compare_ages_and_names(const void *a, const void *b)
     return r != 0 ? r : strcmp(x->name, y->name);
 }
 
-/* From which time each counts; the items are in the order of their numbers. */
+/* Sets the time from which each release counts; items are in the order of their numbers. */
 static void set_counts(struct store_release *items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -65,12 +65,12 @@ static void set_counts(struct store_release *items, size_t count)
             compare_times(&items[i - 1].counts_from, &items[i].counts_from) > 0)
             items[i].counts_from = items[i - 1].counts_from;
     }
-    for (size_t i = count - 1; i-- > 0;) /* copies count alike */
+    for (size_t i = count - 1; i-- > 0;) /* copies of a file count from the same time */
         if (items[i].number > 0 && items[i].number == items[i + 1].number)
             items[i].counts_from = items[i + 1].counts_from;
 }
 
-void store_age_sort(struct store_release_list *list)
+void release_order_sort(struct store_release_list *list)
 {
     struct store_release *items = list->items;
 
@@ -89,61 +89,62 @@ static void keep_later(struct timespec *latest, const struct timespec *time)
         *latest = *time;
 }
 
-int store_age_next(const struct store *store, struct store_age *age, struct err *e)
+int release_order_next(const struct store *store, struct release_order_place *place, struct err *e)
 {
     CLEANUP(store_names_free) struct store_names names = {0};
 
-    *age = (struct store_age){
+    *place = (struct release_order_place){
         .number = 1, .youngest = {.tv_sec = -TIME_MAX}, .unnumbered = {.tv_sec = -TIME_MAX}};
     if (store_release_names(store, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.count; i++) {
         CLEANUP_FD int fd = store_pending_open(store, names.names[i]);
-        uint64_t number = fd >= 0 ? store_age_number(fd) : 0;
+        uint64_t number = fd >= 0 ? release_order_number(fd) : 0;
         struct stat st;
 
         if (fd >= 0 && fstat(fd, &st) == 0 && st.st_mtim.tv_sec < TIME_MAX) {
-            keep_later(&age->youngest, &st.st_mtim);
+            keep_later(&place->youngest, &st.st_mtim);
             if (number == 0)
-                keep_later(&age->unnumbered, &st.st_mtim);
+                keep_later(&place->unnumbered, &st.st_mtim);
         }
-        if (number >= age->number)
-            age->number = number + 1;
+        if (number >= place->number)
+            place->number = number + 1;
     }
     return 0;
 }
 
-/* Nobody may set times there (a filter; FAT that belongs to another user): the time of writing
- * will do unless only a later one tells that a release without a number is older. */
-static int keep_time(int fd, const struct store_age *age)
+/* After futimens has failed. Where nobody may set times (a filter of system calls; FAT that
+ * belongs to another user) the time of writing will do, if it is not earlier than that of
+ * a release without a number: no number would tell that such a release is older. */
+static int keep_time(int fd, const struct release_order_place *place)
 {
     int failure = errno;
     struct stat st;
 
     if (io_is_refused(failure) && fstat(fd, &st) == 0 &&
-        compare_times(&st.st_mtim, &age->unnumbered) >= 0)
+        compare_times(&st.st_mtim, &place->unnumbered) >= 0)
         return 0;
     errno = failure;
     return -1;
 }
 
-int store_age_set_time(int fd, const struct store_age *age)
+int release_order_set_time(int fd, const struct release_order_place *place)
 {
     struct timespec times[2];
     struct stat st;
 
     clock_gettime(CLOCK_REALTIME, &times[1]);
     for (int step = 1; step <= STEPS_MAX; step++) {
-        if (compare_times(&times[1], &age->youngest) <= 0)
-            times[1] = (struct timespec){.tv_sec = age->youngest.tv_sec + step};
+        if (compare_times(&times[1], &place->youngest) <= 0)
+            times[1] = (struct timespec){.tv_sec = place->youngest.tv_sec + step};
         times[0] = times[1];
         if (futimens(fd, times) < 0)
-            return keep_time(fd, age);
+            return keep_time(fd, place);
         if (fstat(fd, &st) < 0)
             return -1;
-        if (compare_times(&st.st_mtim, &age->youngest) > 0)
+        if (compare_times(&st.st_mtim, &place->youngest) > 0)
             break;
-        times[1] = age->youngest; /* it was rounded, or is beyond what can be kept */
+        times[1] = place->youngest; /* the time was rounded, or is later than can be kept */
     }
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/holder.h"
+#include "store/lock_holder.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -39,7 +39,7 @@ static bool has_open(int proc, const char *process, const char *wanted)
     return false;
 }
 
-static void add_process(int proc, const char *process, char text[STORE_HOLDER_SIZE])
+static void add_process(int proc, const char *process, char text[LOCK_HOLDER_SIZE])
 {
     char path[NAME_MAX + sizeof "/comm"], comm[COMM_SIZE] = "";
     CLEANUP_FD int fd = -1;
@@ -51,11 +51,11 @@ static void add_process(int proc, const char *process, char text[STORE_HOLDER_SI
         comm[0] = '\0';
     comm[strcspn(comm, "\n")] = '\0';
     text_make_printable(comm);
-    snprintf(text + used, STORE_HOLDER_SIZE - used, "%sprocess %.10s (%s)", used ? ", " : "",
+    snprintf(text + used, LOCK_HOLDER_SIZE - used, "%sprocess %.10s (%s)", used ? ", " : "",
              process, comm);
 }
 
-void store_holder_name(int fd, char text[STORE_HOLDER_SIZE])
+void lock_holder_name(int fd, char text[LOCK_HOLDER_SIZE])
 {
     CLEANUP_FD int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP_DIR DIR *dir = proc >= 0 ? io_opendirat(proc) : NULL;
@@ -73,5 +73,5 @@ void store_holder_name(int fd, char text[STORE_HOLDER_SIZE])
             named++;
         }
     if (named == 0)
-        snprintf(text, STORE_HOLDER_SIZE, "a process that this user cannot see");
+        snprintf(text, LOCK_HOLDER_SIZE, "a process that this user cannot see");
 }
