@@ -58,27 +58,33 @@ static void try_ring(struct read_list *p)
         p->ring = STEAL(ring);
 }
 
-/* What came of the list, which is complete as soon as it is submitted: 1 when a part has
- * to be waited for, 0 when none has, -1 when the kernel will not read so. */
-static int collect_completions(struct read_list *p, size_t count)
+enum list_result {
+    LIST_IN_MEMORY, /* all parts were */
+    LIST_STARTED,   /* the disk reads some of them */
+    LIST_REFUSED,   /* the kernel does not read so, or not in this file system */
+};
+
+/* Collects what came of a list, which is complete as soon as it is submitted. */
+static enum list_result collect_completions(struct read_list *p, size_t count)
 {
-    int result = 0;
+    enum list_result result = LIST_IN_MEMORY;
 
     for (size_t i = 0; i < count; i++) {
         struct io_uring_cqe *cqe;
 
         if (io_uring_wait_cqe(p->ring, &cqe) < 0)
-            return -1;
-        if (cqe->res == -EAGAIN && result == 0)
-            result = 1;
+            return LIST_REFUSED;
+        if (cqe->res == -EAGAIN && result == LIST_IN_MEMORY)
+            result = LIST_STARTED;
         else if (cqe->res == -EOPNOTSUPP || cqe->res == -EINVAL)
-            result = -1; /* this file system knows no such reads */
+            result = LIST_REFUSED;
         io_uring_cqe_seen(p->ring, cqe);
     }
     return result;
 }
 
-static int read_list(struct read_list *p, const struct prefetch_part *parts, size_t count)
+static enum list_result read_list(struct read_list *p, const struct prefetch_part *parts,
+                                  size_t count)
 {
     int submitted;
 
@@ -91,7 +97,7 @@ static int read_list(struct read_list *p, const struct prefetch_part *parts, siz
     do
         submitted = io_uring_submit(p->ring);
     while (submitted == -EINTR);
-    return submitted == (int)count ? collect_completions(p, count) : -1;
+    return submitted == (int)count ? collect_completions(p, count) : LIST_REFUSED;
 }
 
 static void advise(const struct prefetch_part *parts, size_t count)
@@ -103,15 +109,15 @@ static void advise(const struct prefetch_part *parts, size_t count)
 
 bool read_list_read(struct read_list *p, const struct prefetch_part *parts, size_t count)
 {
-    int waits = -1;
+    enum list_result result = LIST_REFUSED;
 
     LOCK_SCOPE(&p->lock);
     if (!p->tried)
         try_ring(p);
     if (p->ring)
-        waits = read_list(p, parts, count);
-    if (waits >= 0)
-        return waits == 1;
+        result = read_list(p, parts, count);
+    if (result != LIST_REFUSED)
+        return result == LIST_STARTED;
     stop_ring(p);
     advise(parts, count);
     return true;

@@ -85,11 +85,12 @@ static const char *name_content(const uint8_t *start, size_t size)
     return is_text(start, size) ? "a text file" : "a file of other content";
 }
 
-/* 1, 0, or -1 and errno. Holes need not be read. */
-static int is_blank(int fd, uint64_t size)
+/* Whether the file has nothing but zeros; -1 with errno. Holes need not be read. */
+static int is_blank(int fd, uint64_t size, bool *blank)
 {
     CLEANUP_FREE uint8_t *piece = malloc(PIECE_SIZE);
 
+    *blank = true;
     if (!piece)
         return -1;
     for (uint64_t at = 0; at < size;) {
@@ -97,26 +98,27 @@ static int is_blank(int fd, uint64_t size)
         ssize_t n;
 
         if (data < 0 && errno == ENXIO)
-            return 1;
+            return 0;
         if (data > 0)
             at = (uint64_t)data;
         n = io_pread_full(fd, piece, (size_t)min_u64(PIECE_SIZE, size - at), at);
         if (n < 0)
             return -1;
-        if (n == 0) /* cut short meanwhile */
-            return 1;
-        if (!io_is_zero(piece, (size_t)n))
+        if (n == 0) /* cut short in the meantime */
+            return 0;
+        *blank = io_is_zero(piece, (size_t)n);
+        if (!*blank)
             return 0;
         at += (uint64_t)n;
     }
-    return 1;
+    return 0;
 }
 
 int store_file_judge(int fd, enum store_file *file, const char **what)
 {
     uint8_t start[START_SIZE];
     struct stat st;
-    int blank = 0;
+    bool blank = false;
     ssize_t n;
 
     *file = STORE_FILE_SPECIAL;
@@ -136,12 +138,12 @@ int store_file_judge(int fd, enum store_file *file, const char **what)
         return 0;
     }
     if (io_is_zero(start, (size_t)n) && (uint64_t)st.st_size <= LIMIT_RELEASE &&
-        (blank = is_blank(fd, (uint64_t)st.st_size)) < 0)
+        is_blank(fd, (uint64_t)st.st_size, &blank) < 0)
         return -1;
-    if (blank > 0)
+    if (blank)
         *file = STORE_FILE_BLANK;
     *what = st.st_size == 0 ? "an empty file"
-            : blank > 0     ? "a file of zeros"
+            : blank         ? "a file of zeros"
                             : name_content(start, (size_t)n);
     return 0;
 }

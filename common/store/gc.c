@@ -184,13 +184,13 @@ static int keep_served(struct gc *gc, int dirfd, const char *name, int fd, struc
 static int visit_retired(struct gc *gc, int dirfd, const char *name, struct err *e)
 {
     CLEANUP_FD int fd = -1;
-    int served;
+    enum store_served served;
 
     if (is_foreign(gc, dirfd, name))
         return 0;
     if (gc->o->dry_run) {
         fd = io_openat(dirfd, name, O_RDONLY, 0);
-        served = fd < 0 ? -1 : store_lock_is_served(dirfd, name, fd);
+        served = fd < 0 ? STORE_SERVED_UNKNOWN : store_lock_is_served(dirfd, name, fd);
     } else {
         served = store_lock_unserved(dirfd, name, &fd);
     }
@@ -198,9 +198,9 @@ static int visit_retired(struct gc *gc, int dirfd, const char *name, struct err 
         return 0;
     if (fd < 0) /* it may be served */
         return err_sys(e, errno, "cannot open %s/" STORE_META "/retired/%s", gc->store->path, name);
-    if (served < 0)
+    if (served == STORE_SERVED_UNKNOWN)
         return store_lock_cannot_tell(gc->store, STORE_META "/retired/", name, errno, e);
-    if (served > 0)
+    if (served == STORE_SERVED)
         return keep_served(gc, dirfd, name, fd, e);
     gc->result->retired_removed++;
     return delete (gc, dirfd, STORE_META "/retired/", name, e);

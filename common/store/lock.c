@@ -124,15 +124,15 @@ static int record_lock(int fd, int command, short type, struct flock *l)
     return r;
 }
 
-/* Whether a server has its record lock: 1, 0, or -1 with errno. A write lock is a
- * clean-up's, which is about to let go. */
-static int has_record_lock(int fd)
+/* Whether a server has its record lock. A write lock is that of a clean-up, which is about to
+ * let go. */
+static enum store_served has_record_lock(int fd)
 {
     struct flock l;
 
     if (record_lock(fd, F_OFD_GETLK, F_WRLCK, &l) < 0)
-        return -1;
-    return l.l_type == F_RDLCK;
+        return STORE_SERVED_UNKNOWN;
+    return l.l_type == F_RDLCK ? STORE_SERVED : STORE_NOT_SERVED;
 }
 
 /* 0, or -1 with errno; EAGAIN: somebody who may write the file holds it. */
@@ -171,17 +171,17 @@ int store_lock_release(int fd, const char *what, struct err *e)
                    what);
 }
 
-/* Whether a shared flock is held: 1; 0, and then fd has the exclusive one, unless a
- * stranger does: no server can be behind that. -1: errno. */
-static int has_flock(int fd)
+/* Whether somebody holds a shared flock. If nobody does, fd has the exclusive one, unless a
+ * stranger has it: no server can be behind that. */
+static enum store_served has_flock(int fd)
 {
     if (store_lock_take(fd, LOCK_EX, LOOK_MS) == 0)
-        return 0;
+        return STORE_NOT_SERVED;
     if (errno != EWOULDBLOCK)
-        return -1;
+        return STORE_SERVED_UNKNOWN;
     if (io_flock(fd, LOCK_SH | LOCK_NB) == 0)
-        return 1;
-    return errno == EWOULDBLOCK ? 0 : -1;
+        return STORE_SERVED;
+    return errno == EWOULDBLOCK ? STORE_NOT_SERVED : STORE_SERVED_UNKNOWN;
 }
 
 /* The same file open for writing, or -1. */
@@ -196,40 +196,41 @@ static int reopen(int dirfd, const char *name, int fd)
     return steal_fd(&writable);
 }
 
-int store_lock_is_served(int dirfd, const char *name, int fd)
+enum store_served store_lock_is_served(int dirfd, const char *name, int fd)
 {
     CLEANUP_FD int writable = -1;
-    int flocked;
+    enum store_served flocked;
 
-    if (has_record_lock(fd) == 1)
-        return 1;
+    if (has_record_lock(fd) == STORE_SERVED)
+        return STORE_SERVED;
     /* Where there are no record locks, servers have flocks alone. */
     flocked = has_flock(fd);
-    if (flocked < 0 && errno == EBADF) {
+    if (flocked == STORE_SERVED_UNKNOWN && errno == EBADF) {
         /* NFS has exclusive locks only on what is open for writing. */
         writable = reopen(dirfd, name, fd);
         errno = EBADF;
-        return writable < 0 ? -1 : has_flock(writable);
+        return writable < 0 ? STORE_SERVED_UNKNOWN : has_flock(writable);
     }
     flock(fd, LOCK_UN);
     return flocked;
 }
 
-int store_lock_unserved(int dirfd, const char *name, int *fd)
+enum store_served store_lock_unserved(int dirfd, const char *name, int *fd)
 {
     struct flock l;
-    int flocked;
+    enum store_served flocked;
 
     *fd = io_openat(dirfd, name, O_RDWR, 0);
     if (*fd < 0 && errno != ENOENT && errno != ELOOP)
         *fd = io_openat(dirfd, name, O_RDONLY, 0);
     if (*fd < 0)
-        return -1;
-    /* Held from here on; without the right to write it is only looked at, below. */
+        return STORE_SERVED_UNKNOWN;
+    /* Held from here on; without the right to write the lock is only looked at, below. */
     if (record_lock(*fd, F_OFD_SETLK, F_WRLCK, &l) < 0 && errno == EAGAIN)
-        return 1;
+        return STORE_SERVED;
     flocked = has_flock(*fd);
-    return flocked == 0 && has_record_lock(*fd) == 1 ? 1 : flocked;
+    return flocked == STORE_NOT_SERVED && has_record_lock(*fd) == STORE_SERVED ? STORE_SERVED
+                                                                               : flocked;
 }
 
 int store_lock_cannot_tell(const struct store *store, const char *where, const char *name,

@@ -13,6 +13,7 @@
 #define IHOP_STORE_LOCK_H
 
 #include "base/err.h"
+#include "store/release_list.h"
 #include "store/store.h"
 
 #include <stdint.h>
@@ -38,15 +39,18 @@ int store_publish_lock(const struct store *store, struct err *e)
  * A few seconds at most. ERR_BUSY; ERR_IO: no locks here. */
 int store_lock_release(int fd, const char *what, struct err *e) __attribute__((warn_unused_result));
 
-/* Whether a server holds the release NAME of dirfd, which is open as fd: 1 or 0; -1 with
- * errno when that cannot be told. Takes no lock that would stay. */
-int store_lock_is_served(int dirfd, const char *name, int fd) __attribute__((warn_unused_result));
+/* Whether a server holds the release NAME of dirfd, which is open as fd; with errno when that
+ * is not known. Takes no lock that would stay. */
+enum store_served store_lock_is_served(int dirfd, const char *name, int fd)
+    __attribute__((warn_unused_result));
 
-/* The same, and if it is not, no server can hold it as long as *fd is open. *fd may be
- * open in any case. */
-int store_lock_unserved(int dirfd, const char *name, int *fd) __attribute__((warn_unused_result));
+/* Opens the release NAME of dirfd as *fd, or leaves -1 there. If the answer is that it is not
+ * served, no server can begin to serve it as long as *fd is open. */
+enum store_served store_lock_unserved(int dirfd, const char *name, int *fd)
+    __attribute__((warn_unused_result));
 
-/* For an answer of -1. where: below STORE, "" or ending in a slash. */
+/* Fails with ERR_IO: it is not known whether a release is served, because of errnum. where: its
+ * directory below STORE, "" or ending in a slash. */
 int store_lock_cannot_tell(const struct store *store, const char *where, const char *name,
                            int errnum, struct err *e) __attribute__((warn_unused_result));
 

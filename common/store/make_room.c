@@ -138,9 +138,10 @@ static int check_possible(struct room *r, struct err *e)
                    unsure);
 }
 
-/* Removes the oldest release that frees anything: 1, or 0 when there is none. */
-static int remove_oldest(struct room *r, struct err *e)
+/* Removes the oldest release that frees anything; *removed is false when there is none. */
+static int remove_oldest(struct room *r, bool *removed, struct err *e)
 {
+    *removed = false;
     for (size_t i = 0; i < r->list.count; i++) {
         uint64_t inodes;
 
@@ -156,15 +157,15 @@ static int remove_oldest(struct room *r, struct err *e)
             r->o->removed(r->o->user, r->list.items[i].name);
         r->removed[i] = true;
         chunk_usage_subtract(&r->chunk_usage, &r->images[i].chunks);
-        return 1;
+        *removed = true;
+        return 0;
     }
     return 0;
 }
 
 static int remove_until_room(struct room *r, struct err *e)
 {
-    bool enough = false;
-    int removed;
+    bool enough = false, removed;
 
     if (collect_removable(r, &r->chunk_usage, e) < 0 || is_enough(r, &enough, e) < 0)
         return -1;
@@ -176,11 +177,10 @@ static int remove_until_room(struct room *r, struct err *e)
     if (check_possible(r, e) < 0)
         return -1;
     do {
-        removed = remove_oldest(r, e);
-        if (removed < 0 || (removed > 0 && collect_removable(r, NULL, e) < 0) ||
+        if (remove_oldest(r, &removed, e) < 0 || (removed && collect_removable(r, NULL, e) < 0) ||
             is_enough(r, &enough, e) < 0)
             return -1;
-    } while (removed > 0 && !enough);
+    } while (removed && !enough);
     return 0; /* if not enough after all, the caller finds out and says so */
 }
 

@@ -32,15 +32,15 @@ static bool is_protected(const struct store *store, const char *name)
     return store->meta_fd >= 0 && fstatat(store->meta_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Fills *r: 1, 0 when the release is gone meanwhile, or -1. */
+/* Fills *r, unless the release is gone since it was listed: *there. */
 static int describe_release(const struct store *store, const char *name, struct store_release *r,
-                            struct err *e)
+                            bool *there, struct err *e)
 {
     CLEANUP_FD int fd = store_pending_open(store, name);
     struct stat st;
-    int served;
 
-    if (fd < 0 && errno == ENOENT)
+    *there = fd >= 0 || errno != ENOENT;
+    if (!*there)
         return 0;
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(e, errno, "cannot examine release %s/%s", store->path, name);
@@ -48,10 +48,9 @@ static int describe_release(const struct store *store, const char *name, struct 
                                 .published = st.st_mtim,
                                 .number = release_order_number(fd),
                                 .is_protected = is_protected(store, name)};
-    served = store_lock_is_served(store->root_fd, name, fd);
-    r->served_errno = served < 0 ? errno : 0;
-    r->served = served < 0 ? STORE_SERVED_UNKNOWN : served ? STORE_SERVED : STORE_NOT_SERVED;
-    return r->name ? 1 : err_nomem(e, "listing releases");
+    r->served = store_lock_is_served(store->root_fd, name, fd);
+    r->served_errno = r->served == STORE_SERVED_UNKNOWN ? errno : 0;
+    return r->name ? 0 : err_nomem(e, "listing releases");
 }
 
 int store_release_list_read(const struct store *store, struct store_release_list *list,
@@ -62,15 +61,14 @@ int store_release_list_read(const struct store *store, struct store_release_list
     if (store_release_names(store, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.count; i++) {
-        int r;
+        bool there;
 
         if (array_grow((void **)&list->items, &list->capacity, list->count, sizeof *list->items,
                        e) < 0)
             return -1;
-        r = describe_release(store, names.names[i], &list->items[list->count], e);
-        if (r < 0)
+        if (describe_release(store, names.names[i], &list->items[list->count], &there, e) < 0)
             return -1;
-        list->count += (size_t)r;
+        list->count += there;
     }
     release_order_sort(list);
     return 0;
@@ -122,11 +120,11 @@ static int open_named(const struct store *store, const char *name, struct err *e
 static int check_unserved(const struct store *store, const char *name, int fd, struct err *e)
 {
     char holder[LOCK_HOLDER_SIZE];
-    int served = store_lock_is_served(store->root_fd, name, fd);
+    enum store_served served = store_lock_is_served(store->root_fd, name, fd);
 
-    if (served < 0)
+    if (served == STORE_SERVED_UNKNOWN)
         return store_lock_cannot_tell(store, "", name, errno, e);
-    if (served == 0)
+    if (served == STORE_NOT_SERVED)
         return 0;
     lock_holder_name(fd, holder);
     return err_set(e, ERR_BUSY,

@@ -52,12 +52,11 @@ static int make_directory(const char *store_path, int dirfd, const char *name, i
     return open_directory(store_path, dirfd, name, fd, e);
 }
 
-/* Makes STORE: 1 when it is new, 0 when it was there. */
-static int create_root(const struct store *s, struct err *e)
+/* Makes STORE, unless it is there. */
+static int create_root(const struct store *s, bool *created, struct err *e)
 {
-    if (mkdir(s->path, 0755) == 0)
-        return 1;
-    if (errno == EEXIST)
+    *created = mkdir(s->path, 0755) == 0;
+    if (*created || errno == EEXIST)
         return 0;
     if (errno == ENOENT)
         return err_set(e, ERR_IO, "cannot create store %s: its parent directory does not exist",
@@ -68,9 +67,9 @@ static int create_root(const struct store *s, struct err *e)
 /* STORE itself may be a link: it is the user's own word. */
 static int open_root(struct store *s, const struct store_options *o, struct err *e)
 {
-    int created = 0;
+    bool created = false;
 
-    if (o->create && o->access == STORE_WRITE && (created = create_root(s, e)) < 0)
+    if (o->create && o->access == STORE_WRITE && create_root(s, &created, e) < 0)
         return -1;
     do
         s->root_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -146,15 +145,14 @@ static int open_meta(struct store *s, struct err *e)
 
 static int find_layout(struct store *s, struct err *e)
 {
-    int original;
+    bool original;
 
     s->fanout_digits = 0;
     if (read_format(s, &s->fanout_digits, e) < 0)
         return -1;
     if (s->fanout_digits != 0)
         return 0;
-    original = store_layout_is_original(s->root_fd);
-    if (original < 0)
+    if (store_layout_is_original(s->root_fd, &original) < 0)
         return err_sys(e, errno, "cannot examine store %s", s->path);
     if (!original)
         return 0;
@@ -182,14 +180,14 @@ static bool is_inside_meta(const struct store *s)
  * nobody else makes any, and nowhere else. */
 static int check_vacant(struct store *s, bool create, struct err *e)
 {
-    int vacant = create ? store_layout_is_vacant(s->root_fd) : 0;
+    bool vacant;
 
-    if (vacant > 0)
-        return 0;
-    if (vacant < 0)
-        return err_sys(e, errno, "cannot examine directory %s", s->path);
     if (!create)
         return err_set(e, ERR_NOT_FOUND, "%s is no store (ihop-clone makes one)", s->path);
+    if (store_layout_is_vacant(s->root_fd, &vacant) < 0)
+        return err_sys(e, errno, "cannot examine directory %s", s->path);
+    if (vacant)
+        return 0;
     /* What is there may come from another first clone: then its format came before. */
     if (open_meta(s, e) < 0 || find_layout(s, e) < 0)
         return -1;
