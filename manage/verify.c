@@ -78,16 +78,16 @@ static void show_checked(void *user, uint64_t done, uint64_t total)
 
 static int check_table(struct verify *v, struct chunk_table *chunks, struct err *e)
 {
-    CLEANUP(store_missing_free) struct store_missing p = {0};
+    CLEANUP(store_missing_free) struct store_missing m = {0};
     uint64_t bytes = chunk_table_bytes(chunks);
 
-    if (store_find_missing(v->s->store, chunks, STORE_CHECK_CONTENT, show_checked, v, &p, e) < 0)
+    if (store_find_missing(v->s->store, chunks, STORE_CHECK_CONTENT, show_checked, v, &m, e) < 0)
         return -1;
     v->bytes_done += bytes;
     v->checked += chunks->count;
-    v->damaged += p.damaged_count;
-    v->missing += p.missing_count - p.damaged_count;
-    chunk_table_retain(chunks, p.missing, NULL);
+    v->damaged += m.damaged_count;
+    v->missing += m.missing_count - m.damaged_count;
+    chunk_table_retain(chunks, m.missing, NULL);
     return chunk_usage_add(&v->bad, chunks, e);
 }
 

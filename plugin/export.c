@@ -9,56 +9,16 @@
 #include "store/missing.h"
 #include "store/release_load.h"
 #include "format/zero_chunks.h"
+#include "plugin/lost_chunk.h"
 #include "plugin/stats.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #define ID_SHOWN 16 /* hex digits of an image's id in messages */
-
-static __attribute__((format(printf, 2, 3))) void err_append(struct err *e, const char *fmt, ...)
-{
-    size_t used = strlen(e->text);
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(e->text + used, sizeof e->text - used, fmt, ap);
-    va_end(ap);
-}
-
-/* The recorded URL is part of a command that people will paste into a shell. */
-static bool is_safe_in_shell(const char *url)
-{
-    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                               "0123456789:/._~%+,@=-";
-
-    return url && *url != '-' && url[strspn(url, safe)] == '\0';
-}
-
-/* Appends how to get chunks back. */
-static int add_serving_remedy(const struct export *x, const char *option, const char *then,
-                              struct err *e)
-{
-    const char *url = x->image.archive_url;
-
-    if (url && x->image.archive_url_lacks)
-        err_append(
-            e,
-            "; to restore it, run ihop-clone %sagain with the archive's full address (%s and "
-            "the query or password that is not recorded) and %s/%s%s",
-            option, url, store_path(x->store), x->name, then);
-    else if (is_safe_in_shell(url))
-        err_append(e, "; to restore it, run: ihop-clone %s%s %s/%s%s", option, url,
-                   store_path(x->store), x->name, then);
-    else
-        err_append(e, "; to restore it, run ihop-clone %sagain for %s/%s%s", option,
-                   store_path(x->store), x->name, then);
-    return -1;
-}
 
 static void source_id(const struct image *image, char hex[CHUNK_HASH_HEX])
 {
@@ -90,18 +50,18 @@ static int deny(const struct export *x, size_t count, struct err *e)
 }
 
 /* Zero chunks are served without their files, so those do not count. */
-static int check_presence(const struct export *x, struct err *e)
+static int check_missing(const struct export *x, struct err *e)
 {
-    CLEANUP(store_missing_free) struct store_missing p = {0};
+    CLEANUP(store_missing_free) struct store_missing m = {0};
     uint64_t bytes = 0;
     size_t count = 0;
 
-    if (store_find_missing(x->store, &x->image.chunks, STORE_CHECK_READABLE, NULL, NULL, &p, e) < 0)
+    if (store_find_missing(x->store, &x->image.chunks, STORE_CHECK_READABLE, NULL, NULL, &m, e) < 0)
         return -1;
-    if (p.denied_count > 0)
-        return deny(x, p.denied_count, e);
+    if (m.denied_count > 0)
+        return deny(x, m.denied_count, e);
     for (size_t i = 0; i < x->image.chunks.count; i++)
-        if (p.missing[i] && !x->image.chunks.items[i].zero) {
+        if (m.missing[i] && !x->image.chunks.items[i].zero) {
             bytes += x->image.chunks.items[i].source_size;
             count++;
         }
@@ -111,7 +71,7 @@ static int check_presence(const struct export *x, struct err *e)
             "release %s/%s cannot be served: %zu of %zu chunks (%llu bytes) are missing or have "
             "the wrong size",
             store_path(x->store), x->name, count, x->image.chunks.count, (unsigned long long)bytes);
-    return add_serving_remedy(x, "", "", e);
+    return lost_chunk_add_remedy(x, e);
 }
 
 /* Releases of the original do not say which chunks are zero. */
@@ -123,7 +83,7 @@ static int prepare_image(struct export *x, struct err *e)
         return -1;
     if (!x->image.has_archive && zero_chunks_find(&x->image, e) < 0)
         return -1;
-    if (x->options->check && check_presence(x, e) < 0)
+    if (x->options->check && check_missing(x, e) < 0)
         return -1;
     source_id(&x->image, hex);
     snprintf(x->description, sizeof x->description, "ihop release %s, image %.*s", x->name,
@@ -174,7 +134,7 @@ struct export *export_load(struct export_shared *shared, const char *name, struc
 int export_check_again(const struct export *x, struct err *e)
 {
     return x->options->check && (geteuid() != x->user || getegid() != x->group)
-               ? check_presence(x, e)
+               ? check_missing(x, e)
                : 0;
 }
 
@@ -285,29 +245,34 @@ static bool is_bad(const struct export *x, size_t chunk)
     return x->verifier && verifier_is_bad(x->verifier, chunk);
 }
 
-static int explain_lost_chunk(const struct export *x, size_t chunk, struct err *e)
-{
-    if (is_bad(x, chunk))
-        return add_serving_remedy(x, "--recheck ", ", then restart this server", e);
-    if (e->kind == ERR_NOT_FOUND || e->kind == ERR_DAMAGED)
-        return add_serving_remedy(x, "", "", e);
-    return -1;
-}
-
-static int read_part(struct export *x, const struct part *p, struct err *e)
+static int try_part(struct export *x, const struct part *p, struct err *e)
 {
     struct chunk_lease lease;
     int r;
 
     if (chunk_fds_get(&x->fds, p->chunk, &lease, e) < 0)
-        return explain_lost_chunk(x, p->chunk, e);
+        return -1;
     r = export_verify(x, p->chunk, lease.fd, e);
     if (r == 0)
         r = read_from(x, p, lease.fd, e);
     if (__builtin_expect(r < 0, 0) && lease.kept && !is_bad(x, p->chunk))
         r = read_reopened(x, p, &lease, e);
     chunk_fds_put(&x->fds, &lease);
-    return r < 0 ? explain_lost_chunk(x, p->chunk, e) : 0;
+    return r;
+}
+
+/* A read fails in these steps:
+ * 1. the chunk cannot be opened, has other content than its name says (verify=first), or
+ *    its file cannot be read to the end: try_part has the error;
+ * 2. if the descriptor was a kept one, another file may have the chunk's name by now:
+ *    read_reopened tries that one, and puts it in place of the old one if it is good;
+ * 3. what is lost still is for lost_chunk_recover, which adds the remedy to the message;
+ * 4. export_read gives up, and the client gets EIO for the whole request. */
+static int read_part(struct export *x, const struct part *p, struct err *e)
+{
+    if (__builtin_expect(try_part(x, p, e) == 0, 1))
+        return 0;
+    return lost_chunk_recover(x, p->chunk, e) < 0 ? -1 : try_part(x, p, e);
 }
 
 int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, struct err *e)

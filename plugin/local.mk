@@ -6,12 +6,13 @@ plugin_LTLIBRARIES = nbdkit-ihop-plugin.la
 nbdkit_ihop_plugin_la_SOURCES = \
 	plugin/chunk_fds.c plugin/chunk_fds.h \
 	plugin/export.c plugin/export.h \
+	plugin/exports.c plugin/exports.h \
 	plugin/extents.c plugin/extents.h \
 	plugin/ihop.c \
+	plugin/lost_chunk.c plugin/lost_chunk.h \
 	plugin/options.c plugin/options.h \
 	plugin/read_list.c plugin/read_list.h \
 	plugin/readahead.c plugin/readahead.h \
-	plugin/exports.c plugin/exports.h \
 	plugin/stats.c plugin/stats.h \
 	plugin/verifier.c plugin/verifier.h
 nbdkit_ihop_plugin_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
