@@ -12,13 +12,13 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 
-/* Chunks open for a moment, at a time: 16 leave most of the reserve to sockets. */
+/* How many chunks may be open for a moment at a time: most of the reserve is for sockets. */
 #define MOMENTARY_MAX 16
-/* Room for the sockets of many connections (nbdkit uses three descriptors each). */
+/* Descriptors for the sockets of many connections. */
 #define CONNECTIONS_RESERVE 1024U
-/* Descriptor numbers below the limit at which nothing more is kept: twice the
- * above, because a kernel without openat2 needs two for an open. */
-#define MOMENTARY_capacity 32U
+/* How many numbers below the limit on open files are never kept: two for each momentary chunk,
+ * because a kernel without openat2 needs two to open one. */
+#define MOMENTARY_NUMBERS 32U
 /* How long a read waits when all descriptors are in use. */
 #define FULL_TABLE_TRIES    500
 #define FULL_TABLE_PAUSE_NS 10000000L
@@ -62,7 +62,7 @@ int fd_budget_init(struct fd_budget *budget, unsigned max, struct err *e)
         keep = max;
     atomic_init(&budget->left, (int)keep);
     budget->ceiling = limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur;
-    budget->ceiling -= (int)min_u64(MOMENTARY_capacity, (uint64_t)budget->ceiling);
+    budget->ceiling -= (int)min_u64(MOMENTARY_NUMBERS, (uint64_t)budget->ceiling);
     if (sem_init(&budget->momentary, 0, MOMENTARY_MAX) < 0)
         return err_sys(e, errno, "cannot prepare opening chunks");
     return 0;
@@ -107,7 +107,7 @@ void chunk_fds_reserve(const struct chunk_fds *c, int any_fd)
     int highest = (int)min_u64(kept + FD_BUDGET_RESERVE, (uint64_t)c->budget->ceiling);
     int fd = fcntl(any_fd, F_DUPFD_CLOEXEC, highest);
 
-    if (fd >= 0) /* a failure costs time later, nothing else */
+    if (fd >= 0) /* a failure costs time later, and nothing else */
         close(fd);
 }
 
@@ -133,8 +133,8 @@ static int open_chunk_file(const struct chunk_fds *c, size_t chunk, struct err *
 
     if (fd < 0)
         return -1;
-    /* The kernel's readahead gives random readers of a chunk's first page 64 KiB, and
-     * sequential ones nothing beyond the chunk. Ours does better. */
+    /* The kernel's readahead gives a random reader of a chunk's first page 64 KiB, and a
+     * sequential reader nothing beyond the chunk. readahead.c does better. */
     posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     stats_count(STATS_OPENS, 1);
     return fd;
@@ -145,8 +145,8 @@ static bool is_table_full(const struct err *e)
     return e->sys_errno == EMFILE || e->sys_errno == ENFILE;
 }
 
-/* More connections than the limit on open files allows must make a read
- * slow, not fail. */
+/* More connections than the limit on open files allows must make a read slow; it must not
+ * fail. */
 int chunk_fds_open(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease, struct err *e)
 {
     const struct timespec pause = {.tv_nsec = FULL_TABLE_PAUSE_NS};
@@ -168,16 +168,17 @@ int chunk_fds_open(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease,
     return 0;
 }
 
-/* The kernel gives the lowest free number, so a high one tells that the table is
- * nearly full of sockets: what is left must stay free for momentary opens, as a
- * kept descriptor is never closed. The budget shrinks by this one then. */
+/* The kernel gives the lowest free number, so a high one means that the table is
+ * nearly full of sockets: the numbers that are left must stay free for momentary opens, as a
+ * kept descriptor is never closed. The caller does not return this one to the budget, which
+ * so becomes smaller. */
 static bool leaves_enough(const struct fd_budget *budget, int fd)
 {
     return fd < budget->ceiling;
 }
 
-/* Opens and publishes: of two threads that do so at once the second one closes
- * its own, which nobody else has seen. */
+/* Opens the chunk and keeps its descriptor for all. Of two threads that do so at once the
+ * second one closes its own, which no other thread has seen. */
 static int open_and_keep(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease,
                          struct err *e)
 {
@@ -198,7 +199,7 @@ static int open_and_keep(struct chunk_fds *c, size_t chunk, struct chunk_lease *
     } else {
         close(fd);
         budget_return(c->budget);
-        fd = none; /* the other one's */
+        fd = none; /* the one of the other thread */
     }
     *lease = (struct chunk_lease){.fd = fd, .kept = true};
     return 0;

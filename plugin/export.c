@@ -38,7 +38,8 @@ static int check_id(const struct export *x, struct err *e)
                    store_path(x->store), x->name, ID_SHOWN, hex, x->options->id);
 }
 
-/* A copy made under umask 077, for example. */
+/* Fails because this user may not read some chunks: of a copy made under umask 077, for
+ * example. */
 static int deny(const struct export *x, size_t count, struct err *e)
 {
     return err_set(
@@ -74,7 +75,7 @@ static int check_missing(const struct export *x, struct err *e)
     return lost_chunk_add_remedy(x, e);
 }
 
-/* Releases of the original do not say which chunks are zero. */
+/* Releases of ihop 0.1 do not say which chunks are zero. */
 static int prepare_image(struct export *x, struct err *e)
 {
     char hex[CHUNK_HASH_HEX];
@@ -165,7 +166,7 @@ struct part {
     uint64_t offset;
 };
 
-/* Path of the chunk, for messages: made only when there is one to write. */
+/* Path of a chunk, for messages: made only when there is a message to write. */
 struct chunk_path {
     char text[ERR_TEXT_SIZE / 2];
 };
@@ -189,10 +190,11 @@ int export_verify(const struct export *x, size_t chunk, int fd, struct err *e)
     return verifier_check(x->verifier, chunk, fd, chunk_path(x, chunk, &path), e);
 }
 
-/* As nbdkit's file plugin does with cache=none. The kernel drops whole pages
- * only; the page that this part begins in was left behind by the part before.
- * The read that gets to the chunk's end drops all of it: what the kernel read
- * ahead for parts that came out of order would stay otherwise. */
+/* With cache=none: drops what was read from the page cache, as nbdkit's file plugin does. The
+ * kernel drops whole pages only, so the page in which this part begins is still there since
+ * the part before, and is dropped now. The read that reaches the chunk's end drops the
+ * whole file: what the kernel read ahead for parts that came out of order would stay
+ * otherwise. */
 static void drop_pages(const struct export *x, int fd, const struct part *p)
 {
     uint64_t end = p->offset + p->size;
@@ -218,8 +220,9 @@ static int read_from(const struct export *x, const struct part *p, int fd, struc
     return 0;
 }
 
-/* The kept descriptor fails: ihop-clone may have put a good file in its place
- * since, which then is used from now on, without a restart of the server. */
+/* Reads from the file that has the chunk's name now, because the kept descriptor fails:
+ * ihop-clone may have put a good file in place of the one that was opened. A good one is
+ * used from now on, without a restart of the server. */
 static int read_reopened(struct export *x, const struct part *p, const struct chunk_lease *kept,
                          struct err *e)
 {
@@ -306,7 +309,7 @@ int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, st
     return 0;
 }
 
-/* A list for the read_list that is handed over when it is full. */
+/* Parts to be read ahead, which go to the read_list whenever there are enough. */
 struct prefetch_list {
     struct export *x;
     struct prefetch_part parts[PREFETCH_PARTS];
@@ -323,8 +326,8 @@ static void flush_list(struct prefetch_list *list)
     list->count = 0;
 }
 
-/* A chunk that cannot be opened is left to the read that needs it. A descriptor that is
- * not kept must not wait for the list to be full: there are few of those. */
+/* A chunk that cannot be opened is left to the read that needs it. The list is handed over at
+ * once when a descriptor is not kept, as there are few of those. */
 static void prefetch_chunk(struct prefetch_list *list, size_t chunk, uint64_t offset, uint64_t size)
 {
     struct chunk_fds *fds = &list->x->fds;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* export: one release of a store, opened for serving.
  *
- * Once loaded, nothing in it changes but the descriptors that it keeps, so any
- * number of connections and threads share it. It holds a shared flock on its
- * release file: gc keeps the chunks, even when the name is given to another
- * image meanwhile.
+ * Once loaded, nothing in it changes but the descriptors that it keeps and what the
+ * verifier knows, so any number of connections and threads share it. It holds a server's
+ * locks on its release file (store/lock.h): gc keeps the chunks, even when the name is
+ * given to another image.
  */
 #ifndef IHOP_PLUGIN_EXPORT_H
 #define IHOP_PLUGIN_EXPORT_H
@@ -42,7 +42,7 @@ struct export_shared {
 struct export
 {
     struct export_shared *shared;
-    const struct export_options *options; /* as store: of shared */
+    const struct export_options *options; /* of shared, as is store */
     const struct store *store;
     char name[LIMIT_RELEASE_NAME + 1];
     char description[LIMIT_RELEASE_NAME + 64];
@@ -52,7 +52,7 @@ struct export
     struct verifier *verifier; /* NULL unless options.verify */
     atomic_uchar *solid;       /* for each chunk: 1 when its file is known to have no holes */
     int lock_fd;
-    uid_t user; /* who this process was when it was loaded */
+    uid_t user; /* as whom this process ran when the export was loaded */
     gid_t group;
 };
 
@@ -63,28 +63,30 @@ struct export *export_load(struct export_shared *shared, const char *name, struc
     __attribute__((warn_unused_result));
 void export_free(struct export *x);
 
-/* After the server has become another user: whether that one can serve it as well. Does
- * nothing for one that has not, and with check off. */
+/* To be called after the server may have become another user: fails when that user cannot read
+ * the chunks. Does nothing if the user is the same, or with check off. Kinds as of
+ * export_load. */
 int export_check_again(const struct export *x, struct err *e) __attribute__((warn_unused_result));
 
-/* See chunk_fds_reserve: once in the process that serves. */
+/* chunk_fds_reserve for this export; to be called once in the process that serves. */
 void export_reserve(const struct export *x);
 
 /* Reads count bytes at offset, which must lie within the image: all or nothing.
- * The message names the chunk and says what to do. */
+ * The message names the chunk and says what to do. Thread-safe, as are all functions
+ * below. Kinds: ERR_NOT_FOUND, ERR_DAMAGED, ERR_IO, ERR_MEMORY. */
 int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, struct err *e)
     __attribute__((warn_unused_result));
 
-/* With verify: hashes the chunk, open as fd, unless it is known to be good. Kinds as of
+/* With verify, hashes the chunk, open as fd, unless it is known to be good. Kinds as of
  * verifier_check. */
 int export_verify(const struct export *x, size_t chunk, int fd, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Asks the kernel to read the range in the background: whether any of it was not in
- * memory; true also when that cannot be told. Advice, never fails. */
+/* Asks the kernel to read the range in the background. Returns whether any of it was not in
+ * memory, and true also when that is not known. It is only advice, so it cannot fail. */
 bool export_prefetch(struct export *x, uint64_t count, uint64_t offset);
 
-/* The same for the byte at offset, only to know. */
+/* Whether the byte at offset was not in memory, as export_prefetch says it; begins to read it. */
 bool export_is_cold(struct export *x, uint64_t offset);
 
 #endif

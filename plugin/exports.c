@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* An export, or a name that is being loaded or could not be. */
+/* A name with its export, or one that is being loaded or could not be. */
 struct pinned {
     char name[LIMIT_RELEASE_NAME + 1];
     struct export *export; /* NULL until it is loaded */
-    struct err why;        /* of a failure */
+    struct err why;        /* the failure, for those who wait */
     bool loading;
     unsigned waiting; /* threads that need to know how the loading ends */
     struct pinned *next;
@@ -37,7 +37,7 @@ void exports_free(struct exports *r)
     pthread_mutex_destroy(&r->lock);
 }
 
-/* The rest needs the lock. */
+/* All functions below but exports_open are called with the lock. */
 
 static struct pinned *find(const struct exports *r, const char *name)
 {
@@ -71,7 +71,7 @@ static void forget_export(struct exports *r, const struct pinned *p)
         *at = p->next;
 }
 
-/* Waits for the thread that is loading it. */
+/* Waits for the thread that is loading the export. */
 static struct export *join_loading(struct exports *r, struct pinned *p, struct err *e)
 {
     struct export *export;
@@ -85,12 +85,12 @@ static struct export *join_loading(struct exports *r, struct pinned *p, struct e
         return export;
     *e = p->why;
     if (p->waiting == 0)
-        free(p); /* forgotten by the one who tried */
+        free(p); /* the thread that tried has taken it out of the list */
     return NULL;
 }
 
-/* Lets go of the lock meanwhile: one that cannot be had must not be in the way of
- * others, nor of the server's end. */
+/* Loads the export without the lock: a release that somebody has locked must keep neither other
+ * exports nor the server's end waiting. */
 static struct export *load_export(struct exports *r, struct pinned *p, struct err *e)
 {
     struct export *export;

@@ -10,7 +10,7 @@
 
 /* Files examined by one request, so that it takes milliseconds. */
 #define PROBES_MAX 1024
-/* And bytes hashed by one, about, when chunks are verified: a tenth of a second or so. */
+/* About how many bytes one request hashes when chunks are verified: a tenth of a second or so. */
 #define HASHED_MAX (16 * MIB)
 
 struct walk {
@@ -51,8 +51,8 @@ static int append_extent(struct walk *w, uint64_t size, bool hole)
     return 0;
 }
 
-/* SEEK_DATA has failed. No data up to the end of a whole file is a hole; in a file that was cut
- * short that is no hole: a client would take zeros for the content. */
+/* What it means that SEEK_DATA has failed: no data up to the end of a whole file is a hole. In a
+ * file that was cut short it is none: a client would take zeros for the content. */
 static bool is_hole(int fd, uint64_t end)
 {
     struct stat st;
@@ -60,8 +60,7 @@ static bool is_hole(int fd, uint64_t end)
     return errno == ENXIO && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= end;
 }
 
-/* [at, end) of an open chunk file. A descriptor's position moves, but nobody
- * uses it. */
+/* Adds [at, end) of an open chunk file. The descriptor's position moves, but nobody uses it. */
 static int add_file(struct walk *w, int fd, uint64_t at, uint64_t end)
 {
     while (at < end && !w->done) {
@@ -86,7 +85,7 @@ static int add_file(struct walk *w, int fd, uint64_t at, uint64_t end)
     return 0;
 }
 
-/* Remembers a file without holes: it is never examined again. */
+/* Whether a file has no holes; that is remembered, so that it is not examined again. */
 static bool is_solid(struct walk *w, size_t chunk, int fd)
 {
     uint64_t size = w->x->image.chunks.items[chunk].source_size;
@@ -104,8 +103,8 @@ static bool may_have_holes(const struct walk *w, size_t chunk)
            !atomic_load_explicit(&w->x->solid[chunk], memory_order_relaxed);
 }
 
-/* An open chunk file with holes. What nobody has verified has none: a client would take
- * zeros for the content without a read. */
+/* Adds [at, end) of an open chunk file with holes. In a chunk that is not verified they do not
+ * count: a client would take zeros for the content without a read. */
 static int add_sparse(struct walk *w, size_t chunk, int fd, uint64_t at, uint64_t end)
 {
     struct err ignored;
@@ -116,7 +115,7 @@ static int add_sparse(struct walk *w, size_t chunk, int fd, uint64_t at, uint64_
             return 0;
         }
         w->hashed += w->x->image.chunks.items[chunk].source_size;
-        /* Reading it tells what is wrong. */
+        /* The read that follows will say what is wrong. */
         if (export_verify(w->x, chunk, fd, &ignored) < 0)
             return append_extent(w, end - at, false);
     }
@@ -134,7 +133,7 @@ static int add_chunk_extents(struct walk *w, size_t chunk, uint64_t at, uint64_t
     if (!may_have_holes(w, chunk))
         return append_extent(w, end - at, false);
     w->probes++;
-    /* A chunk that cannot be opened is data: reading it tells what is wrong. */
+    /* A chunk that cannot be opened is data: the read that follows will say what is wrong. */
     if (chunk_fds_get(&w->x->fds, chunk, &lease, &ignored) < 0)
         return append_extent(w, end - at, false);
     r = is_solid(w, chunk, lease.fd) ? append_extent(w, end - at, false)

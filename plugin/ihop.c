@@ -2,8 +2,8 @@
 /* nbdkit-ihop-plugin: serves the releases of a chunk store over NBD, read-only.
  *
  * This file is the glue: nbdkit's callbacks and its way to report errors.
- * export.h has what is served. All requests run in parallel; after get_ready
- * the globals below do not change (the opened has a lock of its own).
+ * export.h has what is served. All requests run in parallel; after ihop_after_fork
+ * the globals below do not change, but for opened, which has a lock of its own.
  */
 #include "config.h"
 
@@ -39,12 +39,12 @@
 static struct options options = OPTIONS_INIT;
 static struct export_shared shared;
 static struct exports opened;
-static bool is_ready;         /* shared and opened are there */
+static bool is_ready;         /* shared and opened are initialized */
 static pid_t starter;         /* the process before any fork */
 static struct err refusal;    /* why no connection is served; of kind ERR_NONE otherwise */
 static struct export *single; /* with release=: the one export, whatever name is asked for */
 
-/* One connection. */
+/* What nbdkit keeps for each connection. */
 struct handle {
     struct export *export;
     struct readahead readahead;
@@ -78,7 +78,7 @@ static void ihop_dump_plugin(void)
     printf("ihop_max_fds=%u\n", FD_BUDGET_MAX);
 }
 
-/* Also tells, once, which files in the store are no exports. */
+/* Fails when the store has no release. Also says, once, which files in it are no exports. */
 static int require_releases(struct err *e)
 {
     CLEANUP(store_names_free) struct store_names names = {0};
@@ -99,8 +99,8 @@ static int require_releases(struct err *e)
     return 0;
 }
 
-/* glibc raises its threshold for blocks of their own when a large one is freed, as
- * the buffer of a release is; each of nbdkit's threads then keeps its buffers for
+/* When a large block is freed, as the buffer of a release is, glibc raises the size from which on
+ * a block is given back to the kernel; each of nbdkit's threads then keeps its buffers for
  * ever, 8 MiB after one nbdcopy. */
 static void tune_malloc(void)
 {
@@ -109,7 +109,7 @@ static void tune_malloc(void)
 #endif
 }
 
-/* Before the fork, so that all errors reach the user. */
+/* Runs before the fork, so that all errors reach the user. */
 static int ihop_get_ready(void)
 {
     const struct store_options access = {.access = STORE_READ};
@@ -134,9 +134,9 @@ static int ihop_get_ready(void)
     return require_releases(&e) < 0 ? report_to_nbdkit(&e) : 0;
 }
 
-/* Whether this process is the child of nbdkit --run. Its parent runs the command and has
- * the socket as well, so that a client would wait for ever for a server that has ended. A
- * daemon's parent ends at once. */
+/* Whether this process is the child of nbdkit --run. There the parent runs the command and has
+ * the socket as well, so that a client would wait for ever for a server that has ended.
+ * The parent of a daemon ends at once. */
 static bool is_captive(void)
 {
     const struct timespec pause = {.tv_nsec = 10000000L};
@@ -148,8 +148,9 @@ static bool is_captive(void)
     return getppid() == starter;
 }
 
-/* By now nbdkit is the user that -u names. Better no server than one that fails each
- * read. The fork left a table of descriptors that is as small as can be. */
+/* By now nbdkit is the user that -u names, who may not be able to read: better no server than one
+ * that fails each read. And the fork has made the table of descriptors as small as it
+ * can be. */
 static int ihop_after_fork(void)
 {
     struct err e = ERR_INIT;
@@ -177,7 +178,7 @@ static void ihop_unload(void)
     options_free(&options);
 }
 
-/* nbdkit refuses a list of more as a whole. */
+/* nbdkit refuses a longer list as a whole. */
 #define LISTED_MAX 10000U
 
 static void note_unlisted(size_t count)
@@ -214,8 +215,8 @@ static int ihop_list_exports(int readonly, int is_tls, struct nbdkit_exports *ex
     return list_store(exports, &e) < 0 ? report_to_nbdkit(&e) : 0;
 }
 
-/* Not the release's name: filters that serve the default export alone (scan)
- * know it by its empty name. */
+/* The default export has an empty name and not that of the release: filters that serve the
+ * default export alone (scan) know it by that. */
 static const char *ihop_default_export(int readonly, int is_tls)
 {
     (void)readonly;
@@ -313,7 +314,7 @@ static int ihop_can_cache(void *handle)
 static int ihop_pread(void *handle, void *buf, uint32_t count, uint64_t offset, uint32_t flags)
 {
     struct handle *h = handle;
-    struct err e;
+    struct err e; /* without ERR_INIT, which would clear a kilobyte for each read */
 
     (void)flags;
     readahead_note(&h->readahead, h->export, count, offset);
@@ -322,7 +323,7 @@ static int ihop_pread(void *handle, void *buf, uint32_t count, uint64_t offset, 
     return 0;
 }
 
-/* Never -1: the readahead and scan filters of nbdkit 1.32 crash the server then. */
+/* Never returns -1: the readahead and scan filters of nbdkit 1.32 would crash the server. */
 static int ihop_cache(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
 {
     struct handle *h = handle;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The nbdkit plugin. It links base, format and store, and nothing that fetches or
-# decodes: nbdkit never loads curl.
+# The nbdkit plugin. It links base, format and store, and nothing that fetches or decodes, so
+# that nbdkit loads neither curl nor a codec.
 
 plugin_LTLIBRARIES = nbdkit-ihop-plugin.la
 nbdkit_ihop_plugin_la_SOURCES = \
@@ -32,7 +32,7 @@ nbdkit-ihop-plugin.1: docs/nbdkit-ihop-plugin.pod
 		--center='ihop' --release='ihop $(PACKAGE_VERSION)' \
 		$(srcdir)/docs/nbdkit-ihop-plugin.pod $@.tmp && mv $@.tmp $@
 
-# nbdkit loads the .so; libtool's description of it is of no use there.
+# nbdkit loads the .so; the .la, libtool's description of it, is of no use there.
 install-data-hook:
 	rm -f $(DESTDIR)$(plugindir)/nbdkit-ihop-plugin.la
 uninstall-hook:

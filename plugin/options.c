@@ -44,7 +44,7 @@ static int set_choice(bool *second, const char *key, const char *value, const ch
     return 0;
 }
 
-/* nbdkit's own parsers do not name the parameter in all their messages. */
+/* Not all messages of nbdkit's own parsers name the parameter, hence this one. */
 static int set_check(struct options *o, const char *value)
 {
     static const char *const words[] = {"no", "yes", "off", "on", "false", "true", "0", "1"};
@@ -121,7 +121,7 @@ static int report_option(const struct err *e)
     return -1;
 }
 
-/* The bare word: a directory is a store, anything else is STORE/RELEASE. */
+/* Splits the bare word: a directory is a store, anything else is STORE/RELEASE. */
 static int split_path(struct options *o)
 {
     struct err e = ERR_INIT;
@@ -149,7 +149,7 @@ static int split_path(struct options *o)
     return set_option_text(&o->release, "release", name);
 }
 
-/* nbdkit changes to / when it becomes a daemon. */
+/* Makes the path of the store absolute: nbdkit changes to / when it becomes a daemon. */
 static int make_absolute(struct options *o)
 {
     char *absolute;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* options: the plugin's parameters.
  *
- * These functions report their errors through nbdkit_error and return -1, as
- * nbdkit's callbacks do. Called before there are threads.
+ * The functions report errors through nbdkit_error and return -1, as nbdkit's callbacks
+ * do. They are called before there are threads.
  */
 #ifndef IHOP_PLUGIN_OPTIONS_H
 #define IHOP_PLUGIN_OPTIONS_H
@@ -38,7 +38,7 @@ struct options {
 int options_set(struct options *o, const char *key, const char *value)
     __attribute__((warn_unused_result));
 
-/* Checks the whole and finds the store. */
+/* Checks all parameters together, and finds the store and the release. */
 int options_complete(struct options *o) __attribute__((warn_unused_result));
 void options_free(struct options *o);
 

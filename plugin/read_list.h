@@ -4,8 +4,9 @@
  * Advice about one file at a time (posix_fadvise) gives the disk at least one request
  * for each chunk, of 60 KiB or so. Here the kernel gets a whole list through io_uring,
  * of reads that may not wait (RWF_NOWAIT): each starts the disk and fails with EAGAIN,
- * and the block layer joins what lies side by side, across files. It also tells which
- * parts were in memory already. Where there is no io_uring, it is advice after all.
+ * and the block layer joins what lies side by side, across files. The result of each
+ * read says whether the part was in memory already. Where there is no io_uring, each part
+ * is announced by posix_fadvise after all.
  *
  * Thread-safe, but for init and free.
  */
@@ -25,13 +26,14 @@
 struct io_uring;
 
 struct read_list {
-    pthread_mutex_t lock; /* for all below */
+    pthread_mutex_t lock; /* protects all below */
     bool tried;
-    struct io_uring *ring; /* from the first list on; NULL: there is none, or not yet */
-    void *scratch;         /* where a part goes that is in memory already */
+    struct io_uring *ring; /* made for the first list; NULL when there is none */
+    void *scratch;         /* where the bytes of a part go that is in memory already */
 };
 
-/* uring: whether io_uring may be tried. Some filters kill who does, instead of refusing. */
+/* uring: whether io_uring may be tried. Some filters of system calls kill a process that tries,
+ * instead of refusing. */
 void read_list_init(struct read_list *p, bool uring);
 void read_list_free(struct read_list *p);
 
@@ -41,9 +43,9 @@ struct prefetch_part {
     uint64_t offset;
 };
 
-/* Up to PREFETCH_PARTS parts. Whether any was not in memory; true also when that cannot
- * be told. Nothing is reported: a part that cannot be read is left to the read that
- * needs it. First called in the process that serves: a fork takes the ring away. */
+/* Begins to read up to PREFETCH_PARTS parts. Returns whether any was not in memory, and true also
+ * when that is not known. No error is reported: a part that cannot be read is left to the
+ * read that needs it. Must not be called before the fork, which takes the ring away. */
 bool read_list_read(struct read_list *p, const struct prefetch_part *parts, size_t count);
 
 #endif

@@ -4,7 +4,8 @@
 #include "base/checked.h"
 
 #define UNIT ((uint64_t)(64 * KIB))
-/* Parallel requests of one reader come out of order, up to 16 of 256 KiB. */
+/* How near two reads in a row must be: the parallel requests of one reader, up to 16 of 256 KiB,
+ * come out of order. */
 #define NEAR_UNITS 64U
 #define NEAR_READS 4U /* this many in a row are a sequential reader */
 /* What is kept ahead of it, and how much is asked for at a time: enough for chunks of one
@@ -36,13 +37,13 @@ static unsigned count_run(struct readahead *r, uint64_t offset, uint64_t end)
     return run;
 }
 
-/* Takes the next step in the window that begins at end, unless someone else did: its
- * size, and where it begins. */
+/* Takes the next step in the window that begins at end: its size, and in *from where it
+ * begins. 0 when the step is too small yet, or when another thread has taken it. */
 static uint64_t claim_window(struct readahead *r, uint64_t end, uint64_t image, bool first,
                              uint64_t *from)
 {
     unsigned ahead = get(&r->ahead), next;
-    /* In whole units, or ahead would tell of a rest that nobody reads. */
+    /* In whole units; otherwise ahead would include a rest that nobody reads. */
     uint64_t to = min_u64((end + WINDOW) / UNIT * UNIT, image);
 
     *from = first ? end : max_u64(end, ahead * UNIT);
@@ -54,8 +55,8 @@ static uint64_t claim_window(struct readahead *r, uint64_t end, uint64_t image, 
     return to - *from;
 }
 
-/* Advice about what is in memory takes as long as reading a part of it, so a reader that
- * finds all there pays for a look at two bytes only. */
+/* Advice about what is in memory takes as long as reading a part of it; so when everything is
+ * cached, only two bytes are probed. */
 static bool is_needed(const struct readahead *r, struct export *x, uint64_t from, uint64_t size)
 {
     return atomic_load_explicit(&r->cold, memory_order_relaxed) ||

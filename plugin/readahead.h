@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* readahead: reads the next chunks ahead of a sequential reader.
  *
- * The kernel's own readahead stops at the end of each chunk file. One state for
- * each connection; its threads share it without a lock: a race costs at most a
- * needless or a missing piece of advice.
+ * The kernel's own readahead stops at the end of each chunk file. There is one
+ * struct readahead for each connection, which begins as zeros. Its threads share it without
+ * a lock: a race costs at most a needless or a missing piece of advice.
  */
 #ifndef IHOP_PLUGIN_READAHEAD_H
 #define IHOP_PLUGIN_READAHEAD_H
@@ -17,12 +17,12 @@
  * atomics. */
 struct readahead {
     atomic_uint place; /* where the latest read ended */
-    atomic_uint run;   /* reads near one another so far */
-    atomic_uint ahead; /* what lies before this was read ahead or was in memory */
-    atomic_bool cold;  /* the latest advice was needed */
+    atomic_uint run;   /* how many reads in a row were near one another */
+    atomic_uint ahead; /* all before this place was read ahead or was in memory */
+    atomic_bool cold;  /* the latest advice was about something that was not in memory */
 };
 
-/* Tells of a read that is about to happen. */
+/* To be called for each read, before it happens. */
 void readahead_note(struct readahead *r, struct export *x, uint32_t count, uint64_t offset);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* stats: what the plugin did, for nbdkit -D ihop.stats=1.
  *
- * Off, an event costs one test of a variable. On, it takes a mutex: 64-bit
- * atomics would need libatomic on small 32-bit machines. Thread-safe.
+ * When it is off, an event costs one test of a variable. When it is on, an event takes a
+ * mutex: 64-bit atomics would need libatomic on small 32-bit machines. Thread-safe.
  */
 #ifndef IHOP_PLUGIN_STATS_H
 #define IHOP_PLUGIN_STATS_H

@@ -11,9 +11,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-/* Chunks are hashed in this many lanes, by chunk number: two threads that need
- * the same chunk share one hashing, and a lane owns what hashing takes, so that
- * a read allocates nothing. */
+/* Chunks are hashed in this many lanes, by chunk number: of two threads that need the same
+ * chunk one hashes and the other waits. A lane owns what hashing takes, so that a read
+ * allocates nothing. */
 #define LANES 8
 #define BLOCK ((size_t)(64 * KIB))
 
@@ -21,7 +21,7 @@ enum { UNVERIFIED, GOOD, BAD };
 
 struct lane {
     pthread_mutex_t lock;
-    struct store_chunk_check check; /* by lock */
+    struct store_chunk_check check; /* protected by lock */
 };
 
 struct verifier {
@@ -149,7 +149,7 @@ int verifier_replace(struct verifier *v, size_t chunk, const struct chunk_lease 
 {
     struct lane *lane = &v->lanes[chunk % LANES];
 
-    /* The lock also keeps a file from changing while it is hashed. */
+    /* The lock also keeps the kept descriptor from being replaced while its file is hashed. */
     LOCK_SCOPE(&lane->lock);
     if (verified_state(v, chunk) == BAD)
         return say_bad(what, e);

@@ -20,20 +20,20 @@
 
 struct verifier;
 
-/* The image must outlive it. */
+/* The image must outlive the verifier. ERR_MEMORY, ERR_IO. */
 struct verifier *verifier_new(const struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 void verifier_free(struct verifier *v);
 
-/* Whether the chunk, open as fd, is good: hashes it unless its state is known.
- * ERR_DAMAGED: wrong content (verifier_is_bad then holds) or cut short; ERR_IO,
+/* Fails unless the chunk, open as fd, is good: hashes it unless its state is known. Kinds:
+ * ERR_DAMAGED (wrong content, after which verifier_is_bad says so, or cut short), ERR_IO,
  * ERR_MEMORY. what names the chunk in messages. */
 int verifier_check(struct verifier *v, size_t chunk, int fd, const char *what, struct err *e)
     __attribute__((warn_unused_result));
 
-/* The same for another file, fresh, that is to be used in place of the kept one: hashes it
- * in any case. When it is good it is put in place, and only then the chunk is good for
- * those who do not hash: none of them reads the old file, which nobody has verified. */
+/* verifier_check for another file, fresh, that is to take the place of the kept one. It is hashed
+ * in any case. If it is good it is put in place, and only then the chunk counts as good, so
+ * that no thread which does not hash reads the old file, which nobody has verified. */
 int verifier_replace(struct verifier *v, size_t chunk, const struct chunk_lease *kept,
                      const struct chunk_lease *fresh, const char *what, struct err *e)
     __attribute__((warn_unused_result));

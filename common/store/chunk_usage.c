@@ -13,7 +13,7 @@ struct chunk_usage_slot {
     uint32_t used;
 };
 
-/* Hashes of different lengths name different files. */
+/* The length is part of the key, since hashes of different lengths name different files. */
 static void make_key(const uint8_t *hash, size_t length, uint8_t key[KEY_SIZE])
 {
     memset(key, 0, KEY_SIZE);

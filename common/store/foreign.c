@@ -64,7 +64,7 @@ static const char *name_type(mode_t mode)
     }
 }
 
-/* The last bytes may be the half of a character. */
+/* The last character may be cut off. */
 static bool is_text(const uint8_t *start, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -148,7 +148,7 @@ int store_file_judge(int fd, enum store_file *file, const char **what)
     return 0;
 }
 
-/* Names that no publisher gives to a release, and editors give to what they keep. */
+/* A name that no release may have, or one that editors give to what they keep. */
 static bool is_stray_name(const char *name)
 {
     struct err ignored = ERR_INIT;
@@ -171,7 +171,7 @@ int store_file_examine(int dirfd, const char *name, enum store_file *file, const
         return 0;
     }
     fd = io_openat(dirfd, name, O_RDONLY, 0);
-    if (fd < 0 && errno == ELOOP) { /* since just now */
+    if (fd < 0 && errno == ELOOP) { /* it has become a link since fstatat */
         *what = name_type(S_IFLNK);
         return 0;
     }
@@ -215,7 +215,7 @@ static int refuse_special(const char *path, const char *what, enum store_foreign
 int store_foreign_check_at(int dirfd, const char *directory, const char *where, const char *name,
                            enum store_foreign_use use, struct err *e)
 {
-    char path[ERR_TEXT_SIZE / 3]; /* told twice at most */
+    char path[ERR_TEXT_SIZE / 3]; /* it occurs twice at most */
     enum store_file file;
     const char *what;
 

@@ -28,9 +28,10 @@ struct gc {
     struct chunk_usage chunk_usage; /* of all that is kept */
 };
 
-/* Calls visit for each entry of a directory; -1 as soon as it does. */
+/* Deals with one entry of a directory. */
 typedef int (*visit_fn)(struct gc *gc, int dirfd, const char *name, struct err *e);
 
+/* Calls visit for each entry, until it fails. */
 static int visit_directory(struct gc *gc, int dirfd, const char *where, visit_fn visit,
                            struct err *e)
 {
@@ -48,7 +49,7 @@ static int visit_directory(struct gc *gc, int dirfd, const char *where, visit_fn
     return errno ? err_sys(e, errno, "cannot list %s/%s", gc->store->path, where) : 0;
 }
 
-/* The same for one below .ihop, which may not be there yet. */
+/* visit_directory for a directory below .ihop, which may not be there yet. */
 static int visit_meta(struct gc *gc, const char *name, visit_fn visit, struct err *e)
 {
     CLEANUP_FD int fd = -1;
@@ -91,7 +92,8 @@ static int keep(struct gc *gc, int dirfd, const char *where, const char *name, s
     return chunk_usage_add(&gc->chunk_usage, &image.chunks, e);
 }
 
-/* Pieces of a release that fsck found are nobody's. */
+/* Counts the chunks of a release whose name no release may have. If it is damaged and has a name
+ * of fsck's, it is a piece that fsck found, which nothing needs. */
 static int keep_stray(struct gc *gc, const char *name, int fd, struct err *e)
 {
     CLEANUP(image_free) struct image image = {0};
@@ -117,9 +119,9 @@ static bool is_left_out(const struct store_gc_options *o, const char *name)
     return false;
 }
 
-/* A file that is none of the releases. One with their magic and a name that no release
- * may have is a release all the same: the original's .v1, or what NFS and FUSE make of one
- * that is open (.nfs..., .fuse_hidden...). Its chunks stay. */
+/* Looks at a file that is not listed as a release. With the magic of a release it is one all
+ * the same, whatever its name: ihop 0.1 takes .v1, and NFS and FUSE rename what is open
+ * (.nfs..., .fuse_hidden...). Its chunks stay. */
 static int keep_other(struct gc *gc, const char *name, struct err *e)
 {
     enum store_file file;
@@ -154,13 +156,13 @@ static int keep_releases(struct gc *gc, struct err *e)
             return -1;
     for (size_t i = 0; i < names.count; i++)
         if (is_left_out(gc->o, names.names[i]))
-            gc->result->retired_removed++; /* what it will be by then */
+            gc->result->retired_removed++; /* it will be retired by then */
         else if (keep(gc, gc->store->root_fd, "", names.names[i], e) < 0)
             return -1;
     return 0;
 }
 
-/* In .ihop any name will do, as we give them all. */
+/* Whether a file of .ihop is not ours. Its name does not matter there, as we give them all. */
 static bool is_foreign(struct gc *gc, int dirfd, const char *name)
 {
     enum store_file file;
@@ -179,8 +181,9 @@ static int keep_served(struct gc *gc, int dirfd, const char *name, int fd, struc
     return keep(gc, dirfd, STORE_META "/retired/", name, e);
 }
 
-/* A server may be between its open and its lock: it waits for ours, and then sees
- * that the file has no name any more. So the file goes while we hold the lock. */
+/* A server may have opened the file and not locked it yet: it waits for the lock that is held
+ * here, and then sees that the file has no name any more. So the file is deleted while the
+ * lock is held. */
 static int visit_retired(struct gc *gc, int dirfd, const char *name, struct err *e)
 {
     CLEANUP_FD int fd = -1;
@@ -206,8 +209,8 @@ static int visit_retired(struct gc *gc, int dirfd, const char *name, struct err 
     return delete (gc, dirfd, STORE_META "/retired/", name, e);
 }
 
-/* Whether a release was published from what this partial one announced: then the
- * clone was killed just before it could remove it. */
+/* Whether the image that a partial clone announced was published: then the clone was killed just
+ * before it could remove its announcement. */
 static bool is_published(const struct gc *gc, const char *name, const struct image *partial)
 {
     CLEANUP(image_free) struct image image = {0};
@@ -217,13 +220,15 @@ static bool is_published(const struct gc *gc, const char *name, const struct ima
            image_same_source(&image, partial);
 }
 
+/* With an age of 0 every partial clone is stale, whatever is known about it. */
 static bool is_stale(const struct gc *gc, const char *name)
 {
     return gc->o->partial_age_s == 0 ||
            partial_age_seconds(gc->store, name, !gc->o->dry_run) > gc->o->partial_age_s;
 }
 
-/* One that is damaged was never made durable, so no chunk was either. */
+/* A damaged record was never synced, and chunks are committed only after it was; so it protects
+ * nothing. */
 static int visit_partial(struct gc *gc, int dirfd, const char *name, struct err *e)
 {
     CLEANUP(image_free) struct image image = {0};
@@ -251,7 +256,7 @@ static int visit_partial(struct gc *gc, int dirfd, const char *name, struct err 
 
 static int count_kept(struct gc *gc, struct err *e)
 {
-    /* Releases first: a damaged one stops it before anything is deleted. */
+    /* Releases come first: a damaged one stops the clean-up before anything is deleted. */
     if (keep_releases(gc, e) < 0 || visit_meta(gc, "retired", visit_retired, e) < 0 ||
         visit_meta(gc, "partial", visit_partial, e) < 0)
         return -1;
@@ -260,7 +265,7 @@ static int count_kept(struct gc *gc, struct err *e)
     return gc->o->also_keep ? chunk_usage_add(&gc->chunk_usage, &gc->o->also_keep->chunks, e) : 0;
 }
 
-/* ---- what is not ---- */
+/* ---- what is not kept ---- */
 
 static int visit_chunk(struct gc *gc, int dirfd, const char *name, struct err *e)
 {

@@ -14,11 +14,11 @@
 #include <time.h>
 
 #define PUBLISH_WAIT_MS 300000
-/* Only who may write the release can make a server wait that long. */
+/* Only those who may write the release can make a server wait so long. */
 #define SERVER_WAIT_MS 5000
-/* Others can make it wait that long, for a lock that is not all it has. */
+/* Others can make it wait so long, for a flock that it can do without. */
 #define SERVER_FLOCK_MS 500
-/* Another program may look, too, and hold the lock for a moment. */
+/* Another program that looks may hold the lock for a moment. */
 #define LOOK_MS 50
 
 static void pause_briefly(void)
@@ -30,17 +30,17 @@ static void pause_briefly(void)
 
 /* ---- files for locks ---- */
 
-/* Who may write in .ihop may lock; reading is not enough. */
+/* The mode of a lock file: those who may write to .ihop may lock; reading is not enough. */
 static mode_t lock_mode(const struct stat *directory)
 {
     return 0600 | (directory->st_mode & S_IWGRP ? 0060 : 0) |
            (directory->st_mode & S_IWOTH ? 0006 : 0);
 }
 
-/* Files that an earlier version made are open to all; root makes files for another
- * user's store. Best effort: who is neither root nor the owner must not. A file that has
- * a second name is left alone: the owner of a store may have linked another user's file
- * to this name, and root must not give it away. */
+/* Corrects mode and owner of a lock file. An earlier version made files that are open to all,
+ * and root makes files in another user's store. Best effort, as only root and the owner
+ * may. A file that has a second name is left alone: the owner of a store may have linked
+ * another user's file to this name, and root must not give it away. */
 static void put_right(int fd, const struct stat *directory)
 {
     struct stat st;
@@ -110,7 +110,7 @@ int store_publish_lock(const struct store *store, struct err *e)
 
 /* ---- record locks of open files ---- */
 
-/* On the whole file, however long it gets. */
+/* fcntl with a lock on the whole file, however long it gets. */
 static int record_lock(int fd, int command, short type, struct flock *l)
 {
     int r;
@@ -120,7 +120,7 @@ static int record_lock(int fd, int command, short type, struct flock *l)
         r = fcntl(fd, command, l);
     } while (r < 0 && errno == EINTR);
     if (r < 0 && errno == EACCES)
-        errno = EAGAIN; /* the other name of being held */
+        errno = EAGAIN; /* either says that somebody else has the lock */
     return r;
 }
 
@@ -135,7 +135,8 @@ static enum store_served has_record_lock(int fd)
     return l.l_type == F_RDLCK ? STORE_SERVED : STORE_NOT_SERVED;
 }
 
-/* 0, or -1 with errno; EAGAIN: somebody who may write the file holds it. */
+/* Takes a server's record lock; -1 with errno. EAGAIN: somebody who may write the file has locked
+ * it. */
 static int share_record_lock(int fd)
 {
     uint64_t end = io_now_ms() + SERVER_WAIT_MS;
@@ -184,7 +185,7 @@ static enum store_served has_flock(int fd)
     return errno == EWOULDBLOCK ? STORE_NOT_SERVED : STORE_SERVED_UNKNOWN;
 }
 
-/* The same file open for writing, or -1. */
+/* Opens the file that is open as fd once more, for writing; -1 when that cannot be done. */
 static int reopen(int dirfd, const char *name, int fd)
 {
     CLEANUP_FD int writable = io_openat(dirfd, name, O_RDWR, 0);

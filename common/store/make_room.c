@@ -23,7 +23,7 @@ struct room {
     size_t unsure; /* in list: from here on it is not known which one is the oldest */
 };
 
-/* chunk_usage: as in store_gc. */
+/* Frees what no one needs; chunk_usage as in store_gc_options. */
 static int collect_removable(const struct room *r, struct chunk_usage *chunk_usage, struct err *e)
 {
     const struct store_gc_options options = {
@@ -74,7 +74,8 @@ static bool may_go(const struct room *r, size_t i)
     return i < r->unsure && may_go_in_order(r, i);
 }
 
-/* Of releases whose order is not known one may go, when the others stay in any case. */
+/* The first release whose age relative to the next removable one is not known; the count of all
+ * when there is none. Releases that stay in any case do not matter. */
 static size_t find_unsure(const struct room *r)
 {
     size_t last = SIZE_MAX;
@@ -89,7 +90,7 @@ static size_t find_unsure(const struct room *r)
     return r->list.count;
 }
 
-/* What removing release i frees, about: its own chunks, in blocks. */
+/* About what removing release i frees: the chunks that only it has, in whole blocks. */
 static uint64_t gain(const struct room *r, size_t i, uint64_t *inodes)
 {
     struct chunk_usage_sum own = chunk_usage_sum(&r->chunk_usage, &r->images[i].chunks, 1);
@@ -98,7 +99,7 @@ static uint64_t gain(const struct room *r, size_t i, uint64_t *inodes)
     return store_disk_bytes(own.bytes, own.chunks);
 }
 
-/* Whether removing all that may go would do: otherwise nothing should be lost. */
+/* Fails when removing all that may be removed would not be enough: then nothing is to be lost. */
 static int check_possible(struct room *r, struct err *e)
 {
     uint64_t bytes, inodes, most = 0, most_inodes = 0;
@@ -150,7 +151,7 @@ static int remove_oldest(struct room *r, bool *removed, struct err *e)
         if (store_release_remove(r->store, r->list.items[i].name, false, e) < 0) {
             if (e->kind != ERR_BUSY)
                 return -1;
-            r->list.items[i].served = STORE_SERVED; /* since just now */
+            r->list.items[i].served = STORE_SERVED; /* since the list was made */
             continue;
         }
         if (r->o->removed)
@@ -181,7 +182,7 @@ static int remove_until_room(struct room *r, struct err *e)
             is_enough(r, &enough, e) < 0)
             return -1;
     } while (removed && !enough);
-    return 0; /* if not enough after all, the caller finds out and says so */
+    return 0; /* if this is not enough after all, the caller finds out and says so */
 }
 
 int store_make_room(struct store *store, const struct store_room_wanted *o, struct err *e)

@@ -20,7 +20,7 @@
 struct store_missing {
     bool *missing;                       /* for each chunk of the table; owned */
     size_t missing_count, damaged_count; /* damaged ones are missing, too */
-    size_t denied_count; /* STORE_CHECK_READABLE: there, not zero, not for this user */
+    size_t denied_count; /* with STORE_CHECK_READABLE: there, not zero, and not readable */
 };
 
 void store_missing_free(struct store_missing *m);

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 
 #define PENDING "pending"
-#define TRIES   10 /* for a name that is just being replaced */
+#define TRIES   10 /* of opening a name that is just being replaced */
 
 static int open_pending_directory(const struct store *store)
 {
@@ -40,7 +40,7 @@ static int sync_pending(const struct store *store, int pending, struct err *e)
     return store_sync_directory(store, pending, STORE_META "/" PENDING, e);
 }
 
-/* The first step: from now on readers find the new release if they find no other. */
+/* The first rename: from now on readers find the new release if they find no other. */
 static int announce(const struct store *store, int pending, const char *temporary, const char *name,
                     struct err *e)
 {
@@ -51,13 +51,13 @@ static int announce(const struct store *store, int pending, const char *temporar
     return store_sync_directory(store, store->meta_fd, STORE_META, e);
 }
 
-/* The others. */
+/* The second and third rename. */
 static int replace(const struct store *store, int pending, const char *name, const char *kept,
                    struct err *e)
 {
     if (renameat(store->root_fd, name, store->retired_fd, kept) < 0 && errno != ENOENT)
         return err_sys(e, errno, "cannot keep the old release %s/%s", store->path, name);
-    /* One that appeared since it was looked at may be the user's: the caller moves it back. */
+    /* A file that took the name since it was judged may be the user's: the caller moves it back. */
     if (store_foreign_check_at(store->retired_fd, store->path, STORE_META "/retired/", kept,
                                STORE_FOREIGN_REPLACE, e) < 0)
         return -1;
@@ -82,7 +82,7 @@ int store_pending_replace(const struct store *store, const char *temporary, cons
         return err_sys(e, errno, "cannot open directory %s/" STORE_META "/" PENDING, store->path);
     if (announce(store, pending, temporary, name, e) < 0 ||
         replace(store, pending, name, kept, e) < 0) {
-        /* Backwards as far as it goes; the rest is for store_pending_finish. */
+        /* Undoes as much as can be undone; store_pending_finish does the rest. */
         if (!is_there(store->root_fd, name) && is_there(pending, name))
             renameat(store->retired_fd, kept, store->root_fd, name);
         if (is_there(store->root_fd, name))
@@ -93,7 +93,7 @@ int store_pending_replace(const struct store *store, const char *temporary, cons
     return 0;
 }
 
-/* A name that is missing gets its release; else the old one stays. */
+/* Gives the release in pending/ its name if no other has it; otherwise retires it. */
 static int finish_one(const struct store *store, int pending, const char *name, struct err *e)
 {
     char retired[IO_RANDOM_NAME_SIZE];
@@ -135,7 +135,7 @@ int store_pending_finish(const struct store *store, struct err *e)
     if ((lock = store_publish_lock(store, e)) < 0)
         return -1;
     pending = open_pending_directory(store);
-    if (pending < 0 && errno == ENOENT) /* whoever was at it has finished */
+    if (pending < 0 && errno == ENOENT) /* somebody else has finished it */
         return 0;
     if (pending < 0)
         return err_sys(e, errno, "cannot open directory %s/" STORE_META "/" PENDING, store->path);

@@ -18,7 +18,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* What a file is to hold: three parts, so that a number can be put in without a copy. */
+/* The content of a new file, in up to three parts, so that a release gets its number without
+ * being copied. */
 struct content {
     struct {
         const void *data;
@@ -31,7 +32,7 @@ static struct content whole(const uint8_t *data, size_t size)
     return (struct content){.parts = {{data, size}}};
 }
 
-/* Writes a new file; leaves nothing behind when it fails. place: of a release, or NULL. */
+/* Writes a new file, and removes it when that fails. place is that of a release; otherwise NULL. */
 static int write_new(const struct store *store, int dirfd, const char *name,
                      const struct content *content, const struct release_order_place *place,
                      struct err *e)
@@ -55,7 +56,7 @@ static int write_new(const struct store *store, int dirfd, const char *name,
     return r;
 }
 
-/* What has the name, if anything, must be ours: an exchange would carry anything away. */
+/* Whatever has the name must be ours: an exchange would carry anything away. */
 static int check_target(const struct store *store, const char *name, bool replace, struct err *e)
 {
     enum store_file file;
@@ -71,8 +72,9 @@ static int check_target(const struct store *store, const char *name, bool replac
     return 0;
 }
 
-/* On file systems without the flags of renameat2: keep the old file's inode in
- * retired/ by a link, then rename over it. Nobody else can publish meanwhile. */
+/* For file systems without the flags of renameat2: keeps the old file's inode in
+ * retired/ by a link, then renames over it. The publish lock keeps others from publishing in
+ * between. */
 static int rename_over(const struct store *store, const char *temporary, const char *name,
                        bool replace, struct err *e)
 {
@@ -86,7 +88,7 @@ static int rename_over(const struct store *store, const char *temporary, const c
         return io_is_refused(errno) || errno == EMLINK
                    ? store_pending_replace(store, temporary, name, e)
                    : err_sys(e, errno, "cannot keep the old release %s/%s", store->path, name);
-    /* Again: a file that appeared since then would be renamed over. */
+    /* Once more: a file that appeared since the first check would be replaced. */
     if (check_target(store, name, replace, e) < 0)
         return -1;
     if (renameat(store->retired_fd, temporary, store->root_fd, name) < 0)
@@ -94,9 +96,9 @@ static int rename_over(const struct store *store, const char *temporary, const c
     return 0;
 }
 
-/* Looks at what an exchange brought out: a file that appeared since the check may be the
- * user's, and goes back. If even that fails it stays in retired/, which the message names:
- * gc leaves it alone there. */
+/* Looks at the file that an exchange has moved to retired/: one that appeared since the check may
+ * be the user's, and is moved back. If even that fails it stays in retired/, as the message
+ * says; gc leaves it alone there. */
 static int check_exchanged(const struct store *store, char *temporary, const char *name,
                            struct err *e)
 {
@@ -132,7 +134,7 @@ static int put_in_place(const struct store *store, char *temporary, const char *
             return check_exchanged(store, temporary, name, e);
         if (io_is_refused(errno))
             return rename_over(store, temporary, name, replace, e);
-        if (errno != ENOENT) /* removed meanwhile: once more */
+        if (errno != ENOENT) /* the old release was removed in between: once more */
             return err_sys(e, errno, "cannot publish %s/%s", store->path, name);
     }
 }
@@ -173,7 +175,7 @@ int store_publish(const struct store *store, const char *name, const uint8_t *da
         return -1;
     /* Always, even with nothing fetched and where syncfs reports no errors: the
      * chunks may have been committed by a clone that was killed before it got
-     * here. It makes the dictionary durable, too. */
+     * here. This makes the new release file durable, too. */
     r = store_sync_release(store, data, size, e);
     if (r == 0)
         r = put_in_place(store, temporary, name, replace, e);
@@ -206,7 +208,7 @@ int store_partial_write(const struct store *store, const char *name, const uint8
         return -1;
     if (io_random_name(temporary) < 0)
         return err_sys(e, errno, "cannot get random bytes");
-    /* In retired/, like a release to be: what a kill leaves there, a clean-up removes. */
+    /* First in retired/, like a new release: a clean-up removes what a kill leaves there. */
     if (write_new(store, store->retired_fd, temporary, &content, NULL, e) < 0)
         return -1;
     if (renameat(store->retired_fd, temporary, store->partial_fd, name) < 0) {

@@ -101,7 +101,7 @@ int store_releases_check_served(const struct store *store, const struct store_re
     return 0;
 }
 
-/* Opens what has the name; a release, whole or not: that is no reason to keep it. */
+/* Opens the release of this name, whole or damaged: a damaged one may be removed, too. */
 static int open_named(const struct store *store, const char *name, struct err *e)
 {
     CLEANUP_FD int fd = -1;
@@ -133,8 +133,8 @@ static int check_unserved(const struct store *store, const char *name, int fd, s
                    store->path, name, holder);
 }
 
-/* Looks at what was moved to retired/: a file that took the name since the release was
- * opened as fd may be the user's, and goes back. */
+/* Looks at the file that was moved to retired/: one that took the name since the release was
+ * opened as fd may be the user's, and is moved back. */
 static int check_moved(const struct store *store, const char *name, const char *retired, int fd,
                        struct err *e)
 {
@@ -179,7 +179,7 @@ int store_release_remove(const struct store *store, const char *name, bool force
     return store_sync_directory(store, store->retired_fd, STORE_META "/retired", e);
 }
 
-/* Ours are empty. */
+/* Removes a protection, which is an empty file; any other file is not ours. */
 static int unprotect(const struct store *store, int dir, const char *name, struct err *e)
 {
     struct stat st;
@@ -213,7 +213,7 @@ int store_release_protect(const struct store *store, const char *name, bool on, 
 
     if (release_name_check(name, e) < 0)
         return -1;
-    /* A protection may stay behind when its release is gone. */
+    /* A protection may outlive its release, and can be ended then, too. */
     if (on && (release = open_named(store, name, e)) < 0)
         return -1;
     if (io_mkdirat(store->meta_fd, PROTECTED) < 0 ||

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* release_list: looking after the releases of a store as a whole.
+/* release_list: the releases of a store: listing, removing and protecting them.
  *
  * A release is served while a server holds its lock, and protected when
  * .ihop/protected/NAME exists; the protection belongs to the name, whatever image
- * it has. Their order is that of their publishing, whatever the device's clock says
- * (release_order.h).
+ * it has. The order of releases is that of their publishing, whatever the device's clock says
+ * (release_order.h). One thread at a time for each list.
  */
 #ifndef IHOP_STORE_RELEASE_LIST_H
 #define IHOP_STORE_RELEASE_LIST_H
@@ -26,11 +26,11 @@ enum store_served {
 struct store_release {
     char *name;
     struct timespec published;   /* its file's modification time */
-    uint64_t number;             /* in the order of publishing, from 1; 0: it has none */
+    uint64_t number;             /* in the order of publishing, from 1; 0 without one */
     struct timespec counts_from; /* see release_order.h */
-    size_t rank; /* the older, the smaller; where it is the same, the order is not known */
+    size_t rank; /* smaller for an older release; equal where the order is not known */
     enum store_served served;
-    int served_errno; /* why it is not known */
+    int served_errno; /* why served is not known */
     bool is_protected;
 };
 
@@ -39,7 +39,8 @@ struct store_release_list {
     size_t count, capacity;
 };
 
-/* All releases, whole or damaged. The caller frees *list. */
+/* Reads all releases, whole or damaged. The caller frees *list, also after a failure. Kinds:
+ * ERR_IO, ERR_MEMORY. */
 int store_release_list_read(const struct store *store, struct store_release_list *list,
                             struct err *e) __attribute__((warn_unused_result));
 void store_release_list_free(struct store_release_list *list);
@@ -52,15 +53,15 @@ const struct store_release *store_release_list_find(const struct store_release_l
 int store_releases_check_served(const struct store *store, const struct store_release_list *list,
                                 struct err *e) __attribute__((warn_unused_result));
 
-/* Takes the name away, at once and durably; gc frees the chunks later. A server
- * goes on with it. Needs a store open for writing. Kinds: ERR_NOT_FOUND, also for a
- * file that is no release (foreign.h), which stays;
- * ERR_REFUSED when it is protected; ERR_BUSY when it is served, ERR_IO when that
- * cannot be told, and force is false. */
+/* Takes the name of a release away, at once and durably; gc frees the chunks later. A server
+ * continues to serve it. The store must be open for writing. Kinds: ERR_NOT_FOUND, also for a
+ * foreign file (foreign.h), which stays; ERR_REFUSED when it is protected; unless force is
+ * set, ERR_BUSY when it is served and ERR_IO when that is not known. */
 int store_release_remove(const struct store *store, const char *name, bool force, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Durable when it returns. ERR_NOT_FOUND: no such release. */
+/* Protects a name, or with on false ends its protection; durable on return 0. The store must be
+ * open for writing. Kinds: ERR_NOT_FOUND (there is no such release), ERR_IO. */
 int store_release_protect(const struct store *store, const char *name, bool on, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -73,8 +73,8 @@ static bool is_named(const struct store *store, const char *name, const struct s
 }
 
 /* Opens the release with a server's lock on it. Between open and lock a clone may
- * have replaced it and a gc dropped the old one: its link count tells, but where the
- * file system always says 0. */
+ * have replaced it and a gc deleted the old one: the link count is 0 then. Since some file
+ * systems always say 0, the name is looked at, too. */
 static int open_locked(const struct store *store, const char *name, int *fd, struct err *e)
 {
     CLEANUP_FREE char *what = NULL;
@@ -130,10 +130,9 @@ static int append_name(struct store_names *list, const char *name, struct err *e
     return 0;
 }
 
-/* Directories are looked at by nobody, and told of by nobody. */
-
-/* One that this user may not read is among the others, where gc finds it, too. What else cannot
- * be examined is an error: if it were taken for none, gc would free its chunks. */
+/* Adds a name of STORE to the right list; directories are ignored. A file that this user may not
+ * read is among the others, where gc finds it, too. Any other that cannot be examined is an
+ * error: if it were taken for no release, gc would free its chunks. */
 static int sort_name(const struct store *store, const char *name, struct store_names *releases,
                      struct store_names *others, struct err *e)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* release_load: reading the releases of a store. */
+/* release_load: reading the releases of a store, and their names. Thread-safe. */
 #ifndef IHOP_STORE_RELEASE_LOAD_H
 #define IHOP_STORE_RELEASE_LOAD_H
 
@@ -7,12 +7,12 @@
 #include "format/image.h"
 #include "store/store.h"
 
-/* Reads release name. With lock_fd, takes a server's lock on the very file that
- * was read and hands over its descriptor: while it is open, gc keeps the
- * release's chunks, even when the name is replaced or removed meanwhile. That takes
- * a few seconds at most, when somebody else has locked it.
- * Kinds: ERR_NOT_FOUND (also for a file that is foreign), ERR_DAMAGED, ERR_IO, ERR_MEMORY; ERR_BUSY
- * with lock_fd. The caller frees *image. */
+/* Reads a release. If lock_fd is not NULL, this takes a server's lock on the very file that
+ * was read, and *lock_fd becomes its descriptor: while that is open, gc keeps the
+ * release's chunks, even when the name is replaced or removed. When somebody else has
+ * locked the file, that takes a few seconds at most.
+ * Kinds: ERR_NOT_FOUND (also for a foreign file), ERR_DAMAGED, ERR_IO, ERR_MEMORY; with
+ * lock_fd also ERR_BUSY. The caller frees *image. */
 int store_release_load(const struct store *store, const char *name, struct image *image,
                        int *lock_fd, struct err *e) __attribute__((warn_unused_result));
 
@@ -21,31 +21,31 @@ struct store_names {
     char **names;
     size_t count, capacity;
 };
-/* All releases, whole or damaged, and what else has a name in STORE and is no directory:
- * foreign files, those that this user may not read, and those whose names no release may have
- * (others may be NULL). */
+/* Lists all releases, whole or damaged, and in others, which may be NULL, all other files of
+ * STORE but directories: foreign files, those that this user may not read, and those whose
+ * names no release may have. Kinds: ERR_IO, ERR_MEMORY. */
 int store_scan(const struct store *store, struct store_names *releases, struct store_names *others,
                struct err *e) __attribute__((warn_unused_result));
 int store_release_names(const struct store *store, struct store_names *list, struct err *e)
     __attribute__((warn_unused_result));
 
-/* "a, b, c and 3 more": for messages. */
+/* Writes "a, b, c and 3 more", for messages. */
 #define STORE_NAMES_TOLD 5
 #define STORE_NAME_TOLD  60 /* bytes of each */
 #define STORE_NAMES_TEXT (STORE_NAMES_TOLD * (STORE_NAME_TOLD + 2) + 40)
 const char *store_names_tell(const struct store_names *list, char text[STORE_NAMES_TEXT]);
 
-/* "STORE: 2 files are no releases and were left alone: a, b". */
+/* Writes "STORE: 2 files are no releases and were left alone: a, b". */
 #define STORE_OTHERS_TEXT (STORE_NAMES_TEXT + 512)
 const char *store_others_tell(const struct store *store, const struct store_names *others,
                               char text[STORE_OTHERS_TEXT]);
 
-/* As store_release_load, for a name that a user gave: when there is no such release, the
+/* store_release_load for a name that a user gave: when there is no such release, the
  * message names those that are there. */
 int store_release_find(const struct store *store, const char *name, struct image *image,
                        int *lock_fd, struct err *e) __attribute__((warn_unused_result));
 
-/* Fails with that message. */
+/* Fails with the message that there is no such release, and which there are. */
 int store_release_missing(const struct store *store, const char *name, struct err *e)
     __attribute__((warn_unused_result));
 

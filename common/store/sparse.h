@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sparse: which parts of a chunk are holes in its file. */
+/* sparse: which parts of a chunk are holes in its file. Sizes are in bytes. Thread-safe. */
 #ifndef IHOP_STORE_SPARSE_H
 #define IHOP_STORE_SPARSE_H
 
@@ -11,12 +11,12 @@
 /* In a chunk file, an aligned run of zeros at least this long becomes a hole. */
 #define HOLE_MIN ((size_t)(64 * KIB))
 
-/* Writes data to an empty file, leaving holes where an aligned run of HOLE_MIN zeros lies.
- * Adds to *written how many bytes were written. -1 with errno. Thread-safe. */
+/* Writes data to an empty file, leaving a hole wherever an aligned run of HOLE_MIN bytes is
+ * zeros. Adds to *written how many bytes were written. -1 with errno. Thread-safe. */
 int store_write_sparse(int fd, const uint8_t *data, size_t size, uint64_t *written)
     __attribute__((warn_unused_result));
 
-/* How many bytes writing these takes, without doing it. */
+/* How many bytes store_write_sparse would write. */
 uint64_t store_stored_bytes(const uint8_t *data, size_t size);
 
 #endif

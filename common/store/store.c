@@ -19,7 +19,8 @@
 
 #define FORMAT_NAME "format"
 
-/* Messages need the path below STORE, the calls its last part below dirfd. */
+/* Directories are named by their path below STORE, for messages; system calls take the last
+ * part of it. */
 static const char *last_part(const char *name)
 {
     const char *slash = strrchr(name, '/');
@@ -27,7 +28,7 @@ static const char *last_part(const char *name)
     return slash ? slash + 1 : name;
 }
 
-/* What failed with errno. */
+/* Fails because what ("open", "create") failed with errno. */
 static int no_directory(const char *what, const char *store_path, const char *name, struct err *e)
 {
     if (errno == ELOOP || errno == ENOTDIR)
@@ -64,7 +65,7 @@ static int create_root(const struct store *s, bool *created, struct err *e)
     return err_sys(e, errno, "cannot create store %s", s->path);
 }
 
-/* STORE itself may be a link: it is the user's own word. */
+/* STORE itself may be a link, because the user has named it. */
 static int open_root(struct store *s, const struct store_options *o, struct err *e)
 {
     bool created = false;
@@ -108,8 +109,8 @@ static int read_format(const struct store *s, unsigned *digits, struct err *e)
     return 0;
 }
 
-/* Durable before chunks/ exists: a directory chunks/ without a format is what the
- * original makes, so a power cut between the two must not leave that. */
+/* The format is durable before chunks/ exists: a directory chunks/ without a format is what
+ * ihop 0.1 makes, so a power cut between the two must not leave that. */
 static int write_format(struct store *s, unsigned digits, struct err *e)
 {
     CLEANUP_FD int fd = -1;
@@ -132,7 +133,7 @@ static bool has_chunks_directory(const struct store *s)
     return fstatat(s->root_fd, STORE_CHUNKS, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* .ihop, unless it is not there. */
+/* Opens .ihop; meta_fd stays -1 when there is none. */
 static int open_meta(struct store *s, struct err *e)
 {
     if (s->meta_fd >= 0)
@@ -156,7 +157,8 @@ static int find_layout(struct store *s, struct err *e)
         return err_sys(e, errno, "cannot examine store %s", s->path);
     if (!original)
         return 0;
-    /* A first clone may have been at work since: then its format came before chunks/. */
+    /* A first clone may have made chunks/ since the format was looked for; then it made the
+     * format before. */
     if (s->meta_fd < 0 && open_meta(s, e) < 0)
         return -1;
     if (read_format(s, &s->fanout_digits, e) < 0)
@@ -166,8 +168,7 @@ static int find_layout(struct store *s, struct err *e)
     return 0;
 }
 
-/* Whether this directory is one of those in the .ihop of a store: what lies there is the
- * store's to remove. */
+/* Whether this directory lies in the .ihop of a store, which may remove what it finds there. */
 static bool is_inside_meta(const struct store *s)
 {
     struct stat st;
@@ -176,8 +177,8 @@ static bool is_inside_meta(const struct store *s)
            fstatat(s->root_fd, "../retired", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* For a directory that is there and has no layout. A clone may make one in an empty directory;
- * nobody else makes any, and nowhere else. */
+/* Fails unless a layout may be made in this directory, which has none: a clone makes one in an
+ * empty directory; nobody else makes any, and nowhere else. */
 static int check_vacant(struct store *s, bool create, struct err *e)
 {
     bool vacant;
@@ -188,7 +189,7 @@ static int check_vacant(struct store *s, bool create, struct err *e)
         return err_sys(e, errno, "cannot examine directory %s", s->path);
     if (vacant)
         return 0;
-    /* What is there may come from another first clone: then its format came before. */
+    /* What lies here may come from another first clone; then that made the format before. */
     if (open_meta(s, e) < 0 || find_layout(s, e) < 0)
         return -1;
     if (s->fanout_digits != 0)
@@ -199,7 +200,7 @@ static int check_vacant(struct store *s, bool create, struct err *e)
                    s->path, s->path, s->path[strlen(s->path) - 1] == '/' ? "" : "/");
 }
 
-/* Finds the layout, or that there is none and that one may be made. */
+/* Finds the layout, or that there is none and that one may be made here. */
 static int check_place(struct store *s, const struct store_options *o, struct err *e)
 {
     if (o->create && is_inside_meta(s))
@@ -209,7 +210,7 @@ static int check_place(struct store *s, const struct store_options *o, struct er
     return s->fanout_digits == 0 ? check_vacant(s, o->create, e) : 0;
 }
 
-/* Takes lock_fd as flock's operation says, until the time is over. */
+/* Takes the lock on lock_fd, shared or exclusive as operation says; waits for it. */
 static int take_lock(const struct store *s, int operation, unsigned wait_seconds, struct err *e)
 {
     char holder[LOCK_HOLDER_SIZE];
@@ -279,8 +280,9 @@ static int check_same_device(const struct store *s, struct err *e)
     return 0;
 }
 
-/* Only for those who write: a staging directory is owned by a flock on it, which everyone
- * can take who can open it. An earlier version left this open to all. */
+/* Opens .ihop/staging, which only those who write may open: a staging directory is owned by a
+ * flock on it, and everyone can take that who can open the directory. An earlier version
+ * left it open to all. */
 static int make_staging(struct store *s, struct err *e)
 {
     struct stat meta, st;
@@ -293,7 +295,7 @@ static int make_staging(struct store *s, struct err *e)
     wanted = (st.st_mode & 07000) | S_IRWXU | (meta.st_mode & S_IWGRP ? S_IRWXG : 0) |
              (meta.st_mode & S_IWOTH ? S_IRWXO : 0);
     if ((st.st_mode & 07777) != wanted && fchmod(s->staging_fd, wanted) < 0)
-        errno = 0; /* best effort: who is not the owner must not */
+        errno = 0; /* best effort: only the owner may */
     return 0;
 }
 

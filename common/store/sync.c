@@ -40,8 +40,8 @@ static bool syncfs_tells_errors(int fd)
            (major > 5 || (major == 5 && minor >= 8));
 }
 
-/* Kernels and the filters of containers that do not know the call say so; one that does
- * finds that -1 is no file. */
+/* Kernels and filters of containers that do not know the call say so; where it is known it
+ * fails because -1 is no file. */
 static bool has_syncfs(void)
 {
     return syncfs(-1) == 0 || !io_is_refused(errno);
@@ -62,7 +62,7 @@ int store_sync_directory(const struct store *store, int fd, const char *name, st
     return 0;
 }
 
-/* Without syncfs: what is in the directories was synced when it was written. */
+/* For a store without syncfs. The files in these directories were synced as they were written. */
 static int sync_directories(const struct store *store, struct err *e)
 {
     const struct {
@@ -97,7 +97,7 @@ int store_sync_parent(const struct store *store, struct err *e)
 {
     CLEANUP_FD int parent = -1;
 
-    /* Reaches the new entry in a parent that may not be readable. */
+    /* syncfs reaches the new entry even if the parent directory is not readable. */
     if (!store->no_syncfs)
         return store_sync_all(store, e);
     parent = io_openat(store->root_fd, "..", O_RDONLY | O_DIRECTORY, 0);
@@ -111,9 +111,9 @@ int store_sync_parent(const struct store *store, struct err *e)
 
 /* ---- the chunks of a release, one by one ---- */
 
-/* A chunk that was found by its name may have got it from a clone that was killed before
- * it could sync the directory. Where the original may write, its content may not be
- * durable, either. */
+/* Makes the content of a chunk durable where ihop 0.1 may have written it. Elsewhere only the
+ * name may not be durable: a clone that was killed may have renamed the chunk without
+ * syncing the directory. */
 static int sync_chunk(const struct store *store, const struct image *image, size_t chunk,
                       struct err *e)
 {
@@ -166,7 +166,7 @@ int store_sync_release(const struct store *store, const uint8_t *data, size_t si
 
     if (store->sync_files && release_parse(data, size, &image, e) < 0 && e->kind != ERR_DAMAGED)
         return -1;
-    /* What is no release has no chunks. */
+    /* If data is no release there are no chunks. */
     if (image.chunks.count > 0 && sync_chunks(store, &image, e) < 0)
         return -1;
     return store_sync_all(store, e);

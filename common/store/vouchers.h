@@ -27,7 +27,7 @@ int vouchers_load(const struct store *store, struct vouchers *v, struct err *e)
     __attribute__((warn_unused_result));
 void vouchers_free(struct vouchers *v);
 
-/* Whether a release has this chunk of chunks. */
+/* Whether a release has the chunk with this number in chunks. */
 bool vouchers_have(const struct vouchers *v, const struct chunk_table *chunks, size_t chunk);
 
 #endif
