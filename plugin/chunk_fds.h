@@ -7,15 +7,16 @@
  * it, which would then read whatever file got the same number.
  *
  * Clients decide how many sockets there are (nbdkit has three descriptors for each
- * connection), so they may take all descriptors that the process may have. What each of
- * the three limits below is for, a read that needs a chunk must wait then, and not fail:
+ * connection), and may take all numbers that the process may have. A read that needs a
+ * chunk must wait then; it must not fail. Three limits see to that; docs/serving.md has
+ * what happens without each:
  *
- * - the ceiling: kept descriptors stay below it, so that they never fill the table for
- *   good;
- * - the semaphore: at most MOMENTARY_MAX threads compete for the numbers that are free, so
- *   that each of them gets one soon, and the others wait in a queue without a limit;
- * - the retry: when there is no free number at all, a thread waits for up to five seconds
- *   until another one puts a chunk back or a client leaves.
+ * - the ceiling: kept descriptors have numbers below it, so that they never fill the table
+ *   for good;
+ * - the semaphore: few threads compete for the numbers that are free, so that each of them
+ *   gets one soon, and the others wait for their turn without a limit;
+ * - the retry: when no number is free, a thread tries for up to five seconds, until another
+ *   one puts a chunk back or a client leaves.
  *
  * Finding a kept descriptor takes no lock. Thread-safe, but for init and free.
  */
