@@ -123,13 +123,14 @@ int command_releases(const struct command *s, struct store_release_list *list, s
     return 0;
 }
 
-int command_load(const struct command *s, const char *name, struct image *image, struct err *e)
+int command_load(const struct command *s, const char *name, struct image *image, bool *there,
+                 struct err *e)
 {
     struct err why = ERR_INIT;
+    int r = store_release_load(s->store, name, image, NULL, &why);
 
-    if (store_release_load(s->store, name, image, NULL, &why) == 0)
-        return 1;
-    if (why.kind == ERR_NOT_FOUND)
+    *there = r == 0 || why.kind != ERR_NOT_FOUND;
+    if (r == 0 || !*there)
         return 0;
     *e = why;
     return -1;

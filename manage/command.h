@@ -52,9 +52,9 @@ int command_open(struct command *s, enum store_access access, struct err *e)
 int command_releases(const struct command *s, struct store_release_list *list, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Reads one that was listed: 1, or 0 when it was removed since then. */
-int command_load(const struct command *s, const char *name, struct image *image, struct err *e)
-    __attribute__((warn_unused_result));
+/* Reads a release that was listed; *there is false when it was removed since then. */
+int command_load(const struct command *s, const char *name, struct image *image, bool *there,
+                 struct err *e) __attribute__((warn_unused_result));
 
 void command_free(struct command *s);
 

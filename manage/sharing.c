@@ -77,9 +77,10 @@ static int count_all(struct command *s, const struct store_release_list *list,
     for (size_t i = 0; i < list->count; i++) {
         CLEANUP(image_free) struct image image = {0};
         struct chunk_usage_sum first;
-        int r = command_load(s, list->items[i].name, &image, e);
+        bool there;
 
-        if (r < 0 || (r > 0 && chunk_usage_add(chunk_usage, &image.chunks, e) < 0))
+        if (command_load(s, list->items[i].name, &image, &there, e) < 0 ||
+            (there && chunk_usage_add(chunk_usage, &image.chunks, e) < 0))
             return -1;
         first = chunk_usage_sum(chunk_usage, &image.chunks, 1); /* not in any before it */
         total->chunks += first.chunks;
@@ -96,11 +97,11 @@ static int show_costs(struct command *s, const struct store_release_list *list,
         CLEANUP(image_free) struct image image = {0};
         struct chunk_usage_sum all, alone, shared;
         json_t *row;
-        int r = command_load(s, list->items[i].name, &image, e);
+        bool there;
 
-        if (r < 0)
+        if (command_load(s, list->items[i].name, &image, &there, e) < 0)
             return -1;
-        if (r == 0)
+        if (!there)
             continue;
         all = chunk_usage_sum(NULL, &image.chunks, 0);
         alone = chunk_usage_sum(chunk_usage, &image.chunks, 1);

@@ -70,12 +70,12 @@ static int list_releases(struct command *s, const struct store_release_list *lis
     for (size_t i = 0; i < list->count; i++) {
         CLEANUP(image_free) struct image image = {0};
         struct err why = ERR_INIT;
-        int r = command_load(s, list->items[i].name, &image, &why);
-        bool good = r > 0;
+        bool there;
+        bool good = command_load(s, list->items[i].name, &image, &there, &why) == 0;
 
-        if (r == 0)
+        if (!there)
             continue;
-        if (r < 0 && why.kind != ERR_DAMAGED) {
+        if (!good && why.kind != ERR_DAMAGED) {
             *e = why;
             return -1;
         }
@@ -280,10 +280,11 @@ static int show_sharing(const struct command *s, struct table *t, json_t *result
         struct chunk_usage_sum sum;
         char size[TEXT_SIZE_BYTES];
         json_t *row;
+        bool there;
 
-        /* With a damaged one: not known. */
+        /* Releases that cannot be read are left out: what they share is unknown. */
         if (strcmp(list.items[i].name, name) == 0 ||
-            command_load(s, list.items[i].name, &other, &ignored) <= 0)
+            command_load(s, list.items[i].name, &other, &there, &ignored) < 0 || !there)
             continue;
         sum = chunk_usage_sum(&chunk_usage, &other.chunks, 1);
         if (sum.chunks == 0)

@@ -42,8 +42,9 @@ static int collect_chunks(struct verify *v, struct err *e)
         CLEANUP(image_free) struct image image = {0};
         struct err why = ERR_INIT;
         size_t length;
+        bool there; /* one that was removed since has no chunks */
 
-        if (command_load(v->s, v->list.items[r].name, &image, &why) < 0) {
+        if (command_load(v->s, v->list.items[r].name, &image, &there, &why) < 0) {
             if (why.kind == ERR_DAMAGED)
                 continue; /* the others are checked; finish_release tells of it */
             *e = why;
@@ -294,10 +295,12 @@ static int finish_release(struct verify *v, const struct store_release *r, struc
     CLEANUP(image_free) struct image image = {0};
     CLEANUP_FREE bool *bad = NULL;
     size_t count;
-    int loaded = command_load(v->s, r->name, &image, e);
+    bool there;
 
-    if (loaded <= 0)
-        return loaded;
+    if (command_load(v->s, r->name, &image, &there, e) < 0)
+        return -1;
+    if (!there)
+        return 0;
     if (!(bad = find_bad(v, &image, &count, e)))
         return -1;
     tell_release(v, r->name, image.chunks.count, count);

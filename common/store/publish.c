@@ -20,21 +20,21 @@
 
 /* The content of a new file, in up to three parts, so that a release gets its number without
  * being copied. */
-struct content {
+struct file_content {
     struct {
         const void *data;
         size_t size;
     } parts[3];
 };
 
-static struct content whole(const uint8_t *data, size_t size)
+static struct file_content whole(const uint8_t *data, size_t size)
 {
-    return (struct content){.parts = {{data, size}}};
+    return (struct file_content){.parts = {{data, size}}};
 }
 
 /* Writes a new file, and removes it when that fails. place is that of a release; otherwise NULL. */
 static int write_new(const struct store *store, int dirfd, const char *name,
-                     const struct content *content, const struct release_order_place *place,
+                     const struct file_content *content, const struct release_order_place *place,
                      struct err *e)
 {
     CLEANUP_FD int fd = io_openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
@@ -143,7 +143,7 @@ static int put_in_place(const struct store *store, char *temporary, const char *
 static int write_release(const struct store *store, const char *temporary, const uint8_t *data,
                          size_t size, struct err *e)
 {
-    struct content content = whole(data, size);
+    struct file_content content = whole(data, size);
     struct release_frame frame;
     struct release_order_place place;
 
@@ -152,9 +152,10 @@ static int write_release(const struct store *store, const char *temporary, const
     if (release_is_framed(data, size)) {
         if (release_set_number(data, size, place.number, &frame, e) < 0)
             return -1;
-        content = (struct content){.parts = {{frame.head, sizeof frame.head},
-                                             {data + RELEASE_PREFIX_SIZE, size - RELEASE_OVERHEAD},
-                                             {frame.sum, sizeof frame.sum}}};
+        content =
+            (struct file_content){.parts = {{frame.head, sizeof frame.head},
+                                            {data + RELEASE_PREFIX_SIZE, size - RELEASE_OVERHEAD},
+                                            {frame.sum, sizeof frame.sum}}};
     }
     return write_new(store, store->retired_fd, temporary, &content, &place, e);
 }
@@ -199,7 +200,7 @@ int store_confirm(const struct store *store, struct err *e)
 int store_partial_write(const struct store *store, const char *name, const uint8_t *data,
                         size_t size, struct err *e)
 {
-    const struct content content = whole(data, size);
+    const struct file_content content = whole(data, size);
     char temporary[IO_RANDOM_NAME_SIZE];
 
     if (release_name_check(name, e) < 0 ||
