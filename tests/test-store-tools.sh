@@ -96,7 +96,7 @@ json_is "r['metadata'] == {'notes': 74, 'version': 5} and 'archive_url' not in r
 expect_exit 0 "$ihop_store" info "$store"
 expect_stdout '^releases: +3$'
 expect_exit 0 "$ihop_store" info --json "$store"
-json_is "r['releases'] == 3 and r['fanout_digits'] == 2 and r['bytes_free'] > 0"
+json_is "r['releases'] == 3 and r['folder_digits'] == 2 and r['bytes_free'] > 0"
 
 # Metadata, byte by byte.
 expect_exit 0 "$ihop_store" info --metadata-key notes "$store/meta"
