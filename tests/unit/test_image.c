@@ -285,6 +285,25 @@ static void finds_zero_chunks(void **state)
     image_free(&image);
 }
 
+/* The size whose hash is known is judged by that, and others beside it as ever. */
+static void finds_usual_zero_chunks(void **state)
+{
+    static const uint32_t sizes[] = {16 * MIB, 16 * MIB, 200000};
+    struct image image = support_image(sizes, COUNT(sizes), 32);
+    struct err e = ERR_INIT;
+
+    (void)state;
+    image.max_chunk_size = 16 * MIB;
+    image.chunks.items[2].archive_size = 20;
+    set_hash_of_zeros(&image, 0);
+    set_hash_of_zeros(&image, 2);
+    assert_ok(zero_chunks_find(&image, &e), e);
+    assert_true(image.chunks.items[0].zero);
+    assert_false(image.chunks.items[1].zero);
+    assert_true(image.chunks.items[2].zero);
+    image_free(&image);
+}
+
 static void same_source(void **state)
 {
     static const uint32_t sizes[] = {5, 6};
@@ -304,11 +323,17 @@ static void same_source(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chunk_rules),        cmocka_unit_test(parameter_rules),
-        cmocka_unit_test(hash_length_policy), cmocka_unit_test(order_rules),
-        cmocka_unit_test(keeps_what_is_used), cmocka_unit_test(one_hash_two_contents),
-        cmocka_unit_test(empty_image),        cmocka_unit_test(metadata_rules),
-        cmocka_unit_test(sorts_by_hash),      cmocka_unit_test(finds_zero_chunks),
+        cmocka_unit_test(chunk_rules),
+        cmocka_unit_test(parameter_rules),
+        cmocka_unit_test(hash_length_policy),
+        cmocka_unit_test(order_rules),
+        cmocka_unit_test(keeps_what_is_used),
+        cmocka_unit_test(one_hash_two_contents),
+        cmocka_unit_test(empty_image),
+        cmocka_unit_test(metadata_rules),
+        cmocka_unit_test(sorts_by_hash),
+        cmocka_unit_test(finds_zero_chunks),
+        cmocka_unit_test(finds_usual_zero_chunks),
         cmocka_unit_test(same_source),
     };
 
