@@ -285,22 +285,27 @@ static void finds_zero_chunks(void **state)
     image_free(&image);
 }
 
-/* The size whose hash is known is judged by that, and others beside it as ever. */
+/* The size whose hash is known is judged by that; other chunks by how they compress. */
 static void finds_usual_zero_chunks(void **state)
 {
-    static const uint32_t sizes[] = {16 * MIB, 16 * MIB, 200000};
+    static const uint32_t sizes[] = {16 * MIB, 16 * MIB, 200000, 300000};
     struct image image = support_image(sizes, COUNT(sizes), 32);
     struct err e = ERR_INIT;
 
     (void)state;
+    image.compression = IMAGE_ZSTD;
     image.max_chunk_size = 16 * MIB;
-    image.chunks.items[2].archive_size = 20;
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        image.chunks.items[i].archive_size = 20;
+    image.chunks.items[3].archive_size = 500;
     set_hash_of_zeros(&image, 0);
     set_hash_of_zeros(&image, 2);
+    set_hash_of_zeros(&image, 3);
     assert_ok(zero_chunks_find(&image, &e), e);
     assert_true(image.chunks.items[0].zero);
     assert_false(image.chunks.items[1].zero);
     assert_true(image.chunks.items[2].zero);
+    assert_false(image.chunks.items[3].zero); /* zeros of which no encoder makes so much */
     image_free(&image);
 }
 
