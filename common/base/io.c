@@ -80,7 +80,7 @@ int io_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
 
 /* The offset of the end, or 0. Of character devices, UBI volumes and MTD devices have one. at:
  * the present position, which stays. */
-static uint64_t find_end(int fd, const struct stat *st, off_t at)
+static uint64_t end_offset(int fd, const struct stat *st, off_t at)
 {
     uint64_t size = 0;
     off_t end;
@@ -103,7 +103,7 @@ uint64_t io_input_size(int fd)
 
     if (at < 0 || fstat(fd, &st) < 0)
         return 0;
-    end = find_end(fd, &st, at);
+    end = end_offset(fd, &st, at);
     return end > (uint64_t)at ? end - (uint64_t)at : 0;
 }
 
