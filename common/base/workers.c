@@ -32,8 +32,8 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
-/* Starts as many of count threads as can be had, which take the numbers from first on. The
- * errno of the one that could not, or 0. */
+/* Starts as many of count threads as can be had, which take the numbers from first on.
+ * Returns the errno of the one that could not be started, or 0. */
 static int start_threads(struct workers *w, unsigned first, unsigned count)
 {
     w->numbered = first;
@@ -54,9 +54,8 @@ int workers_start(struct workers *w, unsigned count, workers_fn run, void *user,
 
     *w = (struct workers){.run = run, .user = user};
     errnum = start_threads(w, 0, count);
-    if (w->count > 0)
+    if (errnum == 0)
         return 0;
-    pthread_mutex_destroy(&w->lock);
     return err_sys(e, errnum, "cannot start a thread (too little memory, or too many processes)");
 }
 

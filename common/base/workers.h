@@ -2,8 +2,7 @@
 /* workers: threads that do one job side by side.
  *
  * Each thread calls the same function with a number of its own, and what they share is
- * up to them. A machine that has no memory or no process number left for a thread gets
- * fewer: the job then takes longer, which is better than no update. The first error of a
+ * up to them. The first error of a
  * worker is the error of the job; ERR_CANCELLED, which a worker gives when it stops
  * because of another one, gives way to any other.
  *
@@ -32,16 +31,17 @@ struct workers {
     struct err error;     /* ERR_NONE as long as none failed */
 };
 
-/* Starts up to count threads (at most LIMIT_JOBS). ERR_MEMORY when there is none; then
- * there is nothing to join. */
+/* Starts count threads (at most LIMIT_JOBS) beside the caller, who has work of its own. When
+ * the machine has no memory or no process number left for one of them, it is ERR_MEMORY;
+ * those that were started then run all the same, and are to be stopped and joined. */
 int workers_start(struct workers *w, unsigned count, workers_fn run, void *user, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Waits until all have returned; the caller may have work of its own before. */
+/* Waits until all have returned. */
 int workers_join(struct workers *w, struct err *e) __attribute__((warn_unused_result));
 
-/* The whole job: the calling thread is worker 0, so it is done even when no thread can be
- * had, and all have returned when this does. */
+/* The whole job, in which the calling thread is worker 0. It is done with fewer threads when
+ * no more can be had, only more slowly. All have returned when this does. */
 int workers_run(unsigned count, workers_fn run, void *user, struct err *e)
     __attribute__((warn_unused_result));
 

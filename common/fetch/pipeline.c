@@ -271,10 +271,10 @@ static void drop_active(struct pipeline *p)
     }
 }
 
-static int drive_and_join(struct pipeline *p, struct workers *workers, struct err *e)
+/* After the driver, whose result is r and whose error comes first. */
+static int end_workers(struct pipeline *p, struct workers *workers, int r, struct err *e)
 {
     struct err why = ERR_INIT;
-    int r = drive(p, e);
 
     /* After a failure of the reader, too, what has arrived whole is kept. */
     range_queue_close(&p->queue);
@@ -295,8 +295,11 @@ static int fetch_chunks(struct pipeline *p, struct err *e)
     if (range_queue_init(&p->queue, p->job->image, p->job->plan->fetched_count, e) < 0)
         return -1;
     r = workers_start(&workers, p->job->jobs, run_worker, p, e);
-    if (r == 0)
-        r = drive_and_join(p, &workers, e);
+    if (r < 0)
+        range_queue_stop(&p->queue);
+    else
+        r = drive(p, e);
+    r = end_workers(p, &workers, r, e);
     range_queue_destroy(&p->queue);
     drop_active(p);
     if (r < 0 && e->kind == ERR_ARCHIVE)
