@@ -6,6 +6,7 @@
 #include "format/release.h"
 #include "store/release_order.h"
 #include "store/foreign.h"
+#include "store/release_sync.h"
 #include "store/store_private.h"
 #include "store/lock.h"
 #include "store/release_name.h"

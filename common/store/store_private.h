@@ -49,10 +49,6 @@ void store_sync_choose(struct store *store, enum store_sync wanted);
  * A failure is final: the kernel may have dropped the pages, so no one may try again. */
 int store_sync_all(const struct store *store, struct err *e) __attribute__((warn_unused_result));
 
-/* store_sync_all, and makes all chunks of the release that data encodes durable. */
-int store_sync_release(const struct store *store, const uint8_t *data, size_t size, struct err *e)
-    __attribute__((warn_unused_result));
-
 /* Makes the name of a new STORE durable. */
 int store_sync_parent(const struct store *store, struct err *e) __attribute__((warn_unused_result));
 
