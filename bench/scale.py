@@ -47,7 +47,7 @@ def add_release(work, store, number, chunks):
     image = f"{work}/image"
     with open(image, "wb") as f:
         f.write(os.urandom(chunks * CHUNK))
-    run(sys.executable, f"{SOURCE}/tests/lib/make-store.py", "--layout", "2", "--min", str(CHUNK),
+    run(sys.executable, f"{SOURCE}/tests/lib/cba.py", "store", "--layout", "2", "--min", str(CHUNK),
         "--max", str(CHUNK), image, f"{store}/r{number:02}")
     os.remove(image)
 

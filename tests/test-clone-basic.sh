@@ -52,7 +52,7 @@ expect_exit 0 "$ihop_clone" "$url/good/second.cba" "$tmp/s/v2"
 expect_stderr "$tmp/s/v2: already complete: 20 chunks reused, 0 fetched"
 
 # Two chunks lost: no header is needed to restore them.
-python3 "$srcdir/tests/lib/read-release.py" lost "$tmp/s/v2" 3 15 >"$tmp/lost"
+$cba lose "$tmp/s/v2" 3 15 >"$tmp/lost"
 rules
 expect_exit 0 "$ihop_clone" --json "$url/good/second.cba" "$tmp/s/v2"
 equal "$(json outcome)" restored "outcome"

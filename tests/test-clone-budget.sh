@@ -59,7 +59,7 @@ over() {
     expect_exit 6 "$ihop_clone" "$@" "$url/good/apart.cba" "$tmp/s4/v1"
     one_line_on_stderr
     expect_stderr "$regex"
-    equal "$(requests "first >= $apart_header")" 0 "requests for chunks with $*"
+    equal "$(requests "past=$apart_header")" 0 "requests for chunks with $*"
     [ ! -e "$tmp/s4/v1" ] || fail "a release was published over the budget $*"
     equal "$(good_chunks "$tmp/s4")" 0 "chunks with $*"
     [ ! -d "$tmp/s4" ] || nothing_staged "$tmp/s4"

@@ -25,7 +25,7 @@ refused_up_front() {
     expect_exit 6 "$ihop_clone" "$url/good/apart.cba" "$tmp/disk/s/r"
     one_line_on_stderr
     expect_stderr "^ihop-clone: not enough $1 in store $tmp/disk/s: .*needed.*free"
-    equal "$(requests "first >= $apart_header")" 0 "requests for chunks"
+    equal "$(requests "past=$apart_header")" 0 "requests for chunks"
     nothing_staged "$tmp/disk/s"
     [ ! -e "$tmp/disk/s/r" ] || fail "a release on a full disk"
 }

@@ -47,7 +47,7 @@ equal "$(good_chunks "$tmp/refused")" 0 "chunks of a run that was refused"
 # ---- uncompressed: nothing is known of zeros ----
 mkdir "$tmp/www"
 make_half() { # SEED FILE: 8 MiB in which every second block of 64 KiB is zeros
-    "$net_python" -c 'import hashlib, sys
+    "$python" -c 'import hashlib, sys
 noise = hashlib.shake_128(sys.argv[1].encode()).digest(64 * 65536)
 with open(sys.argv[2], "wb") as f:
     for at in range(0, len(noise), 65536):

@@ -37,7 +37,7 @@ full_disk() {
 }
 
 names() {
-    "$ihop_store" list --json "$store" | "$net_python" -c 'import json, sys
+    "$ihop_store" list --json "$store" | "$python" -c 'import json, sys
 print(*(r["name"] for r in json.load(sys.stdin)["releases"]))'
 }
 
@@ -56,7 +56,7 @@ refused() {
     expect_stderr "^ihop-clone: .*$regex"
     everything >after
     diff before after || fail "something was removed: $*"
-    equal "$(requests 'first is not None and first >= 10000')" 0 "requests for chunks"
+    equal "$(requests past=10000)" 0 "requests for chunks"
     nothing_staged "$store"
 }
 

@@ -13,28 +13,26 @@ mkdir "$tmp/www"
 # dictionary of 7 MB. large.cba: chunks of 16 MiB, compressed so that the decoder
 # needs what xz -9 asks for (64 MiB, of which it touches what a chunk fills). text.cba:
 # many large chunks of few bytes, for more threads than their memory would be allowed.
-"$net_python" - "$srcdir/tests/lib" "$tmp/www" <<'EOF_PYTHON'
-import hashlib, lzma, sys
-sys.path.insert(0, sys.argv[1])
-import cbaformat
-MIB = cbaformat.MIB
-
-def noise(size, seed):
-    return hashlib.shake_128(seed).digest(size)
+"$python" - "$tmp/www" <<'EOF_PYTHON'
+import lzma, sys
+from ihopformat import codecs
+from ihopformat.archive import Archive, fixed_cuts
+from ihopformat.codecs import BROTLI, LZMA, MIB, NONE
+from ihopformat.noise import noise
 
 def write(name, data, step, codec):
-    archive = cbaformat.Archive(data, cbaformat.fixed_cuts(len(data), step), codec)
-    with open(f"{sys.argv[2]}/{name}.cba", "wb") as f:
+    archive = Archive(data, fixed_cuts(len(data), step), codec)
+    with open(f"{sys.argv[1]}/{name}.cba", "wb") as f:
         f.write(archive.encode())
 
-write("many", noise(3000 * 4096, b"many"), 4096, cbaformat.BROTLI)
-write("wide", noise(80000 * 16, b"wide"), 16, cbaformat.NONE)
+write("many", noise("many", 3000 * 4096), 4096, BROTLI)
+write("wide", noise("wide", 80000 * 16), 16, NONE)
 # The dictionary's size is all that a decoder sees of a preset; preset 9 is slow.
 nine = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 64 * MIB}]
-cbaformat.xz_compress = lambda data: lzma.compress(data, filters=nine)
+codecs.xz_compress = lambda data: lzma.compress(data, filters=nine)
 text = b"".join(b"%d bottles of beer on the wall\n" % i for i in range(100000))[:2 * MIB]
-write("text", b"".join((b"%d, %d, " % (i, 7 * i)) * (MIB // 4) for i in range(100, 124)), 4 * MIB, cbaformat.LZMA)
-write("large", b"".join(noise(14 * MIB, b"%d" % i) + text for i in range(3)), 16 * MIB, cbaformat.LZMA)
+write("text", b"".join((b"%d, %d, " % (i, 7 * i)) * (MIB // 4) for i in range(100, 124)), 4 * MIB, LZMA)
+write("large", b"".join(noise(b"%d" % i, 14 * MIB) + text for i in range(3)), 16 * MIB, LZMA)
 EOF_PYTHON
 start_server "$tmp/www"
 

@@ -35,7 +35,7 @@ stands_in() {
 }
 
 waits_for_chunks() {
-    [ "$(requests "path.startswith('/stall/') and first >= $solid_header")" -ge "$1" ]
+    [ "$(requests path=/stall/ "past=$solid_header")" -ge "$1" ]
 }
 
 is_open() {

@@ -46,15 +46,14 @@ check odd-size odd "${small[@]}"
 check update-v1 update-v1 "${small[@]}"
 
 # Uncompressed, nothing but the name of the program may differ.
-"$net_python" - "$srcdir/tests/lib" "$data/none.cba" "$tmp/none.cba" <<'EOF_PYTHON'
+"$python" - "$data/none.cba" "$tmp/none.cba" <<'EOF_PYTHON'
 import struct, sys
-sys.path.insert(0, sys.argv[1])
-import cbaformat
+from ihopformat.protobuf import blob, fields
 parts = []
-for path in sys.argv[2:]:
+for path in sys.argv[1:]:
     raw = open(path, "rb").read()
     size = 14 + struct.unpack("<Q", raw[6:14])[0]
-    name = next(v for n, v in cbaformat.fields(raw[14:size]) if n == 1)
-    parts.append((raw[14:size].replace(cbaformat.blob(1, name), b"", 1), raw[size + 72:]))
+    name = next(v for n, v in fields(raw[14:size]) if n == 1)
+    parts.append((raw[14:size].replace(blob(1, name), b"", 1), raw[size + 72:]))
 assert parts[0] == parts[1], "more than the program's name differs"
 EOF_PYTHON

@@ -20,7 +20,7 @@ same_cost() {
         expect_exit 0 "$ihop_compress" --diff "$old" --json "$data/$2"
         for member in bytes_downloaded bytes_written requests chunks_total chunks_reused \
             chunks_fetched chunks_zero; do
-            wanted=$("$net_python" -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' \
+            wanted=$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' \
                 "$tmp/clone.json" "$member")
             equal "$(json $member)" "$wanted" "$member from $old to $2"
         done
@@ -48,7 +48,7 @@ expect_stderr "would download .*$bytes bytes.*--max-download allows"
 expect_stdout "downloaded in 5 requests"
 expect_exit 6 "$ihop_compress" --json --max-download 1k --diff "$data/update-v1.cba" "$data/update-v2.cba"
 equal "$(json exit_code)" 6 "exit code in JSON"
-equal "$(head -n 1 "$tmp/out" | "$net_python" -c 'import json, sys; r = json.load(sys.stdin); print(r["type"], r["bytes_downloaded"])')" \
+equal "$(head -n 1 "$tmp/out" | "$python" -c 'import json, sys; r = json.load(sys.stdin); print(r["type"], r["bytes_downloaded"])')" \
     "cost $bytes" "the cost in JSON"
 
 # What cannot be compared.

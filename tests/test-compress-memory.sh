@@ -23,7 +23,7 @@ EOF_PYTHON
 
 # peak CMD [ARG...]: runs it with the image as its input; its peak is $peak, bytes.
 peak() {
-    expect_exit 0 bash -c '"$1" "$2" | "${@:3}"' - "$net_python" "$tmp/image.py" \
+    expect_exit 0 bash -c '"$1" "$2" | "${@:3}"' - "$python" "$tmp/image.py" \
         "${with_peak[@]}" "$tmp/peak" "$@"
     peak=$(cat "$tmp/peak")
 }
@@ -47,6 +47,6 @@ stays_below 128 --jobs 4 --compression none --fixed-size 4096
 memory_group
 echo $((160 * MIB)) >"$group/$knob"
 # What it writes counts as well, but can be given back.
-expect_exit 0 bash -c '"$1" "$2" | (echo $BASHPID >"$3" && exec "${@:4}")' - "$net_python" "$tmp/image.py" \
+expect_exit 0 bash -c '"$1" "$2" | (echo $BASHPID >"$3" && exec "${@:4}")' - "$python" "$tmp/image.py" \
     "$group/cgroup.procs" "$program" -q -f --jobs 2 --compression zstd - "$tmp/a.cba"
 group_used $MIB

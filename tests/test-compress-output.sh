@@ -17,7 +17,7 @@ expect_exit 0 "$ihop_compress" -f -q "$tmp/image" "$tmp/a.cba"
 
 expect_exit 0 "$ihop_compress" -f --json --progress json "$tmp/image" "$tmp/a.cba"
 [ ! -s "$tmp/err" ] || fail "--json writes to stderr"
-"$net_python" - "$tmp/out" "$pin" "$(file_size "$tmp/a.cba")" "$(b2sum <"$tmp/image" | cut -d' ' -f1)" <<'EOF_PY'
+"$python" - "$tmp/out" "$pin" "$(file_size "$tmp/a.cba")" "$(b2sum <"$tmp/image" | cut -d' ' -f1)" <<'EOF_PY'
 import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
 last = rows.pop()
@@ -42,7 +42,7 @@ equal "ihop-compress: $(json error)" "$(cat "$tmp/err")" "the message"
 
 # From a pipe the total is not known.
 expect_exit 0 bash -c 'cat "$1" | "${@:2}"' - "$tmp/image" "$ihop_compress" --progress json - "$tmp/b.cba"
-"$net_python" -c 'import json, sys
+"$python" -c 'import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 assert rows[0]["bytes_total"] == 0 and rows[0]["phase"] == "compressing", rows' "$tmp/out"
 

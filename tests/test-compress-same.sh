@@ -52,7 +52,7 @@ while struct.unpack("i", fcntl.ioctl(1, termios.FIONREAD, bytes(4)))[0]:
     time.sleep(0.01)
 EOF_PYTHON
 same_archive "from a slow pipe" bash -c '(head -c 5000001 "$2"; "$0" "$1"; tail -c +5000002 "$2") |
-    "${@:3}"' "$net_python" "$tmp/drained.py" "$tmp/image" "$ihop_compress" -q - "$tmp/again.cba"
+    "${@:3}"' "$python" "$tmp/drained.py" "$tmp/image" "$ihop_compress" -q - "$tmp/again.cba"
 echo something else >"$tmp/again.cba"
 same_archive "as a replacement" "$ihop_compress" -q -f "$tmp/image" "$tmp/again.cba"
 

@@ -38,8 +38,8 @@ grows() {
 }
 
 make_growing() {
-    python3 "$srcdir/tests/lib/growing.py" "$1" "$2" "$tmp/www/$1-$2.cba"
-    python3 "$srcdir/tests/lib/growing.py" "$1" $((10 * $2)) "$tmp/www/$1-$((10 * $2)).cba"
+    $cba growing "$1" "$2" "$tmp/www/$1-$2.cba"
+    $cba growing "$1" $((10 * $2)) "$tmp/www/$1-$((10 * $2)).cba"
 }
 
 # ---- archives ----
@@ -72,7 +72,7 @@ grows "entries of the order" 20000 0 "$ihop_clone" "${quickly[@]}" "$tmp/www/ord
 for count in 100 1000; do
     expect_exit 0 "$ihop_clone" -q "$tmp/www/order-20000.cba" "$tmp/s$count/r"
     "$ihop_store" info "$tmp/s$count/r" >"$tmp/info"
-    python3 "$srcdir/tests/lib/growing.py" metadata 1 "$tmp/one.cba"
+    $cba growing metadata 1 "$tmp/one.cba"
     expect_exit 0 "$ihop_clone" -q "$tmp/one.cba" "$tmp/s$count/one"
     for ((i = 0; i < count; i++)); do
         cp "$tmp/s$count/one" "$tmp/s$count/one$i"

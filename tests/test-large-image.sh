@@ -8,19 +8,18 @@ set -euo pipefail
 cd "$tmp"
 
 # 300 times 16 MiB of zeros, and 64 KiB of noise before, in the middle and behind.
-"$net_python" - "$srcdir/tests/lib" <<'EOF_PY'
-import sys
-sys.path.insert(0, sys.argv[1])
-from cbaformat import KIB, LZMA, MIB, Archive, blake2b
-import hashlib
-noise = [hashlib.shake_128(b"%d" % n).digest(64 * KIB) for n in range(3)]
+"$python" - <<'EOF_PY'
+from ihopformat.archive import Archive, blake2b
+from ihopformat.codecs import KIB, LZMA, MIB
+from ihopformat.noise import noise
+pieces = [noise(b"%d" % n, 64 * KIB) for n in range(3)]
 a = Archive(codec=LZMA)
-zeros, *rest = [a.add(data) for data in (bytes(16 * MIB), *noise)]
+zeros, *rest = [a.add(data) for data in (bytes(16 * MIB), *pieces)]
 a.order = [rest[0], *[zeros] * 200, rest[1], *[zeros] * 100, rest[2]]
 a.source_size = 300 * 16 * MIB + 3 * 64 * KIB
 a.source_checksum = blake2b(b"an image of this size")
 open("large.cba", "wb").write(a.encode())
-for i, data in enumerate(noise):
+for i, data in enumerate(pieces):
     open(f"noise-{i}", "wb").write(data)
 EOF_PY
 size=$((300 * 16777216 + 3 * 65536))

@@ -13,7 +13,7 @@ mkdir "$tmp/www"
 # much compressed; each EVERY-th run of chunks is SEED's own. Prints the bytes of
 # these and how many they are.
 make_release() {
-    "$net_python" - "$@" "$tmp" <<'EOF_PYTHON'
+    "$python" - "$@" "$tmp" <<'EOF_PYTHON'
 import hashlib, random, subprocess, sys
 name, seed, every, tmp = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 sizes, runs = random.Random(1), random.Random(2)
@@ -41,7 +41,7 @@ EOF_PYTHON
 # passes, both ways, and says so in $tmp/wire when told to (USR1).
 start_relay() {
     : >"$tmp/relay.port"
-    "$net_python" - "$server_port" "$tmp/wire" >"$tmp/relay.port" <<'EOF_PYTHON' &
+    "$python" - "$server_port" "$tmp/wire" >"$tmp/relay.port" <<'EOF_PYTHON' &
 import os, signal, socket, sys, threading
 counts, lock = [0], threading.Lock()
 

@@ -17,7 +17,7 @@ done_with() {
     expect_exit 0 "$ihop_clone" "${quick[@]}" --timeout 20 --retry 0 --json "$url/x/apart.cba" "$tmp/s/r"
     holds "$tmp/s/r" "$tmp/image"
     equal "$(requests)" 22 "requests, with $1"
-    equal "$(requests 'last < first')" 0 "requests for less than nothing"
+    equal "$(requests backwards)" 0 "requests for less than nothing"
     equal "$(json retries)" 0 "retries, with $1"
 }
 
@@ -41,7 +41,7 @@ at_header() {
     rules "offset=$at : $2"
     rm -rf "$tmp/s"
     expect_fault 4 "$url/x/apart.cba \(bytes $at-[0-9]+\): .*$1" --connections 1 "$url/x/apart.cba" "$tmp/s/r"
-    equal "$(requests "first == $at")" 1 "requests, with ${2:0:60}"
+    equal "$(requests "first=$at")" 1 "requests, with ${2:0:60}"
     equal "$(good_chunks "$tmp/s")" 12 "chunks kept, with ${2:0:60}"
 }
 
@@ -55,13 +55,13 @@ expect_fault 4 "proper HTTP: .*chunked" --retry 2 "$url/x/apart.cba" "$tmp/none/
 equal "$(requests)" 1 "requests for a body in pieces without a size"
 
 # Header lines and headers without end; from the first answer on, too.
-"$net_python" -c 'print("offset='"$at"' : header=\"X-Long: " + "x" * 150000 + "\"")' >"$tmp/long"
-"$net_python" -c 'print("offset='"$at"' : " + " ".join("header=\"X-%d: %s\"" % (i, "y" * 1000) for i in range(150)))' >"$tmp/many"
+"$python" -c 'print("offset='"$at"' : header=\"X-Long: " + "x" * 150000 + "\"")' >"$tmp/long"
+"$python" -c 'print("offset='"$at"' : " + " ".join("header=\"X-%d: %s\"" % (i, "y" * 1000) for i in range(150)))' >"$tmp/many"
 for case in long many; do
     rules "$(cat "$tmp/$case")"
     rm -rf "$tmp/s"
     expect_fault 4 "header" --connections 1 "$url/x/apart.cba" "$tmp/s/r"
-    equal "$(requests "first == $at")" 1 "requests, with headers that are $case"
+    equal "$(requests "first=$at")" 1 "requests, with headers that are $case"
     rules "$(sed 's/^offset=[0-9]*//' "$tmp/$case")"
     expect_fault 4 "header" "$url/x/apart.cba" "$tmp/none/r"
     equal "$(requests)" 1 "requests, with headers that are $case"

@@ -16,7 +16,7 @@ too_long() {
     rm -rf "$tmp/s"
     expect_fault 4 "$url/bad/apart.cba \(bytes $at-[0-9]+\): .*${3:-more bytes than were asked}" \
         --connections 1 "$url/bad/apart.cba" "$tmp/s/r"
-    equal "$(requests "first == $at")" 1 "requests for the range, with $2"
+    equal "$(requests "first=$at")" 1 "requests for the range, with $2"
     equal "$(good_chunks "$tmp/s")" 12 "chunks kept, with $2"
     wait_for 10 grep -q "\"n\": 15, \"status\"" "$server_log"
     at_most "$(body_sent)" $((13 * 32768 + 2 * apart_header + $1)) "bytes sent, with $2"

@@ -39,8 +39,8 @@ if command -v nbdkit >/dev/null && [ -e "$plugin" ]; then
     expect_exit 0 "$ihop_clone" "${quick[@]}" "$url/get/apart.cba?token=t0ken" "$tmp/s/r"
     break_store
     got=0
-    LD_PRELOAD=$(plugin_preload) ASAN_OPTIONS=detect_leaks=0 \
-        nbdkit -U - "$plugin" store="$tmp/s" release=r --run true >"$tmp/out" 2>"$tmp/err" || got=$?
+    . "$srcdir/tests/lib/nbdkit.sh"
+    "${nbdkit[@]}" -U - "$plugin" store="$tmp/s" release=r --run true >"$tmp/out" 2>"$tmp/err" || got=$?
     [ "$got" -ne 0 ] || fail "nbdkit starts without a chunk"
     expect_stderr "run ihop-clone again with the archive's full address.*$tmp/s/r"
 fi

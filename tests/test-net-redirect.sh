@@ -44,7 +44,7 @@ for status in 301 302 303 307 308; do
     rm -rf "$tmp/s"
     expect_exit 0 "$ihop_clone" "${quick[@]}" --json "$url/old/apart.cba" "$tmp/s/r"
     holds "$tmp/s/r" "$tmp/image"
-    equal "$(requests 'path == "/old/apart.cba"')" 1 "requests to the first address"
+    equal "$(requests path=/old/apart.cba)" 1 "requests to the first address"
     equal "$(requests)" 23 "requests with status $status"
     equal "$(json requests)" 23 "requests counted with status $status"
 done
@@ -68,8 +68,8 @@ for connections in 1 4 16; do
         expect_exit 0 "$ihop_clone" "${quick[@]}" --connections $connections --retry 0 \
             "$url/first/apart.cba" "$tmp/s/r"
         holds "$tmp/s/r" "$tmp/image"
-        at_least "$(requests 'path == "/first/apart.cba"')" 4 "visits to the first address"
-        at_most "$(requests 'path == "/first/apart.cba"')" 40 "visits to the first address"
+        at_least "$(requests path=/first/apart.cba)" 4 "visits to the first address"
+        at_most "$(requests path=/first/apart.cba)" 40 "visits to the first address"
         done
 done
 

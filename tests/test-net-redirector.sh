@@ -26,7 +26,7 @@ gets_on() {
     rm -rf "$tmp/s"
     expect_exit 0 "$ihop_clone" "${quick[@]}" "${options[@]}" --json "$url/first/${file:-apart}.cba" "$tmp/s/r"
     holds "$tmp/s/r" "$tmp/image"
-    at_least "$(requests 'path.startswith("/first")')" 2 "visits to the redirector, with $*"
+    at_least "$(requests path=/first)" 2 "visits to the redirector, with $*"
     at_most "$(requests)" 90 "requests, with $*"
 }
 
@@ -93,5 +93,5 @@ at_most "$(requests)" 4 "requests to a login page"
 # A place asks for an hour: it is left alone, and so is the clone when nothing else is named.
 rules "path=/first/ : status=302 location=$elsewhere/bad/apart.cba" "path=/bad/ : status=503 header='Retry-After: 3600'"
 expect_fault 3 "asks to come back in 3[56][0-9][0-9] s" "$url/first/apart.cba" "$tmp/none/r"
-equal "$(requests 'path.startswith("/bad")')" 1 "requests to a place that wants to be left alone"
+equal "$(requests path=/bad)" 1 "requests to a place that wants to be left alone"
 [ ! -e "$tmp/none" ] || fail "a store was created"

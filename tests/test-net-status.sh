@@ -45,7 +45,7 @@ passing() {
     equal "$(json retries)" 2 "retries counted with status $1"
     expect_fault 3 "gave up after 2 retries: $url/worse/apart.cba .*status $1" --retry 2 \
         "$url/worse/apart.cba" "$tmp/none/r"
-    equal "$(requests 'path.startswith("/worse")')" 3 "requests with --retry 2 and status $1"
+    equal "$(requests path=/worse)" 3 "requests with --retry 2 and status $1"
 }
 
 passing 500

@@ -6,7 +6,7 @@ set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 requires fincore
 
-make_image "$tmp/image" 8000000
+noise "$tmp/image" 8000000
 make_store --layout 2 --min 30000 --max 90000 "$tmp/image" "$tmp/store/v1"
 
 cached() {

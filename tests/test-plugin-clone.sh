@@ -6,7 +6,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/v1" 3000001 1 1000000 500000
+noise "$tmp/v1" 3000001 1 1000000 500000
 cp "$tmp/v1" "$tmp/v2"
 dd if=/dev/urandom of="$tmp/v2" bs=1000 seek=2000 count=300 conv=notrunc status=none
 for v in v1 v2; do

@@ -5,7 +5,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/image" 6000000 1 2000000 1000000
+noise "$tmp/image" 6000000 1 2000000 1000000
 make_store --layout 2 --min 5000 --max 60000 "$tmp/image" "$tmp/store/v1"
 serve "$tmp/store/v1"
 

@@ -5,7 +5,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/image" 30
+noise "$tmp/image" 30
 make_store --min 10 --max 20 --hash-length 16 "$tmp/image" "$tmp/store/v1"
 compare "$tmp/image" "$tmp/store/v1"
 

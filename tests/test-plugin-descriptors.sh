@@ -5,7 +5,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/image" 3000000
+noise "$tmp/image" 3000000
 make_store --layout 2 --min 1000 --max 3000 "$tmp/image" "$tmp/store/v1"
 [ "$(wc -l <"$tmp/chunks")" -gt 1000 ] || fail "too few chunks for this test"
 

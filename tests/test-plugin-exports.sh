@@ -5,8 +5,8 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/image1" 500001 1
-make_image "$tmp/image2" 600000 2
+noise "$tmp/image1" 500001 1
+noise "$tmp/image2" 600000 2
 make_store --layout 2 "$tmp/image1" "$tmp/store/v1"
 make_store --layout 2 "$tmp/image2" "$tmp/store/größe 2"
 sum1=$(b2sum "$tmp/image1" | cut -c1-16)
@@ -56,13 +56,13 @@ nbdcopy "nbd+unix:///v1?socket=$socket" "$tmp/copy"
 cmp "$tmp/image1" "$tmp/copy"
 
 # A release that is cloned later is there without a restart.
-make_image "$tmp/image3" 30000 3
+noise "$tmp/image3" 30000 3
 make_store --layout 2 "$tmp/image3" "$tmp/store/v3"
 nbdcopy "nbd+unix:///v3?socket=$socket" "$tmp/copy"
 cmp "$tmp/image3" "$tmp/copy"
 
 # One with missing chunks is refused when it is opened.
-make_image "$tmp/image4" 30000 4
+noise "$tmp/image4" 30000 4
 make_store --layout 2 "$tmp/image4" "$tmp/store/v4"
 rm "$tmp/store/$(chunk 1 3)"
 refused "'v4'" 'cannot be served: 1 of .* chunks .*ihop-clone'

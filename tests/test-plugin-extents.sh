@@ -7,7 +7,7 @@ set -euo pipefail
 
 KiB=1024
 # Zeros over several chunks; and 256 KiB of zeros inside one large chunk.
-make_image "$tmp/image" $((4096 * KiB)) 1 \
+noise "$tmp/image" $((4096 * KiB)) 1 \
     $((512 * KiB)) $((1024 * KiB)) $((2560 * KiB)) $((256 * KiB))
 
 zero_chunks() {
@@ -59,7 +59,7 @@ eio(h, 2048 * 1024 + 512 * 1024, 4096)
         stop_server
     done
     # Twenty chunks of 2 MiB, half of each a hole.
-    make_image "$tmp/large" $((40 * 1024 * KiB)) 3 $(for ((i = 0; i < 20; i++)); do echo $((i * 2048 * KiB)) $((1024 * KiB)); done)
+    noise "$tmp/large" $((40 * 1024 * KiB)) 3 $(for ((i = 0; i < 20; i++)); do echo $((i * 2048 * KiB)) $((1024 * KiB)); done)
     make_store --layout 2 --sparse --min $((2048 * KiB)) --max $((2048 * KiB)) "$tmp/large" "$tmp/larger/v1"
     for verify in off first; do
         expect_exit 0 ihop_run 'nbdinfo --map "$uri"' -- "$tmp/larger/v1" verify=$verify

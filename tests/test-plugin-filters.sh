@@ -4,7 +4,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/image" 3000001 1 1000000 500000
+noise "$tmp/image" 3000001 1 1000000 500000
 make_store --layout 2 --url http://example.com/v1.cba "$tmp/image" "$tmp/store/v1"
 cp -r "$tmp/store" "$tmp/before"
 
@@ -71,7 +71,7 @@ label: gpt
 start=2048, size=4096
 start=8192, size=2048
 TABLE
-make_image "$tmp/part" $((4096 * 512)) 8
+noise "$tmp/part" $((4096 * 512)) 8
 dd if="$tmp/part" of="$tmp/disk" bs=512 seek=2048 conv=notrunc status=none
 make_store --layout 2 "$tmp/disk" "$tmp/store/disk"
 ihop_run "nbdcopy \"\$uri\" '$tmp/copy'" --filter=partition -- \

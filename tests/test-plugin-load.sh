@@ -5,7 +5,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/image" 8000000 1 1000000 200000
+noise "$tmp/image" 8000000 1 1000000 200000
 make_store --layout 2 --min 500 --max 1500 "$tmp/image" "$tmp/store/v1"
 [ "$(wc -l <"$tmp/chunks")" -gt 7000 ] || fail "too few chunks for this test"
 

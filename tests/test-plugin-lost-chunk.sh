@@ -6,7 +6,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/image" 1000000
+noise "$tmp/image" 1000000
 make_store --layout 2 --min 70000 --max 90000 "$tmp/image" "$tmp/store/v1"
 cp -r "$tmp/store" "$tmp/copy-of-store"
 

@@ -5,7 +5,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/image" 1000000 1 400000 300000
+noise "$tmp/image" 1000000 1 400000 300000
 url=http://releases.example.com/v1.cba
 make_store --layout 2 --url $url "$tmp/image" "$tmp/store/v1"
 total=$(awk '{ print $3 }' "$tmp/chunks" | sort -u | wc -l)

@@ -5,7 +5,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/image" 100000
+noise "$tmp/image" 100000
 make_store "$tmp/image" "$tmp/store/v1"
 cd "$tmp"
 sum=$(b2sum "$tmp/image" | cut -d' ' -f1)
@@ -32,7 +32,7 @@ good() {
 
 # From a daemon, whose working directory is /.
 daemon() {
-    LD_PRELOAD=$preload nbdkit -U "$tmp/daemon" -P "$tmp/daemon.pid" "$plugin" store release=v1
+    "${nbdkit[@]}" -U "$tmp/daemon" -P "$tmp/daemon.pid" "$plugin" store release=v1
     at_exit kill "$(cat daemon.pid)"
     nbdcopy "nbd+unix:///?socket=$tmp/daemon" copy
     cmp image copy

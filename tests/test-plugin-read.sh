@@ -9,7 +9,7 @@ sizes() {
     local size
 
     for size in 1 511 512 513 70000 1000001; do
-        make_image "$tmp/image" "$size" "$size"
+        noise "$tmp/image" "$size" "$size"
         make_store "$tmp/image" "$tmp/original/v$size"
         make_store --layout 2 "$tmp/image" "$tmp/ours/v$size"
         compare "$tmp/image" "$tmp/original/v$size"
@@ -26,7 +26,7 @@ empty_image() {
 }
 
 tiny_chunks() {
-    make_image "$tmp/image" 3001 7
+    noise "$tmp/image" 3001 7
     make_store --min 1 --max 1 "$tmp/image" "$tmp/tiny/one"
     make_store --min 1 --max 3 --layout 2 "$tmp/image" "$tmp/tiny2/three"
     compare "$tmp/image" "$tmp/tiny/one"
@@ -36,7 +36,7 @@ tiny_chunks() {
 hash_lengths() {
     local length
 
-    make_image "$tmp/image" 400000 3
+    noise "$tmp/image" 400000 3
     for length in 4 16 20 32; do
         make_store --hash-length $length "$tmp/image" "$tmp/hash/h$length"
         compare "$tmp/image" "$tmp/hash/h$length"
@@ -44,7 +44,7 @@ hash_lengths() {
 }
 
 across_borders() {
-    make_image "$tmp/image" 600000 9 100000 200000
+    noise "$tmp/image" 600000 9 100000 200000
     make_store --layout 2 --min 1000 --max 20000 "$tmp/image" "$tmp/borders/v1"
     serve "$tmp/borders/v1"
     nbd "

@@ -6,8 +6,8 @@ set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 requires flock
 
-make_image "$tmp/old" 500000 1
-make_image "$tmp/new" 700000 2
+noise "$tmp/old" 500000 1
+noise "$tmp/new" 700000 2
 
 run() {
     local export=$1

@@ -9,7 +9,7 @@ requires setpriv
 [ "$(id -u)" = 0 ] || skip "not root: a server cannot become another user"
 refuse=$builddir/tests/faults/refuse-call
 
-make_image "$tmp/image" 2000000 1 700000 300000
+noise "$tmp/image" 2000000 1 700000 300000
 expect_exit 0 "$ihop_compress" --quiet --fixed-size 65536 "$tmp/image" "$tmp/1.cba"
 expect_exit 0 "$ihop_clone" --quiet "$tmp/1.cba" "$tmp/store/v1"
 chmod 1777 "$tmp"

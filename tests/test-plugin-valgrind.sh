@@ -6,7 +6,7 @@ set -euo pipefail
 requires valgrind
 [ -z "$preload" ] || skip "built with a sanitizer"
 
-make_image "$tmp/image" 3000000 1 1000000 200000
+noise "$tmp/image" 3000000 1 1000000 200000
 make_store --layout 2 --min 5000 --max 60000 "$tmp/image" "$tmp/store/v1"
 
 # A leak of nbdkit's own: it allocates, and no frame of the plugin is in between.

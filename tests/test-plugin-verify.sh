@@ -5,7 +5,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-make_image "$tmp/image" 800000
+noise "$tmp/image" 800000
 make_store --layout 2 "$tmp/image" "$tmp/store/v1"
 
 compare "$tmp/image" "$tmp/store/v1" verify=first

@@ -51,7 +51,7 @@ command -v ihop >/dev/null || exit 0
 mkdir "$tmp/original"
 for _ in $(seq 20); do # it does not wait for its own writes
     ihop clone --force-create "$tmp/ours.cba" "$tmp/original/r" >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; fail "ihop clone"; }
-    if [ -s "$tmp/original/r" ] && python3 "$srcdir/tests/lib/read-release.py" check "$tmp/original/r" "$tmp/runs"; then
+    if [ -s "$tmp/original/r" ] && $cba check "$tmp/original/r" "$tmp/runs"; then
         exit 0
     fi
     rm -rf "$tmp/original"

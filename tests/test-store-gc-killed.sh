@@ -90,7 +90,7 @@ whole() {
 calls() {
     fresh
     strace -qq -f -o trace "$@" >out 2>err
-    "$net_python" - "$(by_length 5 1)" >points <<'PYTHON'
+    "$python" - "$(by_length 5 1)" >points <<'PYTHON'
 import re, sys
 changing = {"unlinkat", "renameat", "renameat2", "linkat", "mkdirat", "syncfs", "fsync", "utimensat"}
 counts, begun, others, every = {}, False, 0, int(sys.argv[1])

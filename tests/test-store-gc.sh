@@ -32,7 +32,7 @@ new_store() {
 
 # names: the releases, as list has them.
 names() {
-    "$ihop_store" list --json "$store" | "$net_python" -c 'import json, sys
+    "$ihop_store" list --json "$store" | "$python" -c 'import json, sys
 print(*(r["name"] for r in json.load(sys.stdin)["releases"]))'
 }
 
@@ -50,7 +50,7 @@ gc() {
     diff before after || fail "a dry run changed the store"
     expect_exit 0 "$ihop_store" gc --json "$@" "$store"
     diff <(sed 's/would remove/removed/' dry.err) err || fail "the dry run told other releases"
-    "$net_python" - <<'PYTHON'
+    "$python" - <<'PYTHON'
 import json
 dry, real = (json.load(open(name)) for name in ("dry.out", "out"))
 assert dry.pop("dry_run") is True and real.pop("dry_run") is False

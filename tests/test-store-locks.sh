@@ -15,9 +15,9 @@ store=$tmp/s
 nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 # Anything here may take some seconds, and none of it minutes.
 bound=(timeout 120)
-for python in python3 /usr/bin/python3 ''; do
-    [ -n "$python" ] || skip "no python3 that user 65534 can run"
-    ! "${nobody[@]}" "$python" -c '' 2>/dev/null || break
+for nobody_python in python3 /usr/bin/python3 ''; do
+    [ -n "$nobody_python" ] || skip "no python3 that user 65534 can run"
+    ! "${nobody[@]}" "$nobody_python" -c '' 2>/dev/null || break
 done
 # Copied, so that nobody can get at it: the build may lie below a private directory.
 program=$ihop_store
@@ -60,7 +60,7 @@ equal "$(stat -c '%a %u' "$tmp/secret")" "400 0" "mode and owner of a file linke
 # lock_as_nobody EX|SH PATH...: until the test ends; sets $stranger, a pid.
 lock_as_nobody() {
     rm -f "$tmp/locked"
-    "${nobody[@]}" "$python" -c 'import fcntl, os, signal, sys
+    "${nobody[@]}" "$nobody_python" -c 'import fcntl, os, signal, sys
 for path in sys.argv[2:]:
     fcntl.flock(os.open(path, os.O_RDONLY), getattr(fcntl, "LOCK_" + sys.argv[1]) | fcntl.LOCK_NB)
 print("locked", flush=True)

@@ -12,8 +12,8 @@ make_archives
 noise "$tmp/other" 655360 other
 $cba make --fixed 32768 "$tmp/other" "$tmp/www/other.cba"
 store=$tmp/s
-preload=$shim
 nfs=(env LD_PRELOAD="$shim")
+nbdkit=("${nfs[@]}" nbdkit)
 none=(env LD_PRELOAD="$shim" NFS_LOCKS=none)
 
 # served NAME: what list says of it, in JSON: True, False or None.

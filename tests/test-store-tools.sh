@@ -27,7 +27,7 @@ expect_exit 0 "$ihop_clone" --quiet "$data/metadata.cba" "$store/meta"
 
 # json_is EXPRESSION: true of the last JSON line, which is r.
 json_is() {
-    "$net_python" -c 'import json, sys
+    "$python" -c 'import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]
 r = lines[-1]
 assert r["type"] == "result" and r["store"] == sys.argv[3], r
@@ -36,10 +36,6 @@ assert eval(sys.argv[2]), (sys.argv[2], lines)' "$tmp/out" "$1" "${2:-$store}"
 
 b2() {
     b2sum <"$1" | cut -d' ' -f1
-}
-
-silent() {
-    [ ! -s "$tmp/err" ] || { show_output; fail "something is on stderr"; }
 }
 
 # wrong CODE REGEX ARGUMENT...: one line on stderr, nothing on stdout.
@@ -112,14 +108,7 @@ if command -v bita >/dev/null; then
     done
 fi
 printf 'raw\0\377\nbytes' >value
-"$net_python" - "$srcdir" value image raw.cba <<'PYTHON'
-import sys
-sys.path.insert(0, sys.argv[1] + "/tests/lib")
-import cbaformat
-a = cbaformat.Archive(open(sys.argv[3], "rb").read(), cuts=cbaformat.fixed_cuts(688128, 32768))
-a.metadata = [(b"raw", open(sys.argv[2], "rb").read()), (b"empty", b"")]
-open(sys.argv[4], "wb").write(a.encode())
-PYTHON
+$cba make --fixed 32768 --metadata-file raw=value --metadata empty= image raw.cba
 expect_exit 0 "$ihop_clone" --quiet raw.cba "$store/raw"
 expect_exit 0 "$ihop_store" info --metadata-key raw "$store/raw"
 cmp out value
@@ -131,11 +120,10 @@ expect_exit 0 "$ihop_store" remove --quiet "$store/raw"
 
 # ---- diff and du, against another program's sums ----
 
-"$net_python" - "$srcdir" "$store" >sums <<'PYTHON'
+"$python" - "$store" >sums <<'PYTHON'
 import os, sys
-sys.path.insert(0, sys.argv[1] + "/tests/lib")
-import cbaformat
-sets = {n: dict(cbaformat.read_release(os.path.join(sys.argv[2], n))[1]) for n in ("a", "b", "meta")}
+from ihopformat.release import read_release
+sets = {n: dict(read_release(os.path.join(sys.argv[1], n))[1]) for n in ("a", "b", "meta")}
 
 def total(paths):
     data = [s for p in paths for s in sets.values() if p in s]
@@ -185,7 +173,7 @@ wrong 11 "$store/a is protected.*unprotect" remove "$store/a"
 wrong 11 "$store/a is protected.*unprotect" remove --force "$store" a
 expect_exit 11 "$ihop_store" remove --json "$store/a"
 one_line_on_stderr
-"$net_python" -c 'import json; r = json.load(open("out"))
+"$python" -c 'import json; r = json.load(open("out"))
 assert r["ok"] is False and r["exit_code"] == 11 and "protected" in r["error"] and r["type"] == "result", r'
 expect_exit 0 "$ihop_store" unprotect "$store" a
 expect_stdout "^$store/a: not protected$"

@@ -19,14 +19,9 @@ expect_exit 0 "$ihop_clone" --quiet "$url/apart.cba" "$store/one"
 expect_exit 0 "$ihop_clone" --quiet "$url/second.cba" "$store/two"
 cp -a "$store" pristine
 
-"$net_python" - "$srcdir" "$store" <<'PYTHON'
-import sys
-sys.path.insert(0, sys.argv[1] + "/tests/lib")
-import cbaformat
-for name in ("one", "two"):
-    with open("paths-" + name, "w") as f:
-        print(*(path for path, _ in cbaformat.read_release(sys.argv[2] + "/" + name)[1]), sep="\n", file=f)
-PYTHON
+for name in one two; do
+    $cba chunks "$store/$name" >"paths-$name"
+done
 
 # path RELEASE N: the file of chunk N (from 0).
 path() {
@@ -39,13 +34,9 @@ restore() {
     : >"$tmp/access.log"
 }
 
-flip() {
-    "$net_python" -c 'import sys
-with open(sys.argv[1], "r+b") as f:
-    f.seek(20000)
-    b = f.read(1)
-    f.seek(20000)
-    f.write(bytes([b[0] ^ 1]))' "$1"
+# rot PATH: damages one byte of a chunk.
+rot() {
+    flip "$1" 20000
 }
 
 # below_chunks PATH: as messages and JSON name it.
@@ -55,7 +46,7 @@ below_chunks() {
 
 # json_line EXPRESSION: some line of the output, which is r, makes it true.
 json_line() {
-    "$net_python" -c 'import json, sys
+    "$python" -c 'import json, sys
 lines = [json.loads(line) for line in open("out")]
 assert any(eval(sys.argv[1], {"r": r}) for r in lines), (sys.argv[1], lines)' "$1"
 }
@@ -101,7 +92,7 @@ cp one.kept "$store/one"
 # ---- each kind of damage ----
 
 own=$(path one 15)
-flip "$own"
+rot "$own"
 found "$own" 1 0
 expect_exit 7 "$ihop_store" verify "$store"
 expect_stdout '^two: all 16 chunks are good$'
@@ -116,7 +107,7 @@ rm "$own"
 found "$own" 0 1
 restore
 shared=$(path one 3)
-flip "$shared"
+rot "$shared"
 found "$shared" 1 0
 expect_exit 7 "$ihop_store" verify "$store"
 expect_stdout '^one: 1 of 20 chunks is bad'
@@ -125,7 +116,7 @@ expect_stdout '^two: 1 of 16 chunks is bad'
 # The first ten are named, with --verbose all.
 restore
 for n in 0 1 2 3 4 5 6 7 8 9 10 13; do
-    flip "$(path one $n)"
+    rot "$(path one $n)"
 done
 expect_exit 7 "$ihop_store" verify "$store"
 equal "$(grep -c '^bad or missing' out)" 10 "chunks named"
@@ -180,7 +171,7 @@ repairs() {
 restore
 repairs 0 0
 equal "$(requests_in_log)" 0 "requests when nothing is bad"
-flip "$(path one 15)"
+rot "$(path one 15)"
 rm "$(path one 18)"
 repairs 2 65536
 equal "$(requests_in_log "apart.* bytes=$(offset_of 15)-")" 1 "requests for chunk 15"
@@ -188,7 +179,7 @@ equal "$(requests_in_log "apart.* bytes=$(offset_of 18)-")" 1 "requests for chun
 equal "$(requests_in_log second)" 0 "requests for an archive without a bad chunk"
 # A shared one once; and each of the others from its own archive.
 restore
-flip "$(path one 3)"
+rot "$(path one 3)"
 truncate -s 5 "$(path two 14)"
 repairs 2 65536
 equal "$(requests_in_log "apart.* bytes=$(offset_of 3)-")" 1 "requests for the shared chunk"
@@ -196,8 +187,8 @@ equal "$(requests_in_log "second.* bytes=$((second_header + 4000 + 14 * 36768))-
 expect_exit 0 "$ihop_store" verify --repair "$store"
 [ -s out ] || fail "no result"
 # One that is only in the other release stays bad.
-flip "$(path one 15)"
-flip "$(path two 14)"
+rot "$(path one 15)"
+rot "$(path two 14)"
 expect_exit 0 "$ihop_store" verify --repair "$store/two"
 expect_stdout '^repaired 1 chunk: 32.1 KiB downloaded in [0-9]+ requests$'
 expect_exit 7 "$ihop_store" verify "$store"
@@ -208,12 +199,12 @@ expect_stdout "^bad or missing: $(path one 15)$"
 restore
 mkdir www/moved
 mv www/apart.cba www/moved/
-flip "$(path one 15)"
+rot "$(path one 15)"
 expect_exit 10 "$ihop_store" verify --repair "$store"
 expect_stderr "$url/apart.cba"
-flip "$(path one 16)"
+rot "$(path one 16)"
 repairs 2 65536 --from "$url/moved/apart.cba"
-flip "$(path one 15)"
+rot "$(path one 15)"
 expect_exit 0 "$ihop_store" verify --repair --from www/moved/apart.cba "$store/one"
 holds "$store/one" image
 equal "$(requests_in_log)" 4 "requests; none for the local file"
@@ -223,7 +214,7 @@ for other in solid second text; do
     restore
     head -c 100000 image >www/text.cba
     cp www/$other.cba www/apart.cba
-    flip "$(path one 15)"
+    rot "$(path one 15)"
     find "$store" -type f -exec cksum {} + | sort >before
     expect_exit 5 "$ihop_store" verify --repair "$store"
     one_line_on_stderr
@@ -238,8 +229,8 @@ mv www/moved/apart.cba www/apart.cba
 # One that cannot be repaired does not keep the others from it.
 restore
 mv www/apart.cba www/moved/
-flip "$(path one 15)"
-flip "$(path two 13)"
+rot "$(path one 15)"
+rot "$(path two 13)"
 expect_exit 10 "$ihop_store" verify --repair "$store"
 one_line_on_stderr
 holds "$store/two" image2
@@ -247,7 +238,7 @@ expect_exit 7 "$ihop_store" verify "$store"
 equal "$(grep -c '^bad or missing' out)" 1 "chunks still bad"
 # The same when it is the younger one, or both.
 mv www/second.cba www/moved/
-flip "$(path two 13)"
+rot "$(path two 13)"
 expect_exit 10 "$ihop_store" verify --repair "$store"
 equal "$(grep -c '' err)" 2 "messages, one for each release"
 expect_stderr 'second.cba'
@@ -291,7 +282,7 @@ assert h.pread(len(image), 0) == image"
 done
 # What verify=first has found wrong stays so until the server ends, as its manual says.
 serve "$store/one" verify=first
-flip "$(path one 15)"
+rot "$(path one 15)"
 nbd "$python_eio
 eio(h, $((15 * 32768)), 4096)"
 expect_exit 0 "$ihop_store" verify --repair "$store"

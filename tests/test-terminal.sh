@@ -70,7 +70,7 @@ terminal() {
     local code=$1
 
     shift
-    expect_exit "$code" "$net_python" "$tmp/terminal.py" "$tmp/shown" "$@"
+    expect_exit "$code" "$python" "$tmp/terminal.py" "$tmp/shown" "$@"
     equal "$(cut -d ' ' -f 2 "$tmp/out")" 0 "redraws of $(cut -d ' ' -f 1 "$tmp/out") that wrapped at $1 columns"
 }
 
@@ -95,7 +95,7 @@ for term in dumb ""; do
     at_least "$(redraws)" 2 "redraws on TERM='$term'"
     ! grep -aq "$esc" "$tmp/shown" || fail "an escape sequence on TERM='$term'"
 done
-expect_exit 0 env -u TERM "$net_python" "$tmp/terminal.py" "$tmp/shown" 80 0 "" \
+expect_exit 0 env -u TERM "$python" "$tmp/terminal.py" "$tmp/shown" 80 0 "" \
     "$ihop_clone" "$url/slow/solid.cba" "$tmp/unset/r"
 ! grep -aq "$esc" "$tmp/shown" || fail "an escape sequence without TERM"
 

@@ -10,8 +10,8 @@ refuse=$builddir/tests/faults/refuse-call
 # A sanitizer's library must not be loaded into what is refused.
 [ -z "$preload" ] || skip "a plugin with a sanitizer"
 
-make_image "$tmp/image-1" 1500000 1 700000 300000
-make_image "$tmp/image-2" 1500000 1 100000 500000
+noise "$tmp/image-1" 1500000 1 700000 300000
+noise "$tmp/image-2" 1500000 1 100000 500000
 expect_exit 0 "$ihop_compress" --quiet --fixed-size 65536 "$tmp/image-1" "$tmp/1.cba"
 expect_exit 0 "$ihop_compress" --quiet --fixed-size 65536 "$tmp/image-2" "$tmp/2.cba"
 

@@ -22,7 +22,7 @@ import sys
 import time
 
 from scenario import Broken
-from storecheck import Damaged, check_chunks, check_release
+from ihopformat.store import Damaged, check_chunks, check_release
 
 
 # What OpenSSL says when it takes a failed allocation for a fault of its own.

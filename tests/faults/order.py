@@ -18,7 +18,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from calllog import events, record  # noqa: E402
-from cbaformat import read_release  # noqa: E402
+from ihopformat.release import read_release  # noqa: E402
 from diskmodel import Disk, Node, is_entry_durable  # noqa: E402
 
 WRITES = {"write": 0, "writev": 0, "pwrite64": 0, "pwritev": 0, "pwritev2": 0, "ftruncate": 0,

@@ -16,8 +16,10 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import cbaformat  # noqa: E402
-from storecheck import Damaged, check_chunks  # noqa: E402
+from ihopformat.archive import Archive, fixed_cuts  # noqa: E402
+from ihopformat.noise import noise  # noqa: E402
+from ihopformat.release import read_release  # noqa: E402
+from ihopformat.store import Damaged, check_chunks  # noqa: E402
 
 KINDS = ("first", "update", "replace")
 BATCH_CHUNKS = 1024  # common/store/chunk_writer.h
@@ -35,8 +37,8 @@ class Image:
     """An image in an archive, and the names of its chunks in order."""
 
     def __init__(self, path, chunk_size, numbers):
-        data = b"".join(hashlib.shake_128(b"%d" % n).digest(chunk_size) for n in numbers)
-        archive = cbaformat.Archive(data, cbaformat.fixed_cuts(len(data), chunk_size), cbaformat.NONE)
+        data = b"".join(noise(b"%d" % n, chunk_size) for n in numbers)
+        archive = Archive(data, fixed_cuts(len(data), chunk_size))
         with open(path, "wb") as f:
             f.write(archive.encode())
         self.archive = path
@@ -59,7 +61,7 @@ def content(release):
     with open(release, "rb") as f:
         data = f.read()
     if data not in known:
-        info, paths = cbaformat.read_release(release)
+        info, paths = read_release(release)
         known[data] = info["checksum"], [os.path.basename(path) for path, _ in paths]
     return known[data]
 

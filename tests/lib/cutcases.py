@@ -18,7 +18,9 @@ import subprocess
 import sys
 import tempfile
 
-from cbaformat import BUZHASH, FIXED, fields, unpack_numbers
+from ihopformat.archive import BUZHASH, FIXED
+from ihopformat.noise import noise
+from ihopformat.protobuf import fields, unpack_numbers
 
 ALGORITHMS = ["buzhash", "rollsum", "fixed"]
 JOBS = (0, 3)
@@ -38,10 +40,6 @@ ROLLING = [
     (1 << 17, 100, 1 << 18, 32),    # needs the upper half of the sum
 ]
 FIXED_SIZES = [1, 100, 4096, 65536]
-
-
-def noise(name, size):
-    return hashlib.shake_128(name.encode()).digest(size)
 
 
 def inputs(low, high, window):

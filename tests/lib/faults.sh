@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
-# faults.sh: what the long-running tests of faults share. Source it after
-# functions.sh.
+# faults.sh: what the long-running tests of faults share. A test sources it
+# after functions.sh.
 #
 # `make check` runs a sample of each; `make check-faults` sets IHOP_FAULTS=full, and
 # then they run in full. What a test measures is on lines of its log that begin with
 # "measured: ".
 
 requires python3
-# The program itself: some machines have a slow wrapper in PATH.
-python=$(python3 -c 'import sys; print(sys.executable)')
 # libtool may have made a script of the program; what is traced is the program.
 program=$ihop_clone
 [ ! -x "$builddir/.libs/ihop-clone" ] || program=$builddir/.libs/ihop-clone

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# functions.sh: what the shell tests share. Source it after `set -euo pipefail`:
+# functions.sh: what all shell tests share. A test sources it after `set -euo pipefail`:
 #
 #     . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 #
@@ -12,7 +12,19 @@
 #   $tmp                a fresh directory, removed at exit (kept when KEEP_TMP=1)
 #   $ihop_clone $ihop_compress $ihop_store   the built programs
 #   $plugin             the built nbdkit plugin
-#   $cba                the command that makes archives: $cba make ..., $cba hostile ...
+#   $python             the Python interpreter
+#   $cba                the command that knows archives, releases and stores (cba.py):
+#                       $cba make ..., $cba hostile ..., $cba check ...
+#
+# It brings the libraries that most tests need:
+#   assertions.sh   what a test claims: expect_exit, equal, json, holds ...
+#   samples.sh      images and archives to work on: noise, make_archives ...
+#   cases.sh        run_cases, which runs the functions of a long test one by one
+#   nginx.sh        an ordinary server
+#
+# A test sources by itself, where it needs them: net.sh (a server with faults),
+# plugin-functions.sh (the plugin in nbdkit), real.sh (real archives and tools), memory.sh
+# (a program's memory), faults.sh (power cuts, kills, bad disks).
 #
 # A test fails by `fail` or by any command that fails; it skips by `requires` or
 # `skip`. Never put an assertion into a condition (`if`, `&&`, `||`, `!`): bash
@@ -24,13 +36,16 @@ ihop_clone=$builddir/ihop-clone
 ihop_compress=$builddir/ihop-compress
 ihop_store=$builddir/ihop-store
 plugin=$builddir/.libs/nbdkit-ihop-plugin.so
-cba="python3 $srcdir/tests/lib/cba.py"
+# The interpreter itself: some machines have a slow wrapper of it in PATH.
+python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null) || python=python3
+cba="$python $srcdir/tests/lib/cba.py"
 
 # What a user's shell says must not change a test.
 unset http_proxy https_proxy ftp_proxy all_proxy no_proxy
 unset HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY
 export LC_ALL=C
 export PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=$srcdir/tests/lib # all Python of the tests can import ihopformat
 umask 022
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/ihop-test.XXXXXXXXXX")
@@ -50,7 +65,7 @@ run_at_exit() {
     for ((i = ${#at_exit_commands[@]} - 1; i >= 0; i--)); do
         eval "${at_exit_commands[i]}" >/dev/null 2>&1
     done
-    # What is still there has had its chance: a signal can be lost between fork and exec.
+    # A job may still be there, because a signal can be lost between fork and exec.
     # shellcheck disable=SC2046 # one word for each job
     kill -KILL $(jobs -p) 2>/dev/null
     wait 2>/dev/null
@@ -98,60 +113,6 @@ is_sanitized() {
     ldd "$program" | grep 'lib[at]san' >/dev/null
 }
 
-# plugin_preload: prints the library of the sanitizer that the plugin was built with, which
-# must be loaded before nbdkit; nothing without one.
-plugin_preload() {
-    ldd "$plugin" | awk '/lib[at]san/ && !n++ { print $3 }'
-}
-
-show_output() {
-    {
-        echo "--- stdout"
-        head -c 4000 "$tmp/out"
-        echo "--- stderr"
-        head -c 4000 "$tmp/err"
-        echo "---"
-    } >&2
-}
-
-# expect_exit CODE CMD [ARG...]: runs it with stdin from /dev/null; its stdout
-# goes to $tmp/out and its stderr to $tmp/err. Fails unless it exits with CODE.
-expect_exit() {
-    local want=$1 got=0
-
-    shift
-    "$@" </dev/null >"$tmp/out" 2>"$tmp/err" || got=$?
-    if [ "$got" -ne "$want" ]; then
-        show_output
-        fail "exit code $got instead of $want: $*"
-    fi
-}
-
-# expect_stderr REGEX, expect_stdout REGEX: the last expect_exit's output has a
-# line that matches the extended regular expression.
-expect_stderr() {
-    if ! grep -Eq -e "$1" "$tmp/err"; then
-        show_output
-        fail "stderr does not match: $1"
-    fi
-}
-
-expect_stdout() {
-    if ! grep -Eq -e "$1" "$tmp/out"; then
-        show_output
-        fail "stdout does not match: $1"
-    fi
-}
-
-# The last expect_exit wrote exactly one line, a complete one, to stderr.
-one_line_on_stderr() {
-    if [ "$(wc -l <"$tmp/err")" -ne 1 ] || [ -n "$(tail -c 1 "$tmp/err")" ] ||
-        ! grep -q . "$tmp/err"; then
-        show_output
-        fail "stderr is not exactly one line"
-    fi
-}
-
 # wait_for SECONDS CMD [ARG...]: until CMD succeeds; fails when time is over. SECONDS is
 # what would do on an idle machine; a busy one gets twenty times as long.
 wait_for() {
@@ -177,75 +138,7 @@ s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
 
-nginx_answers() {
-    # Connecting is enough, and leaves no line in the access log.
-    [ -s "$tmp/nginx/pid" ] && (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
-}
-
-# start_nginx DOCROOT [DIRECTIVES]: serves DOCROOT at $url (without a final
-# slash) until the test ends. $tmp/access.log gets a line for each request:
-#
-#     METHOD PATH STATUS BODY-BYTES RANGE-HEADER     (- when there is none)
-#
-# DIRECTIVES are put into the server block. Its pid is $nginx_pid.
-start_nginx() {
-    local port try root
-
-    requires nginx python3
-    root=$(cd "$1" && pwd)
-    mkdir -p "$tmp/nginx"
-    for try in 1 2 3 4 5; do
-        port=$(free_port)
-        write_nginx_conf "$port" "$root" "${2:-}"
-        nginx -p "$tmp/nginx" -e "$tmp/nginx/error.log" -c "$tmp/nginx/nginx.conf" \
-            >"$tmp/nginx/out" 2>&1 &
-        nginx_pid=$!
-        at_exit kill "$nginx_pid"
-        for _ in $(seq 4000); do
-            if nginx_answers "$port"; then
-                url=http://127.0.0.1:$port
-                : >"$tmp/access.log"
-                return 0
-            fi
-            kill -0 "$nginx_pid" 2>/dev/null || break # somebody took the port
-            sleep 0.05
-        done
-    done
-    cat "$tmp/nginx/out" "$tmp/nginx/error.log" >&2 || true
-    fail "nginx does not start (tried $try times)"
-}
-
-write_nginx_conf() {
-    cat >"$tmp/nginx/nginx.conf" <<EOF_CONF
-daemon off;
-master_process off;
-pid $tmp/nginx/pid;
-error_log $tmp/nginx/error.log;
-events { worker_connections 256; }
-http {
-    log_format ranges '\$request_method \$uri \$status \$body_bytes_sent \$http_range';
-    access_log $tmp/access.log ranges;
-    default_type application/octet-stream;
-    client_body_temp_path $tmp/nginx/body;
-    proxy_temp_path $tmp/nginx/proxy;
-    fastcgi_temp_path $tmp/nginx/fastcgi;
-    uwsgi_temp_path $tmp/nginx/uwsgi;
-    scgi_temp_path $tmp/nginx/scgi;
-    server {
-        listen 127.0.0.1:$1;
-        root $2;
-        $3
-    }
-}
-EOF_CONF
-}
-
-# requests_in_log [REGEX]: how many requests nginx has answered (that match).
-requests_in_log() {
-    grep -Ec -e "${1:-.}" "$tmp/access.log" || true
-}
-
-# bytes_in_log: the sum of the body bytes that nginx has sent.
-bytes_in_log() {
-    awk '{ sum += $4 } END { printf "%d\n", sum }' "$tmp/access.log"
-}
+. "$srcdir/tests/lib/assertions.sh"
+. "$srcdir/tests/lib/samples.sh"
+. "$srcdir/tests/lib/cases.sh"
+. "$srcdir/tests/lib/nginx.sh"

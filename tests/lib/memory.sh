@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# memory.sh: what the tests of a program's memory share. Source it after net.sh.
+# memory.sh: what the tests of a program's memory share. A test sources it
+# after functions.sh.
 
 # the_program PATH: the program itself, as libtool may have made a script of it, is
 # $program. Skips when that is built with a sanitizer.
@@ -14,7 +15,7 @@ the_program() {
 
 # What peak runs a command with: "${with_peak[@]}" FILE CMD [ARG...].
 # shellcheck disable=SC2034 # used by those who source this
-with_peak=("$net_python" -c 'import resource, subprocess, sys
+with_peak=("$python" -c 'import resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
 with open(sys.argv[1], "w") as f:
     print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, file=f)

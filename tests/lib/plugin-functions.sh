@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# plugin-functions.sh: what the tests of the nbdkit plugin share, on top of
-# functions.sh, which it sources.
+# plugin-functions.sh: what the tests of the nbdkit plugin share. A test sources it instead
+# of functions.sh, which it brings.
 
 . "${srcdir:-$(dirname "${BASH_SOURCE[0]}")/../..}/tests/lib/functions.sh"
 requires nbdkit nbdcopy nbdinfo python3
@@ -12,10 +12,7 @@ for nbd_python in python3 /usr/bin/python3 ''; do
 done
 [ -e "$plugin" ] || fail "$plugin is not built"
 
-# A plugin built with a sanitizer needs its library loaded first; the server's own
-# leaks are not ours. ThreadSanitizer ends a server that raced with code 66; tests that use
-# ihop_run fail with it, because a shell that nbdkit starts crashes in libtsan.
-preload=$(plugin_preload)
+. "$srcdir/tests/lib/nbdkit.sh"
 [ -z "$preload" ] || export ASAN_OPTIONS=detect_leaks=0
 
 # ihop [NBDKIT-OPTION... --] PARAMETER...: nbdkit with the plugin.
@@ -29,7 +26,7 @@ ihop() {
         done
         shift
     fi
-    LD_PRELOAD=$preload nbdkit "${options[@]}" "$plugin" "$@"
+    "${nbdkit[@]}" "${options[@]}" "$plugin" "$@"
 }
 
 # ihop_run COMMAND [NBDKIT-OPTION... --] PARAMETER...: COMMAND with the server as
@@ -43,23 +40,10 @@ ihop_run() {
     ihop -U "$tmp/run.socket" --run "$command" "$@"
 }
 
-# make_store ARG...: tests/lib/make-store.py; the chunk list goes to $tmp/chunks.
+# make_store [OPTION...] IMAGE STORE/RELEASE: puts an image into a store without ihop-clone
+# (cba.py store); the chunk list goes to $tmp/chunks.
 make_store() {
-    python3 "$srcdir/tests/lib/make-store.py" "$@" >"$tmp/chunks"
-}
-
-# make_image FILE SIZE [SEED [ZERO-START ZERO-SIZE]...]: pseudo-random bytes with
-# runs of zeros.
-make_image() {
-    python3 - "$@" <<'PYTHON'
-import random, sys
-size = int(sys.argv[2])
-seed, *zeros = [int(a) for a in sys.argv[3:]] or [1]
-image = bytearray(random.Random(seed).randbytes(size))
-for start, count in zip(zeros[::2], zeros[1::2]):
-    image[start : start + count] = bytes(count)
-open(sys.argv[1], "wb").write(image)
-PYTHON
+    $cba store "$@" >"$tmp/chunks"
 }
 
 # chunk N FIELD: of line N of $tmp/chunks: 1 offset, 2 size, 3 path, 4 data or zero.

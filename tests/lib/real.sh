@@ -1,14 +1,8 @@
 # SPDX-License-Identifier: MIT
-# real.sh: what the tests with real archives, stores and tools share. Source it
+# real.sh: what the tests with real archives, stores and tools share. A test sources it
 # after functions.sh.
 
-# A plugin built with a sanitizer needs its library loaded first; what nbdkit
-# itself does not free is not ours.
-nbdkit=(nbdkit)
-sanitizer=$(plugin_preload)
-if [ -n "$sanitizer" ]; then
-    nbdkit=(env "LD_PRELOAD=$sanitizer" ASAN_OPTIONS=detect_leaks=0 nbdkit)
-fi
+. "$srcdir/tests/lib/nbdkit.sh"
 
 # serve_release STORE/RELEASE COMMAND: COMMAND with the server as $uri.
 serve_release() {
@@ -41,11 +35,6 @@ new_chunks() {
     fetched=$(summary chunks_fetched)
     zero=$(summary chunks_zero)
     echo $((fetched + zero))
-}
-
-# equal GOT WANTED WHAT
-equal() {
-    [ "$1" = "$2" ] || fail "$3: $1 instead of $2"
 }
 
 # chunk_names STORE: the hashes that its chunk files are named after, sorted.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""cbahostile: one described archive for each fault that ihop must see.
+"""One described archive for each fault that ihop must see.
 
 A case is a function that makes the archive; its docstring is the fault. Beside it
 stand the exit code that ihop-clone must give and a regex of its message. Most bend
@@ -8,10 +8,12 @@ a valid small archive and sign it again.
 
 import struct
 
-from cbaformat import (
-    BROTLI, KIB, LZMA, MAGIC, MIB, NONE, ZSTD, Archive, blob, brotli_run,
-    compress, number, sample_data, small, varint, xz_compress,
-    xz_run, xz_with_dictionary, zstd_run, zstd_stored)
+from .archive import MAGIC, Archive, small
+from .codecs import (
+    BROTLI, KIB, LZMA, MIB, NONE, ZSTD, brotli_run, compress, xz_compress, xz_run,
+    xz_with_dictionary, zstd_run, zstd_stored)
+from .noise import sample_data
+from .protobuf import blob, number, varint
 
 CASES = {}
 

@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""cbacorpus: the seeds of the fuzzers in tests/fuzz. Small and always the same."""
+"""The seeds of the fuzzers in tests/fuzz. They are small and always the same."""
 
 import os
 import struct
 
-from cbaformat import (
-    BROTLI, CODECS, KIB, LZMA, MAGIC, MIB, OLD_MAGIC, ZSTD, Archive, brotli_run, compress, release,
-    sample_data, unknown_fields, xz_compress, xz_with_dictionary, zstd_run)
-from cbahostile import BOMB, CASES, CODEC_ERROR
+from .archive import MAGIC, OLD_MAGIC, Archive
+from .codecs import (
+    BROTLI, CODECS, KIB, LZMA, MIB, ZSTD, brotli_run, compress, xz_compress, xz_with_dictionary,
+    zstd_run)
+from .hostile import BOMB, CASES, CODEC_ERROR
+from .noise import sample_data
+from .protobuf import unknown_fields
+from .release import release
 
 
-
-def write_file(folder, name, data):
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, name), "wb") as f:
+def write_file(directory, name, data):
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, name), "wb") as f:
         f.write(data)
 
 
-def write_store_corpus(folder):
+def write_store_corpus(directory):
     """For fuzz_store: what it is, then the text."""
     texts = {
         0: {"two": b"ihop-store 1\nfolder-digits 2\n", "four": b"ihop-store 1\nfolder-digits 4\n",
@@ -36,7 +39,7 @@ def write_store_corpus(folder):
     }
     for kind, named in texts.items():
         for name, text in named.items():
-            write_file(f"{folder}/store", f"{('format', 'name', 'path', 'chunk')[kind]}-{name}",
+            write_file(f"{directory}/store", f"{('format', 'name', 'path', 'chunk')[kind]}-{name}",
                        bytes([kind]) + text)
 
 
@@ -68,14 +71,14 @@ RESPONSES = {
 }
 
 
-def write_responses(folder):
+def write_responses(directory):
     asked = struct.pack("<III", 10, 9, 1000)
     for name, lines in RESPONSES.items():
         text = "".join(line + "\r\n" for line in lines + [""])
-        write_file(f"{folder}/response", name, asked + text.encode())
+        write_file(f"{directory}/response", name, asked + text.encode())
 
 
-def write_corpus(folder):
+def write_corpus(directory):
     """Small seeds, deterministic: valid ones of each kind and the small hostile ones."""
     tiny = sample_data(400)
     variants = {}
@@ -90,26 +93,26 @@ def write_corpus(folder):
     variants["old-magic"] = Archive(tiny, [100])
     variants["old-magic"].magic = OLD_MAGIC
     for name, a in variants.items():
-        write_file(f"{folder}/archive", name, a.header())
-        write_file(f"{folder}/release", name, release(a))
-        write_file(f"{folder}/release", name + "-original", release(a, extras=False))
+        write_file(f"{directory}/archive", name, a.header())
+        write_file(f"{directory}/release", name, release(a))
+        write_file(f"{directory}/release", name + "-original", release(a, extras=False))
     for name, (make, _, _, flags) in CASES.items():
         if flags == "-" and not any(w in name for w in CODEC_ERROR.values()):
             data = make()
             if 14 <= len(data) < 6000 and data[:6] == MAGIC:
                 size = min(struct.unpack("<Q", data[6:14])[0] + 86, len(data))
-                write_file(f"{folder}/archive", name, data[:size])
+                write_file(f"{directory}/archive", name, data[:size])
     # For fuzz_codec: codec, output size - 1 (u16 LE), stream.
     for name, codec in CODECS.items():
         head = bytes([codec]) + struct.pack("<H", len(tiny) - 1)
-        write_file(f"{folder}/codec", name, head + compress(codec, tiny))
+        write_file(f"{directory}/codec", name, head + compress(codec, tiny))
     run = struct.pack("<H", 4095)
-    write_file(f"{folder}/codec", "brotli-run", bytes([BROTLI]) + run + brotli_run(4096))
-    write_file(f"{folder}/codec", "brotli-bomb", bytes([BROTLI]) + run + brotli_run(BOMB))
-    write_file(f"{folder}/codec", "zstd-bomb", bytes([ZSTD]) + run + zstd_run(MIB))
-    write_file(f"{folder}/codec", "zstd-two", bytes([ZSTD]) + run + zstd_run(128 * KIB) * 2)
-    write_file(f"{folder}/codec", "xz-bomb", bytes([LZMA]) + run + xz_compress(bytes(MIB)))
+    write_file(f"{directory}/codec", "brotli-run", bytes([BROTLI]) + run + brotli_run(4096))
+    write_file(f"{directory}/codec", "brotli-bomb", bytes([BROTLI]) + run + brotli_run(BOMB))
+    write_file(f"{directory}/codec", "zstd-bomb", bytes([ZSTD]) + run + zstd_run(MIB))
+    write_file(f"{directory}/codec", "zstd-two", bytes([ZSTD]) + run + zstd_run(128 * KIB) * 2)
+    write_file(f"{directory}/codec", "xz-bomb", bytes([LZMA]) + run + xz_compress(bytes(MIB)))
     huge = xz_with_dictionary(bytes(4096), 40)
-    write_file(f"{folder}/codec", "xz-4g", bytes([LZMA]) + run + huge)
-    write_store_corpus(folder)
-    write_responses(folder)
+    write_file(f"{directory}/codec", "xz-4g", bytes([LZMA]) + run + huge)
+    write_store_corpus(directory)
+    write_responses(directory)

@@ -1,25 +1,23 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""growing.py: archives of any number of items, for tests of how work grows with it.
-
-    growing.py KIND COUNT OUTPUT
+"""Archives of any number of items, for tests of how work grows with it.
 
     good      COUNT chunks of 100 bytes
     wrong     COUNT chunks of 1 byte, none of which is what its hash says
-    alike8    the same, and all hashes begin with the same 8 bytes
-    alike15   ... with the same 15 bytes (so few of them differ in the first 16)
+    alike8    as wrong, but all hashes begin with the same 8 bytes
+    alike15   as wrong, but all hashes begin with the same 15 bytes, so that only a few of
+              them differ in the first 16
     metadata  COUNT keys of 250 bytes, and one chunk
     order     one chunk, COUNT times
 """
 
 import hashlib
-import sys
 
-from cbaformat import Archive
+from .archive import Archive
+from .noise import noise
 
 
 def good(count):
-    return Archive(b"".join(hashlib.shake_128(b"%d" % i).digest(100) for i in range(count)),
+    return Archive(b"".join(noise(b"%d" % i, 100) for i in range(count)),
                    range(100, 100 * count, 100))
 
 
@@ -47,6 +45,3 @@ def order(count):
 
 KINDS = {"good": good, "wrong": wrong, "metadata": metadata, "order": order,
          "alike8": lambda n: wrong(n, 8), "alike15": lambda n: wrong(n, 15)}
-
-with open(sys.argv[3], "wb") as f:
-    f.write(KINDS[sys.argv[1]](int(sys.argv[2])).encode())

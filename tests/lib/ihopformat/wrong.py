@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""cbawrong: archives that are well-formed and wrong, for cbahostile's list: what decodes
-has the right size, but not the hash.
+"""Archives for the list of hostile.py that are well-formed and wrong: what is decoded has
+the right size, but not the hash.
 """
 
-from cbaformat import NONE, ZSTD, blake2b, compress, sample_data, small
-from cbahostile import CASES, CODEC_ERROR, hostile
+from .archive import blake2b, small
+from .codecs import NONE, ZSTD, compress
+from .hostile import CASES, CODEC_ERROR, hostile
+from .noise import sample_data
 
 
 def other(data):
