@@ -51,59 +51,69 @@ works() { # IMAGE MAKE-OPTIONS...
     echo "ok $image $*"
 }
 
-works plain
-works plain --old-magic
-works plain --unpacked
-works plain --unknown-fields
-works plain --unknown-fields --unpacked --old-magic --codec xz
-works plain --metadata board=a --metadata empty= --metadata "=no key"
-for codec in none xz zstd brotli; do
-    works plain --codec $codec
-    works plain --codec $codec --raw-every 2
-    works empty --codec $codec
-    works byte --codec $codec
-    works zeros --codec $codec
-    works repeated --codec $codec
-done
-for tool in zstd brotli; do
-    if command -v $tool >/dev/null; then
-        works plain --codec $tool --tools
-        works plain --codec $tool --tools --fixed 4096
-        works zeros --codec $tool --tools
-    else
-        echo "not installed, so its own streams are not tried: $tool"
-    fi
-done
-for image in odd even; do
-    works $image
-    works $image --fixed 1000
-    works $image --cuts 1,2,3,50000
-done
-works plain --gap 3000
-works plain --gap 1 --shuffle
-works plain --shuffle --codec xz
-works plain --data-offset-gap 5000
-works plain --unreferenced --codec brotli
-works plain --duplicate
-works repeated --duplicate --codec zstd
-works plain --fixed 500
-for length in 64 63 32 17 16; do
-    works plain --hash-length $length
-done
+test_forms() {
+    works plain
+    works plain --old-magic
+    works plain --unpacked
+    works plain --unknown-fields
+    works plain --unknown-fields --unpacked --old-magic --codec xz
+    works plain --metadata board=a --metadata empty= --metadata "=no key"
+    for codec in none xz zstd brotli; do
+        works plain --codec $codec
+        works plain --codec $codec --raw-every 2
+        works empty --codec $codec
+        works byte --codec $codec
+        works zeros --codec $codec
+        works repeated --codec $codec
+    done
+    for tool in zstd brotli; do
+        if command -v $tool >/dev/null; then
+            works plain --codec $tool --tools
+            works plain --codec $tool --tools --fixed 4096
+            works zeros --codec $tool --tools
+        else
+            echo "not installed, so its own streams are not tried: $tool"
+        fi
+    done
+    for image in odd even; do
+        works $image
+        works $image --fixed 1000
+        works $image --cuts 1,2,3,50000
+    done
+    works plain --gap 3000
+    works plain --gap 1 --shuffle
+    works plain --shuffle --codec xz
+    works plain --data-offset-gap 5000
+    works plain --unreferenced --codec brotli
+    works plain --duplicate
+    works repeated --duplicate --codec zstd
+    works plain --fixed 500
+    for length in 64 63 32 17 16; do
+        works plain --hash-length $length
+    done
+}
 
 # Shorter hashes are no content address: refused, unless one insists.
-for length in 15 8 4; do
-    clone_variant 5 plain "" --hash-length $length
-    one_line_on_stderr
-    expect_stderr "chunk hashes have $length bytes.*--allow-short-hash"
-    [ ! -e "$store/v1" ] || fail "a release with short hashes appeared"
-    clone_options=--allow-short-hash works plain --hash-length $length
-done
+test_short_hashes() {
+    for length in 15 8 4; do
+        clone_variant 5 plain "" --hash-length $length
+        one_line_on_stderr
+        expect_stderr "chunk hashes have $length bytes.*--allow-short-hash"
+        [ ! -e "$store/v1" ] || fail "a release with short hashes appeared"
+        clone_options=--allow-short-hash works plain --hash-length $length
+    done
+}
 
 # What nothing refers to is not fetched, and one content has one file.
-clone_variant 0 repeated "" --duplicate --unreferenced
-[ "$(find "$store/chunks" -name '*.chunk' | wc -l)" -eq 1 ] || fail "more chunks than are needed"
+test_unreferenced() {
+    clone_variant 0 repeated "" --duplicate --unreferenced
+    [ "$(find "$store/chunks" -name '*.chunk' | wc -l)" -eq 1 ] || fail "more chunks than are needed"
+}
 
 # Zeros take no space.
-clone_variant 0 zeros "" --fixed 1000000
-[ "$(du -k "$store/chunks" | tail -1 | cut -f1)" -lt 64 ] || fail "a zero chunk is not sparse"
+test_zeros() {
+    clone_variant 0 zeros "" --fixed 1000000
+    [ "$(du -k "$store/chunks" | tail -1 | cut -f1)" -lt 64 ] || fail "a zero chunk is not sparse"
+}
+
+run_cases "$@"

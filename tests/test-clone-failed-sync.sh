@@ -132,23 +132,32 @@ adopts() {
     umount "$fast/mnt"
 }
 
-fs=ext4
-adopts fs yes
-adopts files no
-for way in "ext4 fs" "ext4 files" "xfs fs"; do
-    read -r fs sync <<<"$way"
-    killed=0 points=0
-    # shellcheck disable=SC2086 # a list
-    for n in $(by_length "0 1 2 9" "$(seq 0 60 | tr '\n' ' ')"); do
-        points=$((points + 1))
-        point $sync "$n"
-    done
-    [ $killed -ge 3 ] || fail "killed at $killed of $points places only"
-    echo "measured: $fs --sync $sync, a sync fails, killed at $killed of $points places: no damage"
-done
+test_adopts() {
+    fs=ext4
+    adopts fs yes
+    adopts files no
+}
 
-for fs in ext4 xfs; do
-    reruns=()
-    for n in 0 1000; do name_point $n; done
-    echo "measured: $fs, the name of a release is not written: a rerun on the same mount ends with ${reruns[*]}"
-done
+test_killed_after_failed_sync() {
+    for way in "ext4 fs" "ext4 files" "xfs fs"; do
+        read -r fs sync <<<"$way"
+        killed=0 points=0
+        # shellcheck disable=SC2086 # a list
+        for n in $(by_length "0 1 2 9" "$(seq 0 60 | tr '\n' ' ')"); do
+            points=$((points + 1))
+            point $sync "$n"
+        done
+        [ $killed -ge 3 ] || fail "killed at $killed of $points places only"
+        echo "measured: $fs --sync $sync, a sync fails, killed at $killed of $points places: no damage"
+    done
+}
+
+test_name_not_written() {
+    for fs in ext4 xfs; do
+        reruns=()
+        for n in 0 1000; do name_point $n; done
+        echo "measured: $fs, the name of a release is not written: a rerun on the same mount ends with ${reruns[*]}"
+    done
+}
+
+run_cases "$@"

@@ -33,42 +33,62 @@ interrupted() {
 }
 
 # Chunks and the dictionary.
-interrupted pwrite64 1
-interrupted pwrite64 1+2
-interrupted write 1
-interrupted write 1+2
-# Durability: fsync is tried again for this reason alone.
-interrupted fsync 1
-interrupted fsync 1 --sync files
-interrupted fsync 1+2 --sync files
-# The first openat calls are the dynamic loader's; strace counts by thread. The
-# main one opens the store's directories and the dictionary, a worker the chunks.
-loader=$(strace -qq -f -e trace=openat "$ihop_clone" --version 2>&1 >/dev/null | grep -c openat)
-at_least "$loader" 1 "calls of openat by the loader"
-for n in 1 2 5 10 20 30; do
-    interrupted openat $((loader + n)) --jobs 1
-done
-interrupted openat $((loader + 1))+2
-# Locks wait, so they are interrupted first of all.
-interrupted flock 1
-interrupted flock 1+2
-# Reading the archive, from a file and over HTTP.
-loader=$(strace -qq -f -e trace=pread64 "$ihop_clone" --version 2>&1 >/dev/null | grep -c pread64) || true
-interrupted pread64 $((loader + 1))+2
-SOURCE=$url/xz.cba interrupted recvfrom 1+2
-SOURCE=$url/xz.cba interrupted sendto 1+2
-SOURCE=$url/xz.cba interrupted poll 1
-# An update reads the store as well.
-interrupted getdents64 1
-interrupted getdents64 1+2
+test_interrupted_calls() {
+    interrupted pwrite64 1
+    interrupted pwrite64 1+2
+    interrupted write 1
+    interrupted write 1+2
+    # Durability: fsync is tried again for this reason alone.
+    interrupted fsync 1
+    interrupted fsync 1 --sync files
+    interrupted fsync 1+2 --sync files
+    # The first openat calls are the dynamic loader's; strace counts by thread. The
+    # main one opens the store's directories and the dictionary, a worker the chunks.
+    loader=$(strace -qq -f -e trace=openat "$ihop_clone" --version 2>&1 >/dev/null | grep -c openat)
+    at_least "$loader" 1 "calls of openat by the loader"
+    for n in 1 2 5 10 20 30; do
+        interrupted openat $((loader + n)) --jobs 1
+    done
+    interrupted openat $((loader + 1))+2
+    # Locks wait, so they are interrupted first of all.
+    interrupted flock 1
+    interrupted flock 1+2
+    # Reading the archive, from a file and over HTTP.
+    loader=$(strace -qq -f -e trace=pread64 "$ihop_clone" --version 2>&1 >/dev/null | grep -c pread64) || true
+    interrupted pread64 $((loader + 1))+2
+    SOURCE=$url/xz.cba interrupted recvfrom 1+2
+    SOURCE=$url/xz.cba interrupted sendto 1+2
+    SOURCE=$url/xz.cba interrupted poll 1
+    # An update reads the store as well.
+    interrupted getdents64 1
+    interrupted getdents64 1+2
+}
 
-# The rest is about calls that do less than they are asked for.
-requires cc
-# libtool may have made a script of the program.
-program=$ihop_clone
-[ ! -x "$builddir/.libs/ihop-clone" ] || program=$builddir/.libs/ihop-clone
-[[ $(ldd "$program") != *lib[at]san* ]] || skip "short calls alone: a sanitizer is in the way"
-cat >"$tmp/short.c" <<'EOF_C'
+# short SOURCE CALL...: these calls were made short.
+short() {
+    local source=$1 call
+
+    shift
+    rm -rf "$tmp/s" "$tmp/marks"
+    mkdir "$tmp/marks"
+    expect_exit 0 env LD_PRELOAD="$tmp/short.so" SHORT_MARKS="$tmp/marks" \
+        "$ihop_clone" --json "$source" "$tmp/s/r"
+    for call in "$@"; do
+        [ -e "$tmp/marks/$call" ] || fail "no short $call with $source"
+    done
+    equal "$(json outcome)" published "the line on stdout, whole"
+    equal "$(good_chunks "$tmp/s")" 20 "chunks with short calls"
+    holds "$tmp/s/r" "$tmp/image"
+}
+
+# Calls that do less than they are asked for.
+test_short_calls() {
+    requires cc
+    # libtool may have made a script of the program.
+    program=$ihop_clone
+    [ ! -x "$builddir/.libs/ihop-clone" ] || program=$builddir/.libs/ihop-clone
+    [[ $(ldd "$program") != *lib[at]san* ]] || skip "short calls alone: a sanitizer is in the way"
+    cat >"$tmp/short.c" <<'EOF_C'
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -120,27 +140,13 @@ ssize_t pread(int fd, void *data, size_t size, off_t offset)
     return pread64(fd, data, size, offset);
 }
 EOF_C
-[ "$(getconf LONG_BIT)" = 64 ] || skip "short calls alone: offsets are passed otherwise here"
-cc -shared -fPIC -O1 -o "$tmp/short.so" "$tmp/short.c"
-mkdir "$tmp/marks"
-
-# short SOURCE CALL...: these calls were made short.
-short() {
-    local source=$1 call
-
-    shift
-    rm -rf "$tmp/s" "$tmp/marks"
+    [ "$(getconf LONG_BIT)" = 64 ] || skip "short calls alone: offsets are passed otherwise here"
+    cc -shared -fPIC -O1 -o "$tmp/short.so" "$tmp/short.c"
     mkdir "$tmp/marks"
-    expect_exit 0 env LD_PRELOAD="$tmp/short.so" SHORT_MARKS="$tmp/marks" \
-        "$ihop_clone" --json "$source" "$tmp/s/r"
-    for call in "$@"; do
-        [ -e "$tmp/marks/$call" ] || fail "no short $call with $source"
-    done
-    equal "$(json outcome)" published "the line on stdout, whole"
-    equal "$(good_chunks "$tmp/s")" 20 "chunks with short calls"
-    holds "$tmp/s/r" "$tmp/image"
+
+    short "$archive" pwrite pread
+    short "$url/xz.cba" pwrite
+    short "$tmp/www/solid.cba" pwrite pread
 }
 
-short "$archive" pwrite pread
-short "$url/xz.cba" pwrite
-short "$tmp/www/solid.cba" pwrite pread
+run_cases "$@"

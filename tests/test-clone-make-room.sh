@@ -76,77 +76,101 @@ makes_room() {
 }
 
 # Without the option: both numbers, and how to go on.
-full_disk
-refused 6 "not enough space in store $store: .* \([0-9]+ bytes\) are needed, .*\([0-9]+ bytes\) are free.*--make-room" \
-    "$url/r5.cba" "$store/r5"
+test_without_the_option() {
+    full_disk
+    refused 6 "not enough space in store $store: .* \([0-9]+ bytes\) are needed, .*\([0-9]+ bytes\) are free.*--make-room" \
+        "$url/r5.cba" "$store/r5"
+}
 
 # The oldest one is enough. What the new image shares stays: it is not fetched again.
-makes_room "r1 " "r2 r3 r4 r5" "$url/r5.cba" "$store/r5"
-equal "$(json bytes_downloaded)" $((own + $(header_size www/r5.cba))) "bytes downloaded"
-equal "$(json chunks_reused)" 8 "chunks reused"
-holds "$store/r5" image-5
-expect_exit 0 "$ihop_store" verify --quiet "$store"
-# With room enough nothing goes.
-makes_room "" "r2 r3 r4 r5" "$url/r5.cba" "$store/r5"
-expect_exit 0 "$ihop_store" remove --quiet "$store/r2"
-expect_exit 0 "$ihop_store" gc --quiet "$store"
-makes_room "" "r3 r4 r5 r1" "$url/r1.cba" "$store/r1"
+test_oldest_goes() {
+    full_disk
+    makes_room "r1 " "r2 r3 r4 r5" "$url/r5.cba" "$store/r5"
+    equal "$(json bytes_downloaded)" $((own + $(header_size www/r5.cba))) "bytes downloaded"
+    equal "$(json chunks_reused)" 8 "chunks reused"
+    holds "$store/r5" image-5
+    expect_exit 0 "$ihop_store" verify --quiet "$store"
+    # With room enough nothing goes.
+    makes_room "" "r2 r3 r4 r5" "$url/r5.cba" "$store/r5"
+    expect_exit 0 "$ihop_store" remove --quiet "$store/r2"
+    expect_exit 0 "$ihop_store" gc --quiet "$store"
+    makes_room "" "r3 r4 r5 r1" "$url/r1.cba" "$store/r1"
+}
 
 # What nobody needs is freed before a release goes.
-full_disk
-expect_exit 0 "$ihop_store" remove --quiet "$store/r3"
-makes_room "" "r1 r2 r4 r5" "$url/r5.cba" "$store/r5"
+test_unneeded_chunks_first() {
+    full_disk
+    expect_exit 0 "$ihop_store" remove --quiet "$store/r3"
+    makes_room "" "r1 r2 r4 r5" "$url/r5.cba" "$store/r5"
+}
 
 # A protected one, one that is served, and the name itself stay.
-full_disk
-expect_exit 0 "$ihop_store" protect --quiet "$store/r1"
-serve "$store/r2"
-makes_room "r3 " "r1 r2 r4 r5" "$url/r5.cba" "$store/r5"
-nbdcopy "$uri" copy
-cmp copy image-2
-expect_exit 0 "$ihop_store" protect --quiet "$store/r4"
-expect_exit 0 "$ihop_store" protect --quiet "$store/r5"
-rules
-refused 6 "bytes\) and [0-9]+ inodes are needed.*without the 0 releases.*none was" --make-room "$url/r3.cba" "$store/r3"
-stop_server
-makes_room "r2 " "r1 r4 r5 r3" "$url/r3.cba" "$store/r3"
-full_disk
-REPLACED=r1 makes_room "r2 " "r3 r4 r1" --force "$url/r5.cba" "$store/r1"
-holds "$store/r1" image-5
+test_protected_and_served() {
+    full_disk
+    expect_exit 0 "$ihop_store" protect --quiet "$store/r1"
+    serve "$store/r2"
+    makes_room "r3 " "r1 r2 r4 r5" "$url/r5.cba" "$store/r5"
+    nbdcopy "$uri" copy
+    cmp copy image-2
+    expect_exit 0 "$ihop_store" protect --quiet "$store/r4"
+    expect_exit 0 "$ihop_store" protect --quiet "$store/r5"
+    rules
+    refused 6 "bytes\) and [0-9]+ inodes are needed.*without the 0 releases.*none was" --make-room "$url/r3.cba" "$store/r3"
+    stop_server
+    makes_room "r2 " "r1 r4 r5 r3" "$url/r3.cba" "$store/r3"
+    full_disk
+    REPLACED=r1 makes_room "r2 " "r3 r4 r1" --force "$url/r5.cba" "$store/r1"
+    holds "$store/r1" image-5
+}
 
 # Two have to go.
-full_disk
-noise own $((own + own / 2)) larger
-cat common own >larger
-$cba make --fixed 32768 larger www/larger.cba
-makes_room "r1 r2 " "r3 r4 larger" "$url/larger.cba" "$store/larger"
-equal "$(json chunks_reused)" 8 "chunks reused"
-holds "$store/larger" larger
+test_two_go() {
+    full_disk
+    noise own $((own + own / 2)) larger
+    cat common own >larger
+    $cba make --fixed 32768 larger www/larger.cba
+    makes_room "r1 r2 " "r3 r4 larger" "$url/larger.cba" "$store/larger"
+    equal "$(json chunks_reused)" 8 "chunks reused"
+    holds "$store/larger" larger
+}
 
 # Impossible even without any: nothing goes.
-full_disk
-refused 6 "not enough space in store $store: .*\([0-9]+ bytes\) .*needed.*\([0-9]+ bytes\) would be free without the 4 releases.*none was" \
-    --make-room "$url/big.cba" "$store/big"
-equal "$(names)" "r1 r2 r3 r4" "releases"
+test_impossible() {
+    full_disk
+    refused 6 "not enough space in store $store: .*\([0-9]+ bytes\) .*needed.*\([0-9]+ bytes\) would be free without the 4 releases.*none was" \
+        --make-room "$url/big.cba" "$store/big"
+    equal "$(names)" "r1 r2 r3 r4" "releases"
+}
 
 # A budget that is exceeded, too.
-rules
-refused 6 "would download .*--max-download" --make-room --max-download $((own - 1)) "$url/r5.cba" "$store/r5"
-rules
-refused 6 "would write .*--max-write" --make-room --max-write 100k "$url/r5.cba" "$store/r5"
-rules
-expect_exit 0 "$ihop_clone" --dry-run --make-room "$url/r5.cba" "$store/r5"
-equal "$(names)" "r1 r2 r3 r4" "releases after a dry run"
+test_budgets() {
+    full_disk
+    rules
+    refused 6 "would download .*--max-download" --make-room --max-download $((own - 1)) "$url/r5.cba" "$store/r5"
+    rules
+    refused 6 "would write .*--max-write" --make-room --max-write 100k "$url/r5.cba" "$store/r5"
+    rules
+    expect_exit 0 "$ihop_clone" --dry-run --make-room "$url/r5.cba" "$store/r5"
+    equal "$(names)" "r1 r2 r3 r4" "releases after a dry run"
+}
 
 # A damaged release: nothing can be told of its chunks.
-truncate -s 50 "$store/r2"
-rules
-refused 7 "nothing was deleted.*$store/r2" --make-room "$url/r5.cba" "$store/r5"
-expect_exit 0 "$ihop_store" remove --quiet "$store/r2"
+test_damaged_release() {
+    full_disk
+    truncate -s 50 "$store/r2"
+    rules
+    refused 7 "nothing was deleted.*$store/r2" --make-room "$url/r5.cba" "$store/r5"
+    expect_exit 0 "$ihop_store" remove --quiet "$store/r2"
+}
 
 # Another clone is at work.
-exec 9<"$store/.ihop/lock"
-flock -s 9
-dd if=/dev/zero of=disk/fill bs=4k 2>/dev/null || true
-rules
-refused 8 "$store is in use" --make-room "$url/r5.cba" "$store/r5"
+test_in_use() {
+    full_disk
+    exec 9<"$store/.ihop/lock"
+    flock -s 9
+    dd if=/dev/zero of=disk/fill bs=4k 2>/dev/null || true
+    rules
+    refused 8 "$store is in use" --make-room "$url/r5.cba" "$store/r5"
+}
+
+run_cases "$@"

@@ -59,19 +59,17 @@ stays_small() {
     at_most "$peak" "$(limit "$archive")" "bytes of resident memory for $archive from $source $*"
 }
 
-stays_small many "$tmp/www"
-stays_small many "$url" --connections 16
-equal "$(good_chunks "$tmp/s")" 3000 "chunks"
-stays_small wide "$url" --dry-run
-stays_small wide "$tmp/www" --dry-run
-stays_small large "$tmp/www"
-stays_small large "$url" --connections 16
-equal "$(good_chunks "$tmp/s")" 3 "chunks"
-stays_small text "$tmp/www" --jobs 24
-
-# ---- under a limit ----
-
-memory_group
+test_peak() {
+    stays_small many "$tmp/www"
+    stays_small many "$url" --connections 16
+    equal "$(good_chunks "$tmp/s")" 3000 "chunks"
+    stays_small wide "$url" --dry-run
+    stays_small wide "$tmp/www" --dry-run
+    stays_small large "$tmp/www"
+    stays_small large "$url" --connections 16
+    equal "$(good_chunks "$tmp/s")" 3 "chunks"
+    stays_small text "$tmp/www" --jobs 24
+}
 
 # fits ARCHIVE [OPTION...]: the file cache counts as well, but can be given back.
 fits() {
@@ -81,12 +79,8 @@ fits() {
         "$program" --quiet --jobs 4 "${@:2}" "$url/$1.cba" "$tmp/s/r"
 }
 
-fits many --connections 16
-fits large --connections 16
-
 # killed MIB: with too little, the kernel kills it or not; what is there is good, and a
 # rerun with enough fetches the rest.
-kills=0
 killed() {
     local code=0 had
 
@@ -109,8 +103,20 @@ killed() {
     echo "within $1 MiB: exit code $code with $had chunks"
 }
 
-killed 8
-killed 16
-killed 20
-at_least $kills 1 "clones killed by too little memory"
-group_used 1000000
+# Under a limit.
+test_under_a_limit() {
+    memory_group
+
+    fits many --connections 16
+    fits large --connections 16
+
+    kills=0
+
+    killed 8
+    killed 16
+    killed 20
+    at_least $kills 1 "clones killed by too little memory"
+    group_used 1000000
+}
+
+run_cases "$@"

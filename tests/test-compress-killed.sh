@@ -31,36 +31,31 @@ ended() {
     rm -f "$directory"/.[0-9a-f]*
 }
 
-for signal in INT TERM HUP KILL; do
-    for point in pwrite64:1 pwrite64:20 pwrite64:44 fallocate:1 fsync:1 fsync:2 linkat:1 exit_group:1; do
-        rm -f "$tmp/dir/a.cba"
-        ended $signal "${point%:*}" "${point#*:}"
-        if [ -e "$tmp/dir/a.cba" ]; then
-            cmp "$tmp/dir/a.cba" "$tmp/whole.cba" || fail "half an archive after $signal at $point"
-        fi
-        equal "$hidden" 0 "hidden files after $signal at $point"
+test_any_point() {
+    for signal in INT TERM HUP KILL; do
+        for point in pwrite64:1 pwrite64:20 pwrite64:44 fallocate:1 fsync:1 fsync:2 linkat:1 exit_group:1; do
+            rm -f "$tmp/dir/a.cba"
+            ended $signal "${point%:*}" "${point#*:}"
+            if [ -e "$tmp/dir/a.cba" ]; then
+                cmp "$tmp/dir/a.cba" "$tmp/whole.cba" || fail "half an archive after $signal at $point"
+            fi
+            equal "$hidden" 0 "hidden files after $signal at $point"
+        done
+        for point in pwrite64:1 pwrite64:44 fsync:1 linkat:1 linkat:2 renameat:1; do
+            cp "$tmp/old" "$tmp/dir/a.cba"
+            ended $signal "${point%:*}" "${point#*:}" -f
+            cmp -s "$tmp/dir/a.cba" "$tmp/old" || cmp "$tmp/dir/a.cba" "$tmp/whole.cba" ||
+                fail "neither the old nor the new archive after $signal at $point"
+            # Killed as it begins the call that would take the hidden name away.
+            if [ $signal = KILL ] && [ $point = renameat:1 ]; then
+                equal "$hidden" 1 "hidden files, if the rename is where it was killed"
+            else
+                equal "$hidden" 0 "hidden files after $signal at $point, with -f"
+            fi
+        done
     done
-    for point in pwrite64:1 pwrite64:44 fsync:1 linkat:1 linkat:2 renameat:1; do
-        cp "$tmp/old" "$tmp/dir/a.cba"
-        ended $signal "${point%:*}" "${point#*:}" -f
-        cmp -s "$tmp/dir/a.cba" "$tmp/old" || cmp "$tmp/dir/a.cba" "$tmp/whole.cba" ||
-            fail "neither the old nor the new archive after $signal at $point"
-        # Killed as it begins the call that would take the hidden name away.
-        if [ $signal = KILL ] && [ $point = renameat:1 ]; then
-            equal "$hidden" 1 "hidden files, if the rename is where it was killed"
-        else
-            equal "$hidden" 0 "hidden files after $signal at $point, with -f"
-        fi
-    done
-done
-at_least $kills 30 "runs that were ended"
-
-# ---- a file system that has no nameless files, and maybe no RENAME_NOREPLACE ----
-
-strace -qq -e trace=openat -o "$tmp/calls" "$ihop_compress" -q -f "$tmp/image" "$tmp/dir/a.cba"
-nth=$(grep -n O_TMPFILE "$tmp/calls" | sed -n 1p | cut -d: -f1)
-without=(-e inject=openat:error=EOPNOTSUPP:when="$nth")
-[ "$nth" -gt 1 ] || fail "no file was opened without a name"
+    at_least $kills 30 "runs that were ended"
+}
 
 # with_a_name INJECTION... -- ARGUMENT...: $code and $hidden tell how it went.
 with_a_name() {
@@ -78,35 +73,45 @@ with_a_name() {
     equal "$(ls "$tmp/dir" | grep -v '^a\.cba$' || true)" "" "other files"
 }
 
-for signal in INT TERM HUP KILL; do
-    for point in pwrite64:20 fsync:1 renameat2:1; do
-        rm -f "$tmp/dir/a.cba" "$tmp"/dir/.[0-9a-f]*
-        with_a_name "${point%:*}:signal=$signal:when=${point#*:}" --
-        at_least $code 129 "exit code after $signal at $point"
-        [ ! -e "$tmp/dir/a.cba" ] || cmp "$tmp/dir/a.cba" "$tmp/whole.cba" ||
-            fail "half an archive with a hidden name after $signal at $point"
-        [ $signal != KILL ] || hidden=$((hidden - 1))
-        equal "$hidden" 0 "hidden names after $signal at $point"
+# A file system that has no nameless files, and maybe no RENAME_NOREPLACE.
+test_no_nameless_files() {
+    strace -qq -e trace=openat -o "$tmp/calls" "$ihop_compress" -q -f "$tmp/image" "$tmp/dir/a.cba"
+    nth=$(grep -n O_TMPFILE "$tmp/calls" | sed -n 1p | cut -d: -f1)
+    without=(-e inject=openat:error=EOPNOTSUPP:when="$nth")
+    [ "$nth" -gt 1 ] || fail "no file was opened without a name"
+
+    for signal in INT TERM HUP KILL; do
+        for point in pwrite64:20 fsync:1 renameat2:1; do
+            rm -f "$tmp/dir/a.cba" "$tmp"/dir/.[0-9a-f]*
+            with_a_name "${point%:*}:signal=$signal:when=${point#*:}" --
+            at_least $code 129 "exit code after $signal at $point"
+            [ ! -e "$tmp/dir/a.cba" ] || cmp "$tmp/dir/a.cba" "$tmp/whole.cba" ||
+                fail "half an archive with a hidden name after $signal at $point"
+            [ $signal != KILL ] || hidden=$((hidden - 1))
+            equal "$hidden" 0 "hidden names after $signal at $point"
+        done
     done
-done
-rm -f "$tmp/dir/a.cba" "$tmp"/dir/.[0-9a-f]*
-for injection in fsync:delay_exit=1 fallocate:error=EOPNOTSUPP renameat2:error=EINVAL; do
+    rm -f "$tmp/dir/a.cba" "$tmp"/dir/.[0-9a-f]*
+    for injection in fsync:delay_exit=1 fallocate:error=EOPNOTSUPP renameat2:error=EINVAL; do
+        rm -f "$tmp/dir/a.cba"
+        with_a_name "$injection" --
+        equal "$code $hidden" "0 0" "exit code and hidden names with $injection"
+        cmp "$tmp/dir/a.cba" "$tmp/whole.cba"
+        cp "$tmp/old" "$tmp/dir/a.cba"
+        with_a_name "$injection" -- -f
+        equal "$code $hidden" "0 0" "exit code and hidden names with $injection and -f"
+        cmp "$tmp/dir/a.cba" "$tmp/whole.cba"
+    done
+    # Whatever fails, the hidden name goes.
     rm -f "$tmp/dir/a.cba"
-    with_a_name "$injection" --
-    equal "$code $hidden" "0 0" "exit code and hidden names with $injection"
-    cmp "$tmp/dir/a.cba" "$tmp/whole.cba"
-    cp "$tmp/old" "$tmp/dir/a.cba"
-    with_a_name "$injection" -- -f
-    equal "$code $hidden" "0 0" "exit code and hidden names with $injection and -f"
-    cmp "$tmp/dir/a.cba" "$tmp/whole.cba"
-done
-# Whatever fails, the hidden name goes.
-rm -f "$tmp/dir/a.cba"
-for injection in pwrite64:error=EIO:when=20 fsync:error=EIO:when=1 renameat2:error=EIO renameat2:error=EEXIST; do
-    with_a_name $injection --
-    equal "$hidden $(find "$tmp/dir" -name a.cba)" "0 " "what is left after $injection"
-    want=7
-    [ $injection != renameat2:error=EEXIST ] || want=12
-    equal $code $want "exit code after $injection"
-    one_line_on_stderr
-done
+    for injection in pwrite64:error=EIO:when=20 fsync:error=EIO:when=1 renameat2:error=EIO renameat2:error=EEXIST; do
+        with_a_name $injection --
+        equal "$hidden $(find "$tmp/dir" -name a.cba)" "0 " "what is left after $injection"
+        want=7
+        [ $injection != renameat2:error=EEXIST ] || want=12
+        equal $code $want "exit code after $injection"
+        one_line_on_stderr
+    done
+}
+
+run_cases "$@"

@@ -110,24 +110,24 @@ at_least "$own_chunks" 40 "chunks for a fair measurement"
 start_server "$tmp/www"
 start_relay
 
-costs old.cba "$tmp/s/old" "$old_bytes"
-costs new.cba "$tmp/s/new" "$own_bytes"
-holds "$tmp/s/new" "$tmp/new"
-at_least "$(requests)" 20 "requests, if the missing chunks are scattered"
-equal "$(json chunks_fetched)" "$own_chunks" "chunks fetched"
+test_updates() {
+    costs old.cba "$tmp/s/old" "$old_bytes"
+    costs new.cba "$tmp/s/new" "$own_bytes"
+    holds "$tmp/s/new" "$tmp/new"
+    at_least "$(requests)" 20 "requests, if the missing chunks are scattered"
+    equal "$(json chunks_fetched)" "$own_chunks" "chunks fetched"
+}
 
 # Nothing to do.
-rules
-wire_bytes >/dev/null
-expect_exit 0 "$ihop_clone" --quiet --json "$relay/new.cba" "$tmp/s/new"
-at_most "$(requests)" 2 "requests when there is nothing to do"
-at_most "$(body_sent)" 1024 "bytes of bodies when there is nothing to do"
-at_most "$(wire_bytes)" 2048 "bytes on the wire when there is nothing to do"
-
-# ---- the block device ----
-
-[ "$(id -u)" = 0 ] || skip "the block device alone: not root, nothing can be mounted"
-requires losetup mkfs.ext4 mkfs.xfs
+test_nothing_to_do() {
+    expect_exit 0 "$ihop_clone" --quiet "$url/new.cba" "$tmp/s/new"
+    rules
+    wire_bytes >/dev/null
+    expect_exit 0 "$ihop_clone" --quiet --json "$relay/new.cba" "$tmp/s/new"
+    at_most "$(requests)" 2 "requests when there is nothing to do"
+    at_most "$(body_sent)" 1024 "bytes of bodies when there is nothing to do"
+    at_most "$(wire_bytes)" 2048 "bytes on the wire when there is nothing to do"
+}
 
 # fresh_disk NAME MKFS...: a file system on a loop device, at $tmp/NAME.mnt; its
 # number of sectors written is in $stat.
@@ -172,8 +172,16 @@ writes_little() {
     holds "$store/new" "$tmp/new"
 }
 
-# What mkfs leaves for the kernel to write later would be counted.
-fresh_disk ext4 mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0
-writes_little ext4
-fresh_disk xfs mkfs.xfs -q -f
-writes_little xfs
+# The block device.
+test_block_device() {
+    [ "$(id -u)" = 0 ] || skip "the block device alone: not root, nothing can be mounted"
+    requires losetup mkfs.ext4 mkfs.xfs
+
+    # What mkfs leaves for the kernel to write later would be counted.
+    fresh_disk ext4 mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0
+    writes_little ext4
+    fresh_disk xfs mkfs.xfs -q -f
+    writes_little xfs
+}
+
+run_cases "$@"

@@ -53,25 +53,29 @@ both_sent() {
 }
 
 # Dead from the beginning: each kind of failure.
-begin
-goes_on "$dead/apart.cba" --retry 0 --mirror "$mirror/m/apart.cba"
-equal "$(requests)" 0 "requests to a server that was not named"
-equal "$(mirror_requests)" 22 "requests to the mirror of a dead server"
-for rule in status=404 status=403 status=401 status=410 status=400 status=503 ignore-range hang-up \
-    shift=1 encoding=gzip raw=nonsense location=ftp://127.0.0.1/\ status=302; do
-    # shellcheck disable=SC2086
-    begin "path=/bad/ : $rule"
+test_dead() {
+    begin
+    goes_on "$dead/apart.cba" --retry 0 --mirror "$mirror/m/apart.cba"
+    equal "$(requests)" 0 "requests to a server that was not named"
+    equal "$(mirror_requests)" 22 "requests to the mirror of a dead server"
+    for rule in status=404 status=403 status=401 status=410 status=400 status=503 ignore-range hang-up \
+        shift=1 encoding=gzip raw=nonsense location=ftp://127.0.0.1/\ status=302; do
+        # shellcheck disable=SC2086
+        begin "path=/bad/ : $rule"
+        goes_on "$url/bad/apart.cba" --retry 0 --mirror "$mirror/m/apart.cba"
+        equal "$(requests)" 1 "requests to a server with $rule"
+        equal "$(mirror_requests)" 22 "requests to the mirror of a server with $rule"
+    done
+    begin "path=/bad/ : stall"
     goes_on "$url/bad/apart.cba" --retry 0 --mirror "$mirror/m/apart.cba"
-    equal "$(requests)" 1 "requests to a server with $rule"
-    equal "$(mirror_requests)" 22 "requests to the mirror of a server with $rule"
-done
-begin "path=/bad/ : stall"
-goes_on "$url/bad/apart.cba" --retry 0 --mirror "$mirror/m/apart.cba"
+}
 
 # Retries come before the mirror.
-begin "path=/bad/ : status=503"
-goes_on "$url/bad/apart.cba" --retry 2 --mirror "$mirror/m/apart.cba"
-equal "$(requests)" 3 "requests with --retry 2 before the mirror is asked"
+test_retries_first() {
+    begin "path=/bad/ : status=503"
+    goes_on "$url/bad/apart.cba" --retry 2 --mirror "$mirror/m/apart.cba"
+    equal "$(requests)" 3 "requests with --retry 2 before the mirror is asked"
+}
 
 # It dies in the middle, 1,000 bytes into chunk 12: what came is not fetched again,
 # and the mirror's header checksum is looked at, once, before its bytes are used.
@@ -89,101 +93,123 @@ cut_off() {
 }
 
 # The server counts its requests from its start.
-mirror_before=$("$python" "$srcdir/tests/lib/serverlog.py" last "$mirror_log")
-cut_off m
-cut_off tag
-cut_off untagged
+test_dies_in_the_middle() {
+    mirror_before=$("$python" "$srcdir/tests/lib/serverlog.py" last "$mirror_log")
+    cut_off m
+    cut_off tag
+    cut_off untagged
+}
 
 # Several connections: at most what was in flight comes twice.
-begin "path=/bad/ past=$at : body=1000 end=rst"
-goes_on "$url/bad/apart.cba" --connections 4 --retry 0 --mirror "$mirror/m/apart.cba"
-at_most "$(both_sent)" $((apart_header + 655360 + 64 + 4 * 32768)) "bytes that both sent"
-equal "$(mirror_requests "first=$((apart_header - 64))")" 1 "looks at the header checksum"
+test_several_connections() {
+    begin "path=/bad/ past=$at : body=1000 end=rst"
+    goes_on "$url/bad/apart.cba" --connections 4 --retry 0 --mirror "$mirror/m/apart.cba"
+    at_most "$(both_sent)" $((apart_header + 655360 + 64 + 4 * 32768)) "bytes that both sent"
+    equal "$(mirror_requests "first=$((apart_header - 64))")" 1 "looks at the header checksum"
+}
 
 # One range of all chunks: it is resumed in its middle.
-begin "path=/bad/ past=$solid_header : body=333333"
-goes_on "$url/bad/solid.cba" "${one[@]}" --mirror "$mirror/m/solid.cba"
-equal "$(both_sent)" $((solid_header + 655360 + 64)) "bytes that both sent"
-equal "$(mirror_requests "first=$((solid_header + 333333))")" 1 "ranges resumed"
+test_one_range() {
+    begin "path=/bad/ past=$solid_header : body=333333"
+    goes_on "$url/bad/solid.cba" "${one[@]}" --mirror "$mirror/m/solid.cba"
+    equal "$(both_sent)" $((solid_header + 655360 + 64)) "bytes that both sent"
+    equal "$(mirror_requests "first=$((solid_header + 333333))")" 1 "ranges resumed"
+}
 
 # The first one is asked again when the mirror dies as well.
-begin "path=/bad/ offset=$(offset_of 5) n=1 : status=503"
-goes_on "$url/bad/apart.cba" "${one[@]}" --mirror "$mirror/late/apart.cba"
-equal "$(mirror_requests "first=$(offset_of 11)")" 1 "requests to the mirror for chunk 11"
-equal "$(requests "first=$at")" 1 "requests to the first server for chunk 12"
+test_first_again() {
+    begin "path=/bad/ offset=$(offset_of 5) n=1 : status=503"
+    goes_on "$url/bad/apart.cba" "${one[@]}" --mirror "$mirror/late/apart.cba"
+    equal "$(mirror_requests "first=$(offset_of 11)")" 1 "requests to the mirror for chunk 11"
+    equal "$(requests "first=$at")" 1 "requests to the first server for chunk 12"
+}
 
 # A mirror with another archive: not a byte of its chunks is asked for; the next
 # one is taken, or the run ends, and a rerun resumes.
-begin "path=/bad/ past=$at : hang-up"
-goes_on "$url/bad/apart.cba" "${one[@]}" --mirror "$mirror/wrong/apart.cba" --mirror "$mirror/m/apart.cba"
-equal "$(mirror_requests path=/wrong)" 1 "requests to a mirror with another archive"
-equal "$(mirror_requests path=/m/)" 9 "requests to the mirror after it"
-begin "path=/bad/ past=$at : hang-up"
-expect_fault 3 "$mirror/wrong/apart.cba.*another archive.*header checksum" "${one[@]}" \
-    --mirror "$mirror/wrong/apart.cba" "$url/bad/apart.cba" "$tmp/s/r"
-equal "$(mirror_requests path=/wrong)" 1 "requests to a mirror with another archive"
-equal "$(good_chunks "$tmp/s")" 12 "chunks kept"
-recovers apart.cba "$tmp/s/r" "$tmp/image" $((8 * 32768))
+test_another_archive() {
+    begin "path=/bad/ past=$at : hang-up"
+    goes_on "$url/bad/apart.cba" "${one[@]}" --mirror "$mirror/wrong/apart.cba" --mirror "$mirror/m/apart.cba"
+    equal "$(mirror_requests path=/wrong)" 1 "requests to a mirror with another archive"
+    equal "$(mirror_requests path=/m/)" 9 "requests to the mirror after it"
+    begin "path=/bad/ past=$at : hang-up"
+    expect_fault 3 "$mirror/wrong/apart.cba.*another archive.*header checksum" "${one[@]}" \
+        --mirror "$mirror/wrong/apart.cba" "$url/bad/apart.cba" "$tmp/s/r"
+    equal "$(mirror_requests path=/wrong)" 1 "requests to a mirror with another archive"
+    equal "$(good_chunks "$tmp/s")" 12 "chunks kept"
+    recovers apart.cba "$tmp/s/r" "$tmp/image" $((8 * 32768))
+}
 
 # Nobody answers, from the beginning and in the middle: one line, about the last
 # one; without --quiet the lines before it tell the way.
-begin "path=/bad/ : status=503"
-expect_fault 3 "$mirror/busy/apart.cba.*status 503" --retry 0 --mirror "$dead/apart.cba" \
-    --mirror "$mirror/busy/apart.cba" "$url/bad/apart.cba" "$tmp/none/r"
-[ ! -e "$tmp/none" ] || fail "a store was created though nobody answered"
-equal "$(requests)" 1 "requests to the first of three"
-equal "$(mirror_requests)" 1 "requests to the last of three"
-expect_exit 3 "$ihop_clone" --retry 0 --mirror "$dead/apart.cba" --mirror "$mirror/busy/apart.cba" \
-    "$url/bad/apart.cba" "$tmp/none/r"
-expect_stderr "$url/bad/apart.cba.*status 503.*; going on with $dead/apart.cba"
-expect_stderr "$dead/apart.cba.*; going on with $mirror/busy/apart.cba"
-tail -n 1 "$tmp/err" | grep -Eq "^ihop-clone: .*$mirror/busy/apart.cba.*status 503" ||
-    fail "the last line is not the reason: $(tail -n 1 "$tmp/err")"
-begin "path=/bad/ past=$at : status=503"
-expect_fault 3 "$mirror/late/apart.cba.*status 503" "${one[@]}" --mirror "$mirror/late/apart.cba" \
-    "$url/bad/apart.cba" "$tmp/s/r"
-equal "$(good_chunks "$tmp/s")" 12 "chunks kept"
-recovers apart.cba "$tmp/s/r" "$tmp/image" $((8 * 32768))
+test_nobody_answers() {
+    begin "path=/bad/ : status=503"
+    expect_fault 3 "$mirror/busy/apart.cba.*status 503" --retry 0 --mirror "$dead/apart.cba" \
+        --mirror "$mirror/busy/apart.cba" "$url/bad/apart.cba" "$tmp/none/r"
+    [ ! -e "$tmp/none" ] || fail "a store was created though nobody answered"
+    equal "$(requests)" 1 "requests to the first of three"
+    equal "$(mirror_requests)" 1 "requests to the last of three"
+    expect_exit 3 "$ihop_clone" --retry 0 --mirror "$dead/apart.cba" --mirror "$mirror/busy/apart.cba" \
+        "$url/bad/apart.cba" "$tmp/none/r"
+    expect_stderr "$url/bad/apart.cba.*status 503.*; going on with $dead/apart.cba"
+    expect_stderr "$dead/apart.cba.*; going on with $mirror/busy/apart.cba"
+    tail -n 1 "$tmp/err" | grep -Eq "^ihop-clone: .*$mirror/busy/apart.cba.*status 503" ||
+        fail "the last line is not the reason: $(tail -n 1 "$tmp/err")"
+    begin "path=/bad/ past=$at : status=503"
+    expect_fault 3 "$mirror/late/apart.cba.*status 503" "${one[@]}" --mirror "$mirror/late/apart.cba" \
+        "$url/bad/apart.cba" "$tmp/s/r"
+    equal "$(good_chunks "$tmp/s")" 12 "chunks kept"
+    recovers apart.cba "$tmp/s/r" "$tmp/image" $((8 * 32768))
+}
 
 # Nothing to do, with the first one dead.
-expect_exit 0 "$ihop_clone" "${quick[@]}" --json --retry 0 --recheck --mirror "$mirror/m/apart.cba" \
-    "$dead/apart.cba" "$tmp/s/r"
-equal "$(json outcome)" complete "outcome of a recheck"
-: >"$mirror_log"
-expect_exit 0 "$ihop_clone" "${quick[@]}" --json --retry 0 --mirror "$mirror/m/apart.cba" \
-    "$dead/apart.cba" "$tmp/s/r"
-at_most "$(mirror_requests)" 2 "requests when there is nothing to do"
+test_nothing_to_do() {
+    begin
+    expect_exit 0 "$ihop_clone" "${quick[@]}" "$url/good/apart.cba" "$tmp/s/r"
+    expect_exit 0 "$ihop_clone" "${quick[@]}" --json --retry 0 --recheck --mirror "$mirror/m/apart.cba" \
+        "$dead/apart.cba" "$tmp/s/r"
+    equal "$(json outcome)" complete "outcome of a recheck"
+    : >"$mirror_log"
+    expect_exit 0 "$ihop_clone" "${quick[@]}" --json --retry 0 --mirror "$mirror/m/apart.cba" \
+        "$dead/apart.cba" "$tmp/s/r"
+    at_most "$(mirror_requests)" 2 "requests when there is nothing to do"
+}
 
 # Secrets: user info is its own URL's alone; --header is for all of them.
-begin "path=/bad/ past=$at : status=403"
-expect_exit 0 "$ihop_clone" "${one[@]}" -v -H 'X-Api-Key: k3y5ecret' \
-    --mirror "http://ann:0ther5ecret@${mirror#http://}/m/apart.cba?sig=mirr0r" \
-    "http://joe:pa55word@${url#http://}/bad/apart.cba?token=t0ken" "$tmp/s/r"
-holds "$tmp/s/r" "$tmp/image"
-! grep -Eq 'pa55word|0ther5ecret|k3y5ecret|t0ken|mirr0r' "$tmp/out" "$tmp/err" || fail "a secret in the output"
-! grep -rEqa 'pa55word|0ther5ecret|k3y5ecret|t0ken|mirr0r' "$tmp/s" || fail "a secret in the store"
-joe="Basic $(printf joe:pa55word | base64)"
-ann="Basic $(printf ann:0ther5ecret | base64)"
-at_least "$(requests)" 14 "requests to the first server"
-at_least "$(mirror_requests)" 9 "requests to the mirror"
-equal "$(requests "header=authorization:$joe" query=token=t0ken)" "$(requests)" \
-    "requests to the first server with its own secrets"
-equal "$(mirror_requests "header=authorization:$ann" query=sig=mirr0r)" \
-    "$(mirror_requests)" "requests to the mirror with its own secrets"
-equal "$(requests header=x-api-key:k3y5ecret)" "$(requests)" "the header to the first"
-equal "$(mirror_requests header=x-api-key:k3y5ecret)" "$(mirror_requests)" "the header to the mirror"
-begin "path=/bad/ past=$at : status=403"
-expect_exit 0 "$ihop_clone" "${quick[@]}" "${one[@]}" --mirror "$mirror/m/apart.cba" \
-    "http://joe:pa55word@${url#http://}/bad/apart.cba" "$tmp/s/r"
-equal "$(mirror_requests header=authorization)" 0 "credentials of the first sent to the mirror"
+test_secrets() {
+    begin "path=/bad/ past=$at : status=403"
+    expect_exit 0 "$ihop_clone" "${one[@]}" -v -H 'X-Api-Key: k3y5ecret' \
+        --mirror "http://ann:0ther5ecret@${mirror#http://}/m/apart.cba?sig=mirr0r" \
+        "http://joe:pa55word@${url#http://}/bad/apart.cba?token=t0ken" "$tmp/s/r"
+    holds "$tmp/s/r" "$tmp/image"
+    ! grep -Eq 'pa55word|0ther5ecret|k3y5ecret|t0ken|mirr0r' "$tmp/out" "$tmp/err" || fail "a secret in the output"
+    ! grep -rEqa 'pa55word|0ther5ecret|k3y5ecret|t0ken|mirr0r' "$tmp/s" || fail "a secret in the store"
+    joe="Basic $(printf joe:pa55word | base64)"
+    ann="Basic $(printf ann:0ther5ecret | base64)"
+    at_least "$(requests)" 14 "requests to the first server"
+    at_least "$(mirror_requests)" 9 "requests to the mirror"
+    equal "$(requests "header=authorization:$joe" query=token=t0ken)" "$(requests)" \
+        "requests to the first server with its own secrets"
+    equal "$(mirror_requests "header=authorization:$ann" query=sig=mirr0r)" \
+        "$(mirror_requests)" "requests to the mirror with its own secrets"
+    equal "$(requests header=x-api-key:k3y5ecret)" "$(requests)" "the header to the first"
+    equal "$(mirror_requests header=x-api-key:k3y5ecret)" "$(mirror_requests)" "the header to the mirror"
+    begin "path=/bad/ past=$at : status=403"
+    expect_exit 0 "$ihop_clone" "${quick[@]}" "${one[@]}" --mirror "$mirror/m/apart.cba" \
+        "http://joe:pa55word@${url#http://}/bad/apart.cba" "$tmp/s/r"
+    equal "$(mirror_requests header=authorization)" 0 "credentials of the first sent to the mirror"
+}
 
 # What is no URL.
-for bad in notaurl ./apart.cba '' 'ftp://joe:pa55word@127.0.0.1/apart.cba'; do
-    begin
-    expect_exit 2 "$ihop_clone" --mirror "$bad" "$url/good/apart.cba" "$tmp/none/r"
-    ! grep -q pa55word "$tmp/err" || fail "a password in the message"
-    equal "$(requests)" 0 "requests with --mirror '$bad'"
-    [ ! -e "$tmp/none" ] || fail "a store was created with --mirror '$bad'"
-done
-expect_exit 2 "$ihop_clone" --mirror notaurl "$url/good/apart.cba" "$tmp/none/r"
-expect_stderr "^ihop-clone: .*--mirror.*notaurl"
+test_no_url() {
+    for bad in notaurl ./apart.cba '' 'ftp://joe:pa55word@127.0.0.1/apart.cba'; do
+        begin
+        expect_exit 2 "$ihop_clone" --mirror "$bad" "$url/good/apart.cba" "$tmp/none/r"
+        ! grep -q pa55word "$tmp/err" || fail "a password in the message"
+        equal "$(requests)" 0 "requests with --mirror '$bad'"
+        [ ! -e "$tmp/none" ] || fail "a store was created with --mirror '$bad'"
+    done
+    expect_exit 2 "$ihop_clone" --mirror notaurl "$url/good/apart.cba" "$tmp/none/r"
+    expect_stderr "^ihop-clone: .*--mirror.*notaurl"
+}
+
+run_cases "$@"

@@ -56,32 +56,20 @@ tls() {
     url=https://127.0.0.1:$server_port
 }
 
-tls good
-expect_exit 0 "$ihop_clone" "${quick[@]}" --cacert "$tmp/ca.pem" "$url/good/apart.cba" "$tmp/s/r"
-holds "$tmp/s/r" "$tmp/image"
-expect_fault 11 "$url/x/apart.cba .*identity" "$url/x/apart.cba" "$tmp/none/r"
-equal "$(requests path=/x)" 0 "requests to a server nobody vouches for"
-
 # --cacert is instead of the system's CAs, those in its directory included: here a
 # stranger is one of them. Without --cacert that directory counts, or this shows nothing.
 with_system_ca() {
     # shellcheck disable=SC2016 # for the shell inside
     unshare -rm sh -c 'mount --bind "$0" /etc/ssl/certs && exec "$@"' "$tmp/capath" "$@"
 }
-mkdir "$tmp/capath"
-cp "$tmp/stranger.pem" "$tmp/capath/$(openssl x509 -in "$tmp/stranger.pem" -noout -hash).0"
-cp "$tmp/ca.pem" "$tmp/capath/ca-certificates.crt" # where libcurl looks, too
-tls untrusted
-if with_system_ca true 2>"$tmp/why" && with_system_ca "$ihop_clone" "${quick[@]}" \
-    "$url/good/apart.cba" "$tmp/system/r" 2>>"$tmp/why"; then
-    expect_exit 11 with_system_ca "$ihop_clone" "${quick[@]}" --cacert "$tmp/ca.pem" \
-        "$url/good/apart.cba" "$tmp/none/r"
-    expect_stderr "identity"
-    expect_exit 0 with_system_ca "$ihop_clone" "${quick[@]}" --cacert "$tmp/stranger.pem" \
-        "$url/good/apart.cba" "$tmp/system2/r"
-else
-    echo "not tried, a directory of CAs: $(cat "$tmp/why")"
-fi
+
+test_good() {
+    tls good
+    expect_exit 0 "$ihop_clone" "${quick[@]}" --cacert "$tmp/ca.pem" "$url/good/apart.cba" "$tmp/s/r"
+    holds "$tmp/s/r" "$tmp/image"
+    expect_fault 11 "$url/x/apart.cba .*identity" "$url/x/apart.cba" "$tmp/none/r"
+    equal "$(requests path=/x)" 0 "requests to a server nobody vouches for"
+}
 
 # identity NAME REGEX
 identity() {
@@ -91,33 +79,66 @@ identity() {
     equal "$(connections)" 1 "connections to the server with the certificate $1"
 }
 
-identity expired "expired.*clock.*says 20[0-9][0-9]-.*UTC"
-identity other "127.0.0.1"
-identity untrusted ""
+test_system_authorities() {
+    mkdir "$tmp/capath"
+    cp "$tmp/stranger.pem" "$tmp/capath/$(openssl x509 -in "$tmp/stranger.pem" -noout -hash).0"
+    cp "$tmp/ca.pem" "$tmp/capath/ca-certificates.crt" # where libcurl looks, too
+    tls untrusted
+    if with_system_ca true 2>"$tmp/why" && with_system_ca "$ihop_clone" "${quick[@]}" \
+        "$url/good/apart.cba" "$tmp/system/r" 2>>"$tmp/why"; then
+        expect_exit 11 with_system_ca "$ihop_clone" "${quick[@]}" --cacert "$tmp/ca.pem" \
+            "$url/good/apart.cba" "$tmp/none/r"
+        expect_stderr "identity"
+        expect_exit 0 with_system_ca "$ihop_clone" "${quick[@]}" --cacert "$tmp/stranger.pem" \
+            "$url/good/apart.cba" "$tmp/system2/r"
+    else
+        echo "not tried, a directory of CAs: $(cat "$tmp/why")"
+    fi
+}
 
-tls future
-expect_fault 3 "$url/x/apart.cba .*not valid yet.*clock says 20[0-9][0-9]-.*UTC" --retry 1 \
-    --cacert "$tmp/ca.pem" "$url/x/apart.cba" "$tmp/none/r"
-equal "$(connections)" 2 "connections with --retry 1"
+test_identity() {
+    identity expired "expired.*clock.*says 20[0-9][0-9]-.*UTC"
+    identity other "127.0.0.1"
+    identity untrusted ""
+}
+
+test_not_valid_yet() {
+    tls future
+    expect_fault 3 "$url/x/apart.cba .*not valid yet.*clock says 20[0-9][0-9]-.*UTC" --retry 1 \
+        --cacert "$tmp/ca.pem" "$url/x/apart.cba" "$tmp/none/r"
+    equal "$(connections)" 2 "connections with --retry 1"
+}
 
 # From https to http, even on the same host.
-start_server "$tmp/www"
-plain_log=$server_log
-plain=$url
-tls good "path=/x/ : status=302 location=$plain/apart.cba"
-expect_fault 4 "$url/x/apart.cba: .*from https to $plain/apart.cba" --cacert "$tmp/ca.pem" \
-    "$url/x/apart.cba" "$tmp/none/r"
-equal "$(LOG=$plain_log connections)" 0 "connections to the plain server"
+test_https_to_http() {
+    start_server "$tmp/www"
+    plain_log=$server_log
+    plain=$url
+    tls good "path=/x/ : status=302 location=$plain/apart.cba"
+    expect_fault 4 "$url/x/apart.cba: .*from https to $plain/apart.cba" --cacert "$tmp/ca.pem" \
+        "$url/x/apart.cba" "$tmp/none/r"
+    equal "$(LOG=$plain_log connections)" 0 "connections to the plain server"
+}
 
 # From http to https is fine.
-secure=$url
-start_server "$tmp/www" "path=/x/ : status=302 location=$secure/good/apart.cba"
-rm -rf "$tmp/s"
-expect_exit 0 "$ihop_clone" "${quick[@]}" --cacert "$tmp/ca.pem" "$url/x/apart.cba" "$tmp/s/r"
-holds "$tmp/s/r" "$tmp/image"
+test_http_to_https() {
+    tls good
+    secure=$url
+    start_server "$tmp/www" "path=/x/ : status=302 location=$secure/good/apart.cba"
+    rm -rf "$tmp/s"
+    expect_exit 0 "$ihop_clone" "${quick[@]}" --cacert "$tmp/ca.pem" "$url/x/apart.cba" "$tmp/s/r"
+    holds "$tmp/s/r" "$tmp/image"
+}
 
 # Not TLS at all, which no second try mends; and files that are not there.
-expect_fault 4 "https://127.0.0.1:$server_port/x/apart.cba .*does this port speak https" --cacert "$tmp/ca.pem" \
-    "https://127.0.0.1:$server_port/x/apart.cba" "$tmp/none/r"
-expect_fault 2 "CA certificates" --cacert "$tmp/nothing.pem" "$secure/good/apart.cba" "$tmp/none/r"
-[ ! -e "$tmp/none" ] || fail "a store was created"
+test_not_tls() {
+    tls good
+    secure=$url
+    start_server "$tmp/www"
+    expect_fault 4 "https://127.0.0.1:$server_port/x/apart.cba .*does this port speak https" --cacert "$tmp/ca.pem" \
+        "https://127.0.0.1:$server_port/x/apart.cba" "$tmp/none/r"
+    expect_fault 2 "CA certificates" --cacert "$tmp/nothing.pem" "$secure/good/apart.cba" "$tmp/none/r"
+    [ ! -e "$tmp/none" ] || fail "a store was created"
+}
+
+run_cases "$@"

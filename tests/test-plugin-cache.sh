@@ -32,38 +32,6 @@ for at in range(0, len(image), 65536):
 "
 }
 
-cache_none() {
-    sync -f "$tmp/store"
-    drop
-    [ "$(cached)" -lt 100000 ] || skip "this file system keeps its page cache (tmpfs?)"
-    compare "$tmp/image" "$tmp/store/v1"
-    [ "$(cached)" -ge 8000000 ] || fail "nothing stayed in the page cache by default"
-    # One reader: parallel ones may bring back a page that another has dropped.
-    serve "$tmp/store/v1" cache=none
-    read_in_order
-    stop_server
-    [ "$(cached)" -lt 100000 ] || fail "$(cached) bytes are still in the page cache"
-}
-
-cache_command() {
-    local path
-
-    path=$(chunk 4 3)
-    rm "$tmp/store/$path"
-    serve -v -D ihop.stats=1 -- "$tmp/store/v1" check=no
-    nbd "
-h.cache(h.get_size(), 0)
-h.cache(1, $(chunk 4 1))
-h.cache(1, h.get_size() - 1)
-image = open('$tmp/image', 'rb').read()
-assert h.pread(100, 0) == image[:100]
-"
-    stop_server
-    make_store --layout 2 --min 30000 --max 90000 "$tmp/image" "$tmp/store/v1"
-    [ "$(stat_of 'prefetched chunks')" = "$(wc -l <"$tmp/chunks")" ] ||
-        fail "$(stat_of 'prefetched chunks') chunks were prefetched"
-}
-
 serve_in_order() {
     serve -v -D ihop.stats=1 -- "$tmp/store/v1"
     read_in_order
@@ -73,7 +41,7 @@ serve_in_order() {
 
 # One reader from start to end: each chunk but the first few is announced once, or
 # twice where a step of readahead ends in it; nothing is when all is in memory.
-sequential() {
+test_sequential() {
     local all
 
     all=$(wc -l <"$tmp/chunks")
@@ -94,7 +62,7 @@ may_tell_what_is_cached() {
     [[ $(stat -f -c %T "$tmp/store") =~ ^(ext2/ext3|xfs|btrfs)$ ]]
 }
 
-scattered() {
+test_scattered() {
     serve -v -D ihop.stats=1 -- "$tmp/store/v1"
     # At least 4 MiB from one read to the next.
     nbd "
@@ -106,7 +74,36 @@ for i in range(100):
     [ "$(stat_of 'prefetched chunks')" = 0 ] || fail "random reads were taken for sequential ones"
 }
 
-sequential
-scattered
-cache_none
-cache_command
+test_cache_none() {
+    sync -f "$tmp/store"
+    drop
+    [ "$(cached)" -lt 100000 ] || skip "this file system keeps its page cache (tmpfs?)"
+    compare "$tmp/image" "$tmp/store/v1"
+    [ "$(cached)" -ge 8000000 ] || fail "nothing stayed in the page cache by default"
+    # One reader: parallel ones may bring back a page that another has dropped.
+    serve "$tmp/store/v1" cache=none
+    read_in_order
+    stop_server
+    [ "$(cached)" -lt 100000 ] || fail "$(cached) bytes are still in the page cache"
+}
+
+test_cache_command() {
+    local path
+
+    path=$(chunk 4 3)
+    rm "$tmp/store/$path"
+    serve -v -D ihop.stats=1 -- "$tmp/store/v1" check=no
+    nbd "
+h.cache(h.get_size(), 0)
+h.cache(1, $(chunk 4 1))
+h.cache(1, h.get_size() - 1)
+image = open('$tmp/image', 'rb').read()
+assert h.pread(100, 0) == image[:100]
+"
+    stop_server
+    make_store --layout 2 --min 30000 --max 90000 "$tmp/image" "$tmp/store/v1"
+    [ "$(stat_of 'prefetched chunks')" = "$(wc -l <"$tmp/chunks")" ] ||
+        fail "$(stat_of 'prefetched chunks') chunks were prefetched"
+}
+
+run_cases "$@"

@@ -10,7 +10,7 @@ make_store "$tmp/image" "$tmp/store/v1"
 cd "$tmp"
 sum=$(b2sum "$tmp/image" | cut -d' ' -f1)
 
-good() {
+test_good() {
     compare image store/v1
     compare image "$tmp/store/v1"
     compare image ./store//v1
@@ -31,7 +31,7 @@ good() {
 }
 
 # From a daemon, whose working directory is /.
-daemon() {
+test_daemon() {
     "${nbdkit[@]}" -U "$tmp/daemon" -P "$tmp/daemon.pid" "$plugin" store release=v1
     at_exit kill "$(cat daemon.pid)"
     nbdcopy "nbd+unix:///?socket=$tmp/daemon" copy
@@ -48,7 +48,7 @@ bad() {
     one_line_on_stderr
 }
 
-bad_parameters() {
+test_bad_parameters() {
     bad "unknown parameter 'colour'.*store" store/v1 colour=red
     bad "which release\?.*STORE/RELEASE"
     bad "which release\?" release=v1
@@ -103,7 +103,7 @@ bad_parameters() {
     bad "release .*/nothing: .*empty or cut short" store/nothing
 }
 
-help_and_capabilities() {
+test_help_and_capabilities() {
     local key
 
     expect_exit 0 ihop --dump-plugin --
@@ -116,7 +116,4 @@ help_and_capabilities() {
     done
 }
 
-good
-daemon
-bad_parameters
-help_and_capabilities
+run_cases "$@"

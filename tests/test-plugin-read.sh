@@ -5,7 +5,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 
-sizes() {
+test_sizes() {
     local size
 
     for size in 1 511 512 513 70000 1000001; do
@@ -18,14 +18,14 @@ sizes() {
     done
 }
 
-empty_image() {
+test_empty_image() {
     : >"$tmp/image"
     make_store "$tmp/image" "$tmp/original/empty"
     expect_exit 0 ihop_run 'nbdinfo --size "$uri"' -- "$tmp/original/empty"
     expect_stdout '^0$'
 }
 
-tiny_chunks() {
+test_tiny_chunks() {
     noise "$tmp/image" 3001 7
     make_store --min 1 --max 1 "$tmp/image" "$tmp/tiny/one"
     make_store --min 1 --max 3 --layout 2 "$tmp/image" "$tmp/tiny2/three"
@@ -33,7 +33,7 @@ tiny_chunks() {
     compare "$tmp/image" "$tmp/tiny2/three"
 }
 
-hash_lengths() {
+test_hash_lengths() {
     local length
 
     noise "$tmp/image" 400000 3
@@ -43,9 +43,14 @@ hash_lengths() {
     done
 }
 
-across_borders() {
+# borders: a store whose chunks are small, so that it has many of them.
+borders() {
     noise "$tmp/image" 600000 9 100000 200000
     make_store --layout 2 --min 1000 --max 20000 "$tmp/image" "$tmp/borders/v1"
+}
+
+test_across_borders() {
+    borders
     serve "$tmp/borders/v1"
     nbd "
 import random
@@ -71,7 +76,8 @@ last_access() {
 }
 
 # Each read would write to the flash otherwise.
-access_times() {
+test_access_times() {
+    borders
     echo control >"$tmp/control"
     find "$tmp/borders/chunks" "$tmp/control" -type f -exec touch -a -d @1000000000 {} +
     cat "$tmp/control" >/dev/null
@@ -84,9 +90,4 @@ access_times() {
         fail "reading a chunk changed its access time"
 }
 
-sizes
-empty_image
-tiny_chunks
-hash_lengths
-across_borders
-access_times
+run_cases "$@"

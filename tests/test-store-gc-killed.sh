@@ -126,13 +126,13 @@ kill_everywhere() {
     [ $kills -ge "$total" ] && [ $kills -ge "$(by_length 5 15)" ] || fail "too few points"
 }
 
-kill_everywhere "$ihop_store" gc s
-at_least "$(grep -c '^unlinkat:' points || true)" 6 "unlinkat among the points"
-at_least "$(grep -c '^renameat:' points || true)" 4 "renameat among the points"
-GONE=a kill_everywhere "$ihop_store" remove s/a
-kill_everywhere "$ihop_store" protect s/a
-
-# ---- calls that fail ----
+test_killed() {
+    kill_everywhere "$ihop_store" gc s
+    at_least "$(grep -c '^unlinkat:' points || true)" 6 "unlinkat among the points"
+    at_least "$(grep -c '^renameat:' points || true)" 4 "renameat among the points"
+    GONE=a kill_everywhere "$ihop_store" remove s/a
+    kill_everywhere "$ihop_store" protect s/a
+}
 
 # fails CODE REGEX CALL:NUMBER ERROR COMMAND...: one clear line, nothing lost.
 fails() {
@@ -160,44 +160,51 @@ numbers_of() {
     awk -v regex="$regex" '{ n++ } $0 ~ regex { print n }' trace
 }
 
-# Of the four kinds, the first and the last.
-removals=$(numbers_of unlinkat '/s/(\.ihop/retired|chunks/[0-9a-f]+)>' "$ihop_store" gc s)
-at_least "$(wc -l <<<"$removals")" 4 "replaced releases and chunks to remove"
-for n in $(sed -n '1p;2p;3p;$p' <<<"$removals"); do
-    fails 7 "cannot remove s/.*(retired|chunks).*Input/output error" unlinkat:$n EIO "$ihop_store" gc s
-done
-fails 7 'cannot remove s/.*Read-only file system' "unlinkat:$(head -n 1 <<<"$removals")+" EROFS "$ihop_store" gc s
-for n in $(numbers_of syncfs 'syncfs\([0-9]' "$ihop_store" gc s); do
-    fails 7 'durable.*Input/output error' syncfs:$n EIO "$ihop_store" gc s
-done
-renames=$(numbers_of renameat '\.chunk", [0-9]+<[^>]*/s/chunks' "$ihop_store" gc s)
-fails 7 's/chunks.*Input/output error' "renameat:$(sed -n 1p <<<"$renames")" EIO "$ihop_store" gc s
-fails 6 's/.*No space left' "renameat:$(sed -n 2p <<<"$renames")" ENOSPC "$ihop_store" gc s
-# The first listing of each directory; of the store's own, which is also read for a note about
-# foreign files, the last one.
-for directory in '/\.ihop/staging' '/\.ihop/staging/[0-9a-f]+' '/\.ihop/retired' '/\.ihop/partial' '/chunks' '/chunks/[0-9a-f]+'; do
-    n=$(numbers_of getdents64 "/s$directory>" "$ihop_store" gc s | sed -n 1p)
+# Calls that fail.
+test_failing_calls() {
+    # Of the four kinds, the first and the last.
+    removals=$(numbers_of unlinkat '/s/(\.ihop/retired|chunks/[0-9a-f]+)>' "$ihop_store" gc s)
+    at_least "$(wc -l <<<"$removals")" 4 "replaced releases and chunks to remove"
+    for n in $(sed -n '1p;2p;3p;$p' <<<"$removals"); do
+        fails 7 "cannot remove s/.*(retired|chunks).*Input/output error" unlinkat:$n EIO "$ihop_store" gc s
+    done
+    fails 7 'cannot remove s/.*Read-only file system' "unlinkat:$(head -n 1 <<<"$removals")+" EROFS "$ihop_store" gc s
+    for n in $(numbers_of syncfs 'syncfs\([0-9]' "$ihop_store" gc s); do
+        fails 7 'durable.*Input/output error' syncfs:$n EIO "$ihop_store" gc s
+    done
+    renames=$(numbers_of renameat '\.chunk", [0-9]+<[^>]*/s/chunks' "$ihop_store" gc s)
+    fails 7 's/chunks.*Input/output error' "renameat:$(sed -n 1p <<<"$renames")" EIO "$ihop_store" gc s
+    fails 6 's/.*No space left' "renameat:$(sed -n 2p <<<"$renames")" ENOSPC "$ihop_store" gc s
+    # The first listing of each directory; of the store's own, which is also read for a note about
+    # foreign files, the last one.
+    for directory in '/\.ihop/staging' '/\.ihop/staging/[0-9a-f]+' '/\.ihop/retired' '/\.ihop/partial' '/chunks' '/chunks/[0-9a-f]+'; do
+        n=$(numbers_of getdents64 "/s$directory>" "$ihop_store" gc s | sed -n 1p)
+        fails 7 'cannot list s.*Input/output error' "getdents64:$n" EIO "$ihop_store" gc s
+    done
+    n=$(numbers_of getdents64 '/s>' "$ihop_store" gc s | tail -n 2 | sed -n 1p)
     fails 7 'cannot list s.*Input/output error' "getdents64:$n" EIO "$ihop_store" gc s
-done
-n=$(numbers_of getdents64 '/s>' "$ihop_store" gc s | tail -n 2 | sed -n 1p)
-fails 7 'cannot list s.*Input/output error' "getdents64:$n" EIO "$ihop_store" gc s
-fails 7 'cannot remove release s/a.*Input/output error' renameat:1 EIO "$ihop_store" remove s/a
-fails 6 'cannot remove release s/a.*No space left' renameat:1 ENOSPC "$ihop_store" remove s/a
-GONE=a fails 7 's/.*durable.*Input/output error' fsync:1 EIO "$ihop_store" remove s/a
-fails 7 's/.*Input/output error' mkdirat:1 EIO "$ihop_store" protect s/a
-fails 7 's/.*durable.*Input/output error' fsync:1 EIO "$ihop_store" protect s/a
+    fails 7 'cannot remove release s/a.*Input/output error' renameat:1 EIO "$ihop_store" remove s/a
+    fails 6 'cannot remove release s/a.*No space left' renameat:1 ENOSPC "$ihop_store" remove s/a
+    GONE=a fails 7 's/.*durable.*Input/output error' fsync:1 EIO "$ihop_store" remove s/a
+    fails 7 's/.*Input/output error' mkdirat:1 EIO "$ihop_store" protect s/a
+    fails 7 's/.*durable.*Input/output error' fsync:1 EIO "$ihop_store" protect s/a
+}
 
 # System calls that open, read, list or change fail once: never is anything deleted
 # that is needed, whatever the exit code.
-calls "$ihop_store" gc s
-tried=0
-while read -r point; do
-    fresh
-    strace -qq -f -o trace -e trace="${point%:*}" -e inject="${point%:*}:error=EIO:when=${point#*:}" \
-        "$ihop_store" gc s >out 2>err || true
-    grep -q INJECTED trace || fail "$point did not fail"
-    tried=$((tried + 1))
-    UNREAD=yes whole "EIO at $point"
-done < <(grep -E '^(openat|openat2|pread64|read|newfstatat|fstat|getdents64|flock|unlinkat|syncfs|renameat|fsync|mkdirat):' points)
-echo "measured: $tried system calls of gc failed, each in turn"
-at_least $tried "$(by_length 15 40)" "system calls that failed"
+test_any_call_fails() {
+    calls "$ihop_store" gc s
+    tried=0
+    while read -r point; do
+        fresh
+        strace -qq -f -o trace -e trace="${point%:*}" -e inject="${point%:*}:error=EIO:when=${point#*:}" \
+            "$ihop_store" gc s >out 2>err || true
+        grep -q INJECTED trace || fail "$point did not fail"
+        tried=$((tried + 1))
+        UNREAD=yes whole "EIO at $point"
+    done < <(grep -E '^(openat|openat2|pread64|read|newfstatat|fstat|getdents64|flock|unlinkat|syncfs|renameat|fsync|mkdirat):' points)
+    echo "measured: $tried system calls of gc failed, each in turn"
+    at_least $tried "$(by_length 15 40)" "system calls that failed"
+}
+
+run_cases "$@"

@@ -71,82 +71,92 @@ found() {
     equal "$(requests_in_log)" 0 "requests of a verify without --repair"
 }
 
-expect_exit 0 "$ihop_store" verify "$store"
-expect_stdout '^one: all 20 chunks are good$'
-expect_stdout '^two: all 16 chunks are good$'
-expect_exit 0 "$ihop_store" verify --json "$store"
-equal "$(json chunks_checked)" 24 "chunks hashed: shared ones once"
-equal "$(json chunks_damaged)" 0 "damaged chunks"
-restore
-
-# ---- a damaged release: the others are checked all the same ----
-
-cp "$store/one" one.kept
-truncate -s 30 "$store/one"
-expect_exit 7 "$ihop_store" verify "$store"
-one_line_on_stderr
-expect_stderr "^ihop-store: release $store/one: "
-expect_stdout '^two: all 16 chunks are good$'
-cp one.kept "$store/one"
-
-# ---- each kind of damage ----
-
 own=$(path one 15)
-rot "$own"
-found "$own" 1 0
-expect_exit 7 "$ihop_store" verify "$store"
-expect_stdout '^two: all 16 chunks are good$'
-expect_exit 0 "$ihop_store" verify "$store/two"
-restore
-truncate -s 1000 "$own"
-found "$own" 1 0
-truncate -s 0 "$own"
-found "$own" 1 0
-restore
-rm "$own"
-found "$own" 0 1
-restore
 shared=$(path one 3)
-rot "$shared"
-found "$shared" 1 0
-expect_exit 7 "$ihop_store" verify "$store"
-expect_stdout '^one: 1 of 20 chunks is bad'
-expect_stdout '^two: 1 of 16 chunks is bad'
+
+test_good() {
+    expect_exit 0 "$ihop_store" verify "$store"
+    expect_stdout '^one: all 20 chunks are good$'
+    expect_stdout '^two: all 16 chunks are good$'
+    expect_exit 0 "$ihop_store" verify --json "$store"
+    equal "$(json chunks_checked)" 24 "chunks hashed: shared ones once"
+    equal "$(json chunks_damaged)" 0 "damaged chunks"
+    restore
+}
+
+# A damaged release: the others are checked all the same.
+test_damaged_release() {
+    restore
+    cp "$store/one" one.kept
+    truncate -s 30 "$store/one"
+    expect_exit 7 "$ihop_store" verify "$store"
+    one_line_on_stderr
+    expect_stderr "^ihop-store: release $store/one: "
+    expect_stdout '^two: all 16 chunks are good$'
+    cp one.kept "$store/one"
+}
+
+# Each kind of damage.
+test_damage() {
+    rot "$own"
+    found "$own" 1 0
+    expect_exit 7 "$ihop_store" verify "$store"
+    expect_stdout '^two: all 16 chunks are good$'
+    expect_exit 0 "$ihop_store" verify "$store/two"
+    restore
+    truncate -s 1000 "$own"
+    found "$own" 1 0
+    truncate -s 0 "$own"
+    found "$own" 1 0
+    restore
+    rm "$own"
+    found "$own" 0 1
+    restore
+    rot "$shared"
+    found "$shared" 1 0
+    expect_exit 7 "$ihop_store" verify "$store"
+    expect_stdout '^one: 1 of 20 chunks is bad'
+    expect_stdout '^two: 1 of 16 chunks is bad'
+}
 
 # The first ten are named, with --verbose all.
-restore
-for n in 0 1 2 3 4 5 6 7 8 9 10 13; do
-    rot "$(path one $n)"
-done
-expect_exit 7 "$ihop_store" verify "$store"
-equal "$(grep -c '^bad or missing' out)" 10 "chunks named"
-expect_stdout '^... and 2 more \(--verbose names all\)$'
-expect_exit 7 "$ihop_store" verify --verbose "$store"
-equal "$(grep -c '^bad or missing' out)" 12 "chunks named"
+test_names_ten() {
+    restore
+    for n in 0 1 2 3 4 5 6 7 8 9 10 13; do
+        rot "$(path one $n)"
+    done
+    expect_exit 7 "$ihop_store" verify "$store"
+    equal "$(grep -c '^bad or missing' out)" 10 "chunks named"
+    expect_stdout '^... and 2 more \(--verbose names all\)$'
+    expect_exit 7 "$ihop_store" verify --verbose "$store"
+    equal "$(grep -c '^bad or missing' out)" 12 "chunks named"
+}
 
 # Reading one fails: it is bad, and the others are checked all the same.
-if command -v strace >/dev/null && strace -qq -f -o /dev/null -e trace=getpid true 2>/dev/null; then
-    restore
-    code=0
-    ASAN_OPTIONS=detect_leaks=0 strace -qq -f -o trace -e trace=pread64 -P "$own" -e inject=pread64:error=EIO \
-        "$ihop_store" verify "$store" >out 2>err || code=$?
-    grep -q INJECTED trace || fail "no read failed"
-    [ $code = 7 ] || { show_output; fail "exit code $code instead of 7 with EIO"; }
-    expect_stderr '1 chunk is damaged and 0 are missing'
-    expect_stdout "^bad or missing: $own$"
-    expect_stdout '^two: all 16 chunks are good$'
-fi
+test_read_error() {
+    if command -v strace >/dev/null && strace -qq -f -o /dev/null -e trace=getpid true 2>/dev/null; then
+        restore
+        code=0
+        ASAN_OPTIONS=detect_leaks=0 strace -qq -f -o trace -e trace=pread64 -P "$own" -e inject=pread64:error=EIO \
+            "$ihop_store" verify "$store" >out 2>err || code=$?
+        grep -q INJECTED trace || fail "no read failed"
+        [ $code = 7 ] || { show_output; fail "exit code $code instead of 7 with EIO"; }
+        expect_stderr '1 chunk is damaged and 0 are missing'
+        expect_stdout "^bad or missing: $own$"
+        expect_stdout '^two: all 16 chunks are good$'
+    fi
+}
 
 # What is no file is not repaired in silence.
-restore
-rm "$own"
-mkfifo "$own"
-expect_exit 7 "$ihop_store" verify "$store"
-expect_stderr "$own"
-expect_exit 7 "$ihop_store" verify --repair "$store"
-expect_stderr "$own"
-
-# ---- repair ----
+test_no_file() {
+    restore
+    rm "$own"
+    mkfifo "$own"
+    expect_exit 7 "$ihop_store" verify "$store"
+    expect_stderr "$own"
+    expect_exit 7 "$ihop_store" verify --repair "$store"
+    expect_stderr "$own"
+}
 
 # repairs COUNT BYTES OPTION...: just so many chunks and bytes, beside what tells
 # that it is the right archive.
@@ -168,129 +178,144 @@ repairs() {
     expect_exit 0 "$ihop_store" verify "$store"
 }
 
-restore
-repairs 0 0
-equal "$(requests_in_log)" 0 "requests when nothing is bad"
-rot "$(path one 15)"
-rm "$(path one 18)"
-repairs 2 65536
-equal "$(requests_in_log "apart.* bytes=$(offset_of 15)-")" 1 "requests for chunk 15"
-equal "$(requests_in_log "apart.* bytes=$(offset_of 18)-")" 1 "requests for chunk 18"
-equal "$(requests_in_log second)" 0 "requests for an archive without a bad chunk"
-# A shared one once; and each of the others from its own archive.
-restore
-rot "$(path one 3)"
-truncate -s 5 "$(path two 14)"
-repairs 2 65536
-equal "$(requests_in_log "apart.* bytes=$(offset_of 3)-")" 1 "requests for the shared chunk"
-equal "$(requests_in_log "second.* bytes=$((second_header + 4000 + 14 * 36768))-")" 1 "requests for chunk 14 of the second"
-expect_exit 0 "$ihop_store" verify --repair "$store"
-[ -s out ] || fail "no result"
-# One that is only in the other release stays bad.
-rot "$(path one 15)"
-rot "$(path two 14)"
-expect_exit 0 "$ihop_store" verify --repair "$store/two"
-expect_stdout '^repaired 1 chunk: 32.1 KiB downloaded in [0-9]+ requests$'
-expect_exit 7 "$ihop_store" verify "$store"
-expect_stdout "^bad or missing: $(path one 15)$"
+# Repair.
+test_repair() {
+    restore
+    repairs 0 0
+    equal "$(requests_in_log)" 0 "requests when nothing is bad"
+    rot "$(path one 15)"
+    rm "$(path one 18)"
+    repairs 2 65536
+    equal "$(requests_in_log "apart.* bytes=$(offset_of 15)-")" 1 "requests for chunk 15"
+    equal "$(requests_in_log "apart.* bytes=$(offset_of 18)-")" 1 "requests for chunk 18"
+    equal "$(requests_in_log second)" 0 "requests for an archive without a bad chunk"
+    # A shared one once; and each of the others from its own archive.
+    restore
+    rot "$(path one 3)"
+    truncate -s 5 "$(path two 14)"
+    repairs 2 65536
+    equal "$(requests_in_log "apart.* bytes=$(offset_of 3)-")" 1 "requests for the shared chunk"
+    equal "$(requests_in_log "second.* bytes=$((second_header + 4000 + 14 * 36768))-")" 1 "requests for chunk 14 of the second"
+    expect_exit 0 "$ihop_store" verify --repair "$store"
+    [ -s out ] || fail "no result"
+    # One that is only in the other release stays bad.
+    rot "$(path one 15)"
+    rot "$(path two 14)"
+    expect_exit 0 "$ihop_store" verify --repair "$store/two"
+    expect_stdout '^repaired 1 chunk: 32.1 KiB downloaded in [0-9]+ requests$'
+    expect_exit 7 "$ihop_store" verify "$store"
+    expect_stdout "^bad or missing: $(path one 15)$"
+}
 
-# ---- the archive has moved, or is another ----
-
-restore
-mkdir www/moved
-mv www/apart.cba www/moved/
-rot "$(path one 15)"
-expect_exit 10 "$ihop_store" verify --repair "$store"
-expect_stderr "$url/apart.cba"
-rot "$(path one 16)"
-repairs 2 65536 --from "$url/moved/apart.cba"
-rot "$(path one 15)"
-expect_exit 0 "$ihop_store" verify --repair --from www/moved/apart.cba "$store/one"
-holds "$store/one" image
-equal "$(requests_in_log)" 4 "requests; none for the local file"
+# The archive has moved, or is another.
+test_moved_archive() {
+    restore
+    mkdir -p www/moved
+    mv www/apart.cba www/moved/
+    rot "$(path one 15)"
+    expect_exit 10 "$ihop_store" verify --repair "$store"
+    expect_stderr "$url/apart.cba"
+    rot "$(path one 16)"
+    repairs 2 65536 --from "$url/moved/apart.cba"
+    rot "$(path one 15)"
+    expect_exit 0 "$ihop_store" verify --repair --from www/moved/apart.cba "$store/one"
+    holds "$store/one" image
+    equal "$(requests_in_log)" 4 "requests; none for the local file"
+    mv www/moved/apart.cba www/apart.cba
+}
 
 # Another archive where it was: of the same image, of another one, or none at all.
-for other in solid second text; do
+test_other_archive() {
+    cp www/apart.cba apart.kept
+    for other in solid second text; do
+        restore
+        head -c 100000 image >www/text.cba
+        cp www/$other.cba www/apart.cba
+        rot "$(path one 15)"
+        find "$store" -type f -exec cksum {} + | sort >before
+        expect_exit 5 "$ihop_store" verify --repair "$store"
+        one_line_on_stderr
+        expect_stderr "^ihop-store: $url/apart.cba"
+        [ $other = text ] || expect_stderr "header checksum differs.*--from"
+        find "$store" -type f ! -path '*/.ihop/lock' -exec cksum {} + | sort >after
+        diff <(grep -v ihop/lock before) after || fail "something was changed"
+        equal "$(requests_in_log " bytes=[0-9]{5,}-")" 0 "requests for chunks of another archive"
+    done
+    mv apart.kept www/apart.cba
+}
+
+# A release that cannot be repaired does not stop the repair of the others.
+test_unrepairable() {
     restore
-    head -c 100000 image >www/text.cba
-    cp www/$other.cba www/apart.cba
+    mkdir -p www/moved
+    mv www/apart.cba www/moved/
     rot "$(path one 15)"
-    find "$store" -type f -exec cksum {} + | sort >before
-    expect_exit 5 "$ihop_store" verify --repair "$store"
+    rot "$(path two 13)"
+    expect_exit 10 "$ihop_store" verify --repair "$store"
     one_line_on_stderr
-    expect_stderr "^ihop-store: $url/apart.cba"
-    [ $other = text ] || expect_stderr "header checksum differs.*--from"
-    find "$store" -type f ! -path '*/.ihop/lock' -exec cksum {} + | sort >after
-    diff <(grep -v ihop/lock before) after || fail "something was changed"
-    equal "$(requests_in_log " bytes=[0-9]{5,}-")" 0 "requests for chunks of another archive"
-done
-mv www/moved/apart.cba www/apart.cba
+    holds "$store/two" image2
+    expect_exit 7 "$ihop_store" verify "$store"
+    equal "$(grep -c '^bad or missing' out)" 1 "chunks still bad"
+    # The same when it is the younger one, or both.
+    mv www/second.cba www/moved/
+    rot "$(path two 13)"
+    expect_exit 10 "$ihop_store" verify --repair "$store"
+    equal "$(grep -c '' err)" 2 "messages, one for each release"
+    expect_stderr 'second.cba'
+    expect_stderr 'apart.cba'
+    mv www/moved/*.cba www/
+    expect_exit 0 "$ihop_store" verify --repair "$store"
+    expect_exit 0 "$ihop_store" verify "$store"
+}
 
-# One that cannot be repaired does not keep the others from it.
-restore
-mv www/apart.cba www/moved/
-rot "$(path one 15)"
-rot "$(path two 13)"
-expect_exit 10 "$ihop_store" verify --repair "$store"
-one_line_on_stderr
-holds "$store/two" image2
-expect_exit 7 "$ihop_store" verify "$store"
-equal "$(grep -c '^bad or missing' out)" 1 "chunks still bad"
-# The same when it is the younger one, or both.
-mv www/second.cba www/moved/
-rot "$(path two 13)"
-expect_exit 10 "$ihop_store" verify --repair "$store"
-equal "$(grep -c '' err)" 2 "messages, one for each release"
-expect_stderr 'second.cba'
-expect_stderr 'apart.cba'
-mv www/moved/*.cba www/
-expect_exit 0 "$ihop_store" verify --repair "$store"
-expect_exit 0 "$ihop_store" verify "$store"
+# A store of the original.
+test_original() {
+    tar -xJf "$srcdir/tests/data/original-store.tar.xz"
+    bad=$(find original-store/chunks -name '*.chunk' -size +2 | sort | sed -n 3p)
+    head -c "$(file_size "$bad")" /dev/zero >"$bad.new"
+    mv "$bad.new" "$bad"
+    expect_exit 7 "$ihop_store" verify original-store
+    expect_stdout "^bad or missing: $bad$"
+    expect_exit 2 "$ihop_store" verify --repair original-store
+    one_line_on_stderr
+    expect_stderr 'original-store/update-v1 does not record.*pass --from ARCHIVE'
+    expect_exit 5 "$ihop_store" verify --repair --from "$srcdir/tests/data/update-v2.cba" original-store
+    expect_stderr 'holds another image'
+    expect_exit 0 "$ihop_store" verify --repair --from "$srcdir/tests/data/update-v1.cba" original-store
+    expect_exit 0 "$ihop_store" verify original-store
+    equal "$(b2sum <(cat "$bad") | cut -c -128)" "$(basename "$bad" .chunk)" "hash of the mended chunk"
+}
 
-# ---- a store of the original ----
-
-tar -xJf "$srcdir/tests/data/original-store.tar.xz"
-bad=$(find original-store/chunks -name '*.chunk' -size +2 | sort | sed -n 3p)
-head -c "$(file_size "$bad")" /dev/zero >"$bad.new"
-mv "$bad.new" "$bad"
-expect_exit 7 "$ihop_store" verify original-store
-expect_stdout "^bad or missing: $bad$"
-expect_exit 2 "$ihop_store" verify --repair original-store
-one_line_on_stderr
-expect_stderr 'original-store/update-v1 does not record.*pass --from ARCHIVE'
-expect_exit 5 "$ihop_store" verify --repair --from "$srcdir/tests/data/update-v2.cba" original-store
-expect_stderr 'holds another image'
-expect_exit 0 "$ihop_store" verify --repair --from "$srcdir/tests/data/update-v1.cba" original-store
-expect_exit 0 "$ihop_store" verify original-store
-equal "$(b2sum <(cat "$bad") | cut -c -128)" "$(basename "$bad" .chunk)" "hash of the mended chunk"
-
-# ---- a server that met the bad chunk goes on, and reads the mended one ----
-
-restore
-for maxfds in 4096 0; do
-    serve "$store/one" maxfds=$maxfds
-    truncate -s 100 "$(path one 15)"
-    rm "$(path one 18)"
-    nbd "$python_eio
+# A server that met the bad chunk goes on, and reads the mended one.
+test_server() {
+    restore
+    for maxfds in 4096 0; do
+        serve "$store/one" maxfds=$maxfds
+        truncate -s 100 "$(path one 15)"
+        rm "$(path one 18)"
+        nbd "$python_eio
 eio(h, $((15 * 32768)) + 20000, 4096)
 eio(h, $((18 * 32768)), 4096)"
+        expect_exit 0 "$ihop_store" verify --repair "$store"
+        nbd "
+image = open('$tmp/image', 'rb').read()
+assert h.pread(len(image), 0) == image"
+        stop_server
+    done
+    # What verify=first has found wrong stays so until the server ends, as its manual says.
+    serve "$store/one" verify=first
+    rot "$(path one 15)"
+    nbd "$python_eio
+eio(h, $((15 * 32768)), 4096)"
     expect_exit 0 "$ihop_store" verify --repair "$store"
+    nbd "$python_eio
+eio(h, $((15 * 32768)), 4096)"
+    stop_server
+    serve "$store/one" verify=first
     nbd "
 image = open('$tmp/image', 'rb').read()
 assert h.pread(len(image), 0) == image"
     stop_server
-done
-# What verify=first has found wrong stays so until the server ends, as its manual says.
-serve "$store/one" verify=first
-rot "$(path one 15)"
-nbd "$python_eio
-eio(h, $((15 * 32768)), 4096)"
-expect_exit 0 "$ihop_store" verify --repair "$store"
-nbd "$python_eio
-eio(h, $((15 * 32768)), 4096)"
-stop_server
-serve "$store/one" verify=first
-nbd "
-image = open('$tmp/image', 'rb').read()
-assert h.pread(len(image), 0) == image"
-stop_server
+}
+
+run_cases "$@"

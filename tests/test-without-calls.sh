@@ -49,71 +49,80 @@ job() {
         "what is left in .ihop"
 }
 
-for error in ENOSYS EPERM EINVAL; do
-    for call in openat2 renameat2 syncfs io_uring_setup copy_file_range fallocate getrandom \
-        sync_file_range utimensat; do
-        job $call:$error
+test_jobs() {
+    for error in ENOSYS EPERM EINVAL; do
+        for call in openat2 renameat2 syncfs io_uring_setup copy_file_range fallocate getrandom \
+            sync_file_range utimensat; do
+            job $call:$error
+        done
+        job 'openat@2&0x400000:'$error # O_TMPFILE
+        job 'renameat2@4&7:'$error linkat:$error # neither an exchange nor links
     done
-    job 'openat@2&0x400000:'$error # O_TMPFILE
-    job 'renameat2@4&7:'$error linkat:$error # neither an exchange nor links
-done
-job fadvise64:ENOSYS
-job 'fcntl@1=37:EINVAL' # before Linux 3.15: no record locks of open files
-job renameat2:EINVAL linkat:EMLINK
-job renameat2:EPERM syncfs:EPERM openat2:EPERM fallocate:EOPNOTSUPP copy_file_range:EPERM \
-    io_uring_setup:EPERM statx:EPERM
+    job fadvise64:ENOSYS
+    job 'fcntl@1=37:EINVAL' # before Linux 3.15: no record locks of open files
+    job renameat2:EINVAL linkat:EMLINK
+    job renameat2:EPERM syncfs:EPERM openat2:EPERM fallocate:EOPNOTSUPP copy_file_range:EPERM \
+        io_uring_setup:EPERM statx:EPERM
+}
 
 # Only a time could tell that a release without a number, from the future, is older.
-store=$tmp/original
-mkdir -p "$store"
-tar -C "$store" --strip-components 1 -xf "$srcdir/tests/data/original-store.tar.xz"
-touch -d 2100-01-01 "$store/update-v1"
-expect_exit 7 "$refuse" utimensat:EPERM "$ihop_clone" "$tmp/1.cba" "$store/a"
-one_line_on_stderr
-expect_stderr 'cannot set the time .*utimensat'
-equal "$(ls "$store/.ihop/retired")" "" "what is left in retired/"
-touch -d 2001-01-01 "$store/update-v1"
-expect_exit 0 "$refuse" utimensat:EPERM "$ihop_clone" --quiet "$tmp/1.cba" "$store/a"
-equal "$("$ihop_store" list "$store" | awk 'NR > 1 { printf "%s ", $1 }')" "update-v1 a " "the order"
+test_times() {
+    store=$tmp/original
+    mkdir -p "$store"
+    tar -C "$store" --strip-components 1 -xf "$srcdir/tests/data/original-store.tar.xz"
+    touch -d 2100-01-01 "$store/update-v1"
+    expect_exit 7 "$refuse" utimensat:EPERM "$ihop_clone" "$tmp/1.cba" "$store/a"
+    one_line_on_stderr
+    expect_stderr 'cannot set the time .*utimensat'
+    equal "$(ls "$store/.ihop/retired")" "" "what is left in retired/"
+    touch -d 2001-01-01 "$store/update-v1"
+    expect_exit 0 "$refuse" utimensat:EPERM "$ihop_clone" --quiet "$tmp/1.cba" "$store/a"
+    equal "$("$ihop_store" list "$store" | awk 'NR > 1 { printf "%s ", $1 }')" "update-v1 a " "the order"
+}
 
-# ---- without syncfs nothing is durable later: all directories, then the name ----
+# Without syncfs nothing is durable later: all directories, then the name.
+test_durable() {
+    if command -v strace >/dev/null && strace -qq -o "$tmp/no" true 2>/dev/null; then
+        program=$ihop_clone
+        [ ! -x "$builddir/.libs/ihop-clone" ] || program=$builddir/.libs/ihop-clone
+        store=$tmp/durable
+        # The chunks of another clone, that may have been killed before it synced them.
+        expect_exit 0 "$ihop_clone" --quiet "$tmp/1.cba" "$store/a"
+        for rule in syncfs:ENOSYS fadvise64:ENOSYS; do # the latter: --sync files alone
+            expect_exit 0 strace -f -y -qq -o "$tmp/trace" -e trace=fsync,renameat2 \
+                "$refuse" $rule "$program" --quiet --sync files --force "$tmp/1.cba" "$store/b-$rule"
+            sed '/renameat2(.*"b-/,$d' "$tmp/trace" >"$tmp/before"
+            find "$store/chunks" -type d >"$tmp/directories"
+            [ $rule != syncfs:ENOSYS ] ||
+                printf '%s\n' "$store" "$store/.ihop" "$store/.ihop/retired" >>"$tmp/directories"
+            while read -r directory; do
+                grep -q "fsync([0-9]*<$directory>) *= 0" "$tmp/before" || fail "$directory was not synced before"
+            done <"$tmp/directories"
+            sed '1,/renameat2(.*"b-/d' "$tmp/trace" >"$tmp/after"
+            grep -q "fsync([0-9]*<$store>) *= 0" "$tmp/after"
+        done
+    fi
+}
 
-if command -v strace >/dev/null && strace -qq -o "$tmp/no" true 2>/dev/null; then
-    program=$ihop_clone
-    [ ! -x "$builddir/.libs/ihop-clone" ] || program=$builddir/.libs/ihop-clone
-    store=$tmp/durable
-    # The chunks of another clone, that may have been killed before it synced them.
+# A filter that kills whom it does not trust.
+test_killing_filter() {
+    store=$tmp/killing
     expect_exit 0 "$ihop_clone" --quiet "$tmp/1.cba" "$store/a"
-    for rule in syncfs:ENOSYS fadvise64:ENOSYS; do # the latter: --sync files alone
-        expect_exit 0 strace -f -y -qq -o "$tmp/trace" -e trace=fsync,renameat2 \
-            "$refuse" $rule "$program" --quiet --sync files --force "$tmp/1.cba" "$store/b-$rule"
-        sed '/renameat2(.*"b-/,$d' "$tmp/trace" >"$tmp/before"
-        find "$store/chunks" -type d >"$tmp/directories"
-        [ $rule != syncfs:ENOSYS ] ||
-            printf '%s\n' "$store" "$store/.ihop" "$store/.ihop/retired" >>"$tmp/directories"
-        while read -r directory; do
-            grep -q "fsync([0-9]*<$directory>) *= 0" "$tmp/before" || fail "$directory was not synced before"
-        done <"$tmp/directories"
-        sed '1,/renameat2(.*"b-/d' "$tmp/trace" >"$tmp/after"
-        grep -q "fsync([0-9]*<$store>) *= 0" "$tmp/after"
-    done
-fi
+    rm -f "$tmp/run.socket"
+    expect_exit 0 "$refuse" io_uring_setup:KILL nbdkit -U "$tmp/run.socket" "$plugin" "$store/a" uring=off \
+        --run "nbdcopy \"\$uri\" - | cmp - '$tmp/image-1'"
+}
 
-# ---- a filter that kills whom it does not trust ----
+# Without /proc, as in the chroot of an image builder.
+test_no_proc() {
+    [ "$(id -u)" = 0 ] || skip "not root: /proc cannot be taken away"
+    unshare -m sh -c 'mount -t tmpfs none /proc' 2>"$tmp/no" || skip "no mounts here: $(cat "$tmp/no")"
+    printf '#!/bin/sh\nmount -t tmpfs none /proc && exec "$@"\n' >"$tmp/hide-proc"
+    chmod 755 "$tmp/hide-proc"
+    refuse=$tmp/without-proc
+    printf '#!/bin/sh\nexec unshare -m "%s" "$@"\n' "$tmp/hide-proc" >"$refuse"
+    chmod 755 "$refuse"
+    job
+}
 
-store=$tmp/killing
-expect_exit 0 "$ihop_clone" --quiet "$tmp/1.cba" "$store/a"
-rm -f "$tmp/run.socket"
-expect_exit 0 "$refuse" io_uring_setup:KILL nbdkit -U "$tmp/run.socket" "$plugin" "$store/a" uring=off \
-    --run "nbdcopy \"\$uri\" - | cmp - '$tmp/image-1'"
-
-# ---- without /proc, as in the chroot of an image builder ----
-
-[ "$(id -u)" = 0 ] || skip "not root: /proc cannot be taken away"
-unshare -m sh -c 'mount -t tmpfs none /proc' 2>"$tmp/no" || skip "no mounts here: $(cat "$tmp/no")"
-printf '#!/bin/sh\nmount -t tmpfs none /proc && exec "$@"\n' >"$tmp/hide-proc"
-chmod 755 "$tmp/hide-proc"
-refuse=$tmp/without-proc
-printf '#!/bin/sh\nexec unshare -m "%s" "$@"\n' "$tmp/hide-proc" >"$refuse"
-chmod 755 "$refuse"
-job
+run_cases "$@"
