@@ -15,7 +15,3 @@ libcli_la_SOURCES = \
 	cli/trust_options.c cli/trust_options.h
 libcli_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libcli_la_LIBADD = $(JANSSON_LIBS)
-
-# The manual of each program.
-ihop-%.1: docs/ihop-%.pod
-	$(AM_V_GEN)$(POD2MAN) --section=1 --center=ihop --release=$(VERSION) $< $@

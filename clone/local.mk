@@ -7,7 +7,3 @@ ihop_clone_SOURCES = \
 	clone/output.c clone/output.h
 ihop_clone_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 ihop_clone_LDADD = libcli.la libfetch.la
-
-man1_MANS += ihop-clone.1
-CLEANFILES += ihop-clone.1
-EXTRA_DIST += docs/ihop-clone.pod

@@ -11,7 +11,3 @@ ihop_compress_SOURCES = \
 	compress/output_file.c compress/output_file.h
 ihop_compress_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 ihop_compress_LDADD = libcli.la libfetch.la libchunker.la libencoder.la
-
-man1_MANS += ihop-compress.1
-CLEANFILES += ihop-compress.1
-EXTRA_DIST += docs/ihop-compress.pod

@@ -9,7 +9,3 @@ ihop_store_SOURCES = \
 	manage/verify.c
 ihop_store_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 ihop_store_LDADD = libcli.la libfetch.la
-
-man1_MANS += ihop-store.1
-CLEANFILES += ihop-store.1
-EXTRA_DIST += docs/ihop-store.pod

@@ -23,15 +23,6 @@ nbdkit_ihop_plugin_la_LIBADD = libstore.la $(LIBURING_LIBS)
 nbdkit_ihop_plugin_la_DEPENDENCIES = libstore.la plugin/plugin.syms
 EXTRA_DIST += plugin/plugin.syms
 
-man1_MANS += nbdkit-ihop-plugin.1
-EXTRA_DIST += docs/nbdkit-ihop-plugin.pod
-CLEANFILES += nbdkit-ihop-plugin.1
-
-nbdkit-ihop-plugin.1: docs/nbdkit-ihop-plugin.pod
-	$(AM_V_GEN)$(POD2MAN) --section=1 --name=nbdkit-ihop-plugin \
-		--center='ihop' --release='ihop $(PACKAGE_VERSION)' \
-		$(srcdir)/docs/nbdkit-ihop-plugin.pod $@.tmp && mv $@.tmp $@
-
 # nbdkit loads the .so; the .la, libtool's description of it, is of no use there.
 install-data-hook:
 	rm -f $(DESTDIR)$(plugindir)/nbdkit-ihop-plugin.la

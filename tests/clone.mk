@@ -41,14 +41,4 @@ clone_tests = \
 	tests/test-net-wrong-bytes.sh
 
 TESTS += $(clone_tests)
-EXTRA_DIST += $(clone_tests) \
-	tests/lib/fault-server.py \
-	tests/lib/memory.sh \
-	tests/lib/net.sh \
-	tests/lib/read-release.py
-
-if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_bar
-TESTS += tests/unit/test_bar
-tests_unit_test_bar_SOURCES = tests/unit/test_bar.c cli/bar.c cli/bar.h
-endif
+EXTRA_DIST += $(clone_tests)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Example archives and stores that real tools made, the tests on them, and what a
-# newcomer and CI run.
+# Example archives and stores that real tools made, the tests on them, and the tests of
+# what newcomers and CI run.
 
 real_tests = \
 	tests/test-bench-limit.sh \
@@ -15,7 +15,7 @@ real_tests = \
 TESTS += $(real_tests)
 
 EXTRA_DIST += $(real_tests) \
-	tests/lib/real.sh \
+	tests/data/chunk-sizes.txt \
 	tests/data/make-image.py \
 	tests/data/make.sh \
 	tests/data/made-by.txt \
@@ -34,14 +34,4 @@ EXTRA_DIST += $(real_tests) \
 	tests/data/odd-size.b2 tests/data/odd-size.cba \
 	tests/data/update-v1.b2 tests/data/update-v1.cba \
 	tests/data/update-v2.b2 tests/data/update-v2.cba \
-	tests/data/zstd.b2 tests/data/zstd.cba \
-	.ci/run \
-	contrib/arguments.sh \
-	contrib/build.sh \
-	contrib/demo.sh \
-	contrib/install-deps.sh \
-	contrib/make-ext4.sh \
-	contrib/test.sh \
-	contrib/test-in-root.sh \
-	docs/images/commit.svg \
-	docs/images/store.svg
+	tests/data/zstd.b2 tests/data/zstd.cba

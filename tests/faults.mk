@@ -25,9 +25,7 @@ EXTRA_DIST += $(fault_tests) $(place_tests) \
 	tests/faults/order.py \
 	tests/faults/powercut.py \
 	tests/faults/scenario.py \
-	tests/faults/writelog.py \
-	tests/lib/faults.sh \
-	tests/lib/storecheck.py
+	tests/faults/writelog.py
 
 check_PROGRAMS += tests/faults/kill-at
 tests_faults_kill_at_SOURCES = tests/faults/kill-at.c
@@ -41,36 +39,35 @@ tests_faults_refuse_call_CFLAGS = $(WARN_CFLAGS)
 tests_faults_refuse_call_LDFLAGS =
 tests_faults_refuse_call_LDADD =
 
-check_LTLIBRARIES += tests/faults/write-log.la
-tests_faults_write_log_la_SOURCES = tests/faults/write-log.c
-tests_faults_write_log_la_CFLAGS = $(WARN_CFLAGS) $(NBDKIT_CFLAGS)
-tests_faults_write_log_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
-tests_faults_write_log_la_LIBADD =
-
-# No sanitizer: it comes before the allocator.
-check_LTLIBRARIES += tests/faults/fail-malloc.la
-tests_faults_fail_malloc_la_SOURCES = tests/faults/fail-malloc.c
-tests_faults_fail_malloc_la_CFLAGS = $(WARN_CFLAGS)
-tests_faults_fail_malloc_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
-tests_faults_fail_malloc_la_LIBADD =
-
-check_LTLIBRARIES += tests/faults/nfs-locks.la
-tests_faults_nfs_locks_la_SOURCES = tests/faults/nfs-locks.c
-tests_faults_nfs_locks_la_CFLAGS = $(WARN_CFLAGS)
-tests_faults_nfs_locks_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
-tests_faults_nfs_locks_la_LIBADD = -ldl
-# Nor here.
-check_LTLIBRARIES += tests/faults/die-after-sync.la
+# Loaded into a program in front of the C library, or into nbdkit (write-log). No sanitizer:
+# they come before its allocator.
+preload_flags = -module -avoid-version -shared -rpath /nowhere
+check_LTLIBRARIES += \
+	tests/faults/die-after-sync.la \
+	tests/faults/fail-malloc.la \
+	tests/faults/nfs-locks.la \
+	tests/faults/odd-clock.la \
+	tests/faults/write-log.la
 tests_faults_die_after_sync_la_SOURCES = tests/faults/die-after-sync.c
 tests_faults_die_after_sync_la_CFLAGS = $(WARN_CFLAGS)
-tests_faults_die_after_sync_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+tests_faults_die_after_sync_la_LDFLAGS = $(preload_flags)
 tests_faults_die_after_sync_la_LIBADD =
-
-check_LTLIBRARIES += tests/faults/odd-clock.la
+tests_faults_fail_malloc_la_SOURCES = tests/faults/fail-malloc.c
+tests_faults_fail_malloc_la_CFLAGS = $(WARN_CFLAGS)
+tests_faults_fail_malloc_la_LDFLAGS = $(preload_flags)
+tests_faults_fail_malloc_la_LIBADD =
+tests_faults_nfs_locks_la_SOURCES = tests/faults/nfs-locks.c
+tests_faults_nfs_locks_la_CFLAGS = $(WARN_CFLAGS)
+tests_faults_nfs_locks_la_LDFLAGS = $(preload_flags)
+tests_faults_nfs_locks_la_LIBADD = -ldl
 tests_faults_odd_clock_la_SOURCES = tests/faults/odd-clock.c
 tests_faults_odd_clock_la_CFLAGS = $(WARN_CFLAGS)
-tests_faults_odd_clock_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+tests_faults_odd_clock_la_LDFLAGS = $(preload_flags)
 tests_faults_odd_clock_la_LIBADD =
+tests_faults_write_log_la_SOURCES = tests/faults/write-log.c
+tests_faults_write_log_la_CFLAGS = $(WARN_CFLAGS) $(NBDKIT_CFLAGS)
+tests_faults_write_log_la_LDFLAGS = $(preload_flags)
+tests_faults_write_log_la_LIBADD =
 
 .PHONY: check-faults
 check-faults:

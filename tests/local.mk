@@ -18,8 +18,46 @@ include tests/store.mk
 include tests/plugin.mk
 include tests/data.mk
 include tests/faults.mk
+include tests/unit.mk
+include tests/fuzz.mk
 
-EXTRA_DIST += tests/lib/timed.sh
+# What the tests share, and their tools. functions.sh explains the shell libraries, and
+# ihopformat/__init__.py the modules for formats.
+EXTRA_DIST += \
+	tests/lib/assertions.sh \
+	tests/lib/cases.sh \
+	tests/lib/faults.sh \
+	tests/lib/functions.sh \
+	tests/lib/memory.sh \
+	tests/lib/nbdkit.sh \
+	tests/lib/net.sh \
+	tests/lib/nginx.sh \
+	tests/lib/plugin-functions.sh \
+	tests/lib/real.sh \
+	tests/lib/samples.sh \
+	tests/lib/timed.sh \
+	tests/lib/cba.py \
+	tests/lib/cutcases.py \
+	tests/lib/doclinks.py \
+	tests/lib/fault-server.py \
+	tests/lib/house.py \
+	tests/lib/mutate.py \
+	tests/lib/paste.py \
+	tests/lib/serverlog.py \
+	tests/lib/ihopformat/__init__.py \
+	tests/lib/ihopformat/archive.py \
+	tests/lib/ihopformat/codecs.py \
+	tests/lib/ihopformat/corpus.py \
+	tests/lib/ihopformat/growing.py \
+	tests/lib/ihopformat/hostile.py \
+	tests/lib/ihopformat/noise.py \
+	tests/lib/ihopformat/protobuf.py \
+	tests/lib/ihopformat/release.py \
+	tests/lib/ihopformat/store.py \
+	tests/lib/ihopformat/wrong.py
+
+# By hand: would the tests notice a mistake? (docs/mutations.md)
+EXTRA_DIST += tests/mutate.sh tests/mutations.txt
 
 .PHONY: list-tests
 list-tests:

@@ -24,21 +24,7 @@ plugin_tests = \
 	tests/test-plugin-verify.sh
 
 TESTS += $(plugin_tests)
-EXTRA_DIST += $(plugin_tests) tests/lib/make-store.py tests/lib/plugin-functions.sh
-
-if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_read_list
-TESTS += tests/unit/test_read_list
-tests_unit_test_read_list_SOURCES = tests/unit/test_read_list.c plugin/read_list.c
-tests_unit_test_read_list_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
-tests_unit_test_read_list_CFLAGS = $(AM_CFLAGS) $(LIBURING_CFLAGS)
-tests_unit_test_read_list_LDADD = $(LDADD) $(LIBURING_LIBS)
-
-check_PROGRAMS += tests/unit/test_verifier
-TESTS += tests/unit/test_verifier
-tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c plugin/verifier.c
-tests_unit_test_verifier_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
-endif
+EXTRA_DIST += $(plugin_tests)
 
 # By hand: it needs a kernel for a virtual machine.
 EXTRA_DIST += tests/vm/attach.sh

@@ -15,15 +15,3 @@ store_tests = \
 	tests/test-store-verify.sh
 TESTS += $(store_tests)
 EXTRA_DIST += $(store_tests)
-
-if HAVE_CMOCKA
-store_unit_programs = \
-	tests/unit/test_chunk_usage \
-	tests/unit/test_gc \
-	tests/unit/test_release_lock \
-	tests/unit/test_release_list \
-	tests/unit/test_make_room
-check_PROGRAMS += $(store_unit_programs)
-TESTS += $(store_unit_programs)
-
-endif

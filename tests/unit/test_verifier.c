@@ -2,9 +2,9 @@
 #include "support.h"
 
 #include "base/cleanup.h"
-#include "chunk_fds.h"
-#include "stats.h"
-#include "verifier.h"
+#include "plugin/chunk_fds.h"
+#include "plugin/stats.h"
+#include "plugin/verifier.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -25,7 +25,7 @@ version=${kernel##*/vmlinuz-}
 make_device() {
     mkdir "$tmp/files"
     for i in $(seq 40); do
-        make_image "$tmp/files/file$i" $((i * 9000)) "$i"
+        noise "$tmp/files/file$i" $((i * 9000)) "$i"
     done
     (cd "$tmp/files" && sha256sum file*) >"$tmp/sums"
     cp "$tmp/sums" "$tmp/files/sums"

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# Documents, installed as they lie here, so that links among them work, and manuals.
+dist_doc_DATA = HACKING.md LICENSE NEWS README.md SECURITY.md
+docsdir = $(docdir)/docs
+dist_docs_DATA = \
+	docs/design.md \
+	docs/faq.md \
+	docs/faults.md \
+	docs/formats.md \
+	docs/glossary.md \
+	docs/images.md \
+	docs/mutations.md \
+	docs/peers.md \
+	docs/serving.md \
+	docs/sizing.md \
+	docs/store.md \
+	docs/supported.md
+docsimagesdir = $(docdir)/docs/images
+dist_docsimages_DATA = \
+	docs/images/commit.svg \
+	docs/images/demo.svg \
+	docs/images/store.svg
+EXTRA_DIST += docs/images/make-demo-svg.py
+
+manuals = ihop-clone.1 ihop-compress.1 ihop-store.1 nbdkit-ihop-plugin.1
+man1_MANS += $(manuals)
+CLEANFILES += $(manuals)
+EXTRA_DIST += \
+	docs/ihop-clone.pod \
+	docs/ihop-compress.pod \
+	docs/ihop-store.pod \
+	docs/nbdkit-ihop-plugin.pod
+
+pod2man_release = $(VERSION)
+nbdkit-ihop-plugin.1: pod2man_release = ihop $(VERSION)
+nbdkit-ihop-plugin.1: pod2man_name = --name=nbdkit-ihop-plugin
+%.1: docs/%.pod
+	$(AM_V_GEN)$(POD2MAN) --section=1 --center=ihop --release='$(pod2man_release)' \
+		$(pod2man_name) $< $@.tmp && mv $@.tmp $@

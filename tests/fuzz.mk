@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+# The fuzzers of tests/fuzz. Without --enable-fuzzers each has a main of its own that runs
+# files through it, so that make check replays the corpus with any compiler.
+# A new one is a name in this list and four lines at the end.
+fuzz_programs = \
+	tests/fuzz/fuzz_archive \
+	tests/fuzz/fuzz_codec \
+	tests/fuzz/fuzz_release \
+	tests/fuzz/fuzz_response \
+	tests/fuzz/fuzz_store
+check_PROGRAMS += $(fuzz_programs)
+TESTS += tests/fuzz/replay.sh
+EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus
+
+FUZZ_CFLAGS = $(AM_CFLAGS)
+if ENABLE_FUZZERS
+FUZZ_CFLAGS += -fsanitize=fuzzer
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZ_MAIN =
+else
+fuzz_ldflags = $(AM_LDFLAGS)
+FUZZ_MAIN = tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/replay_main.c
+
+tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz_archive.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_archive_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_archive_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_archive_LDADD = libformat.la
+tests_fuzz_fuzz_release_SOURCES = tests/fuzz/fuzz_release.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_release_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_release_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_release_LDADD = libformat.la
+tests_fuzz_fuzz_codec_SOURCES = tests/fuzz/fuzz_codec.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_codec_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_codec_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_codec_LDADD = libcodec.la
+tests_fuzz_fuzz_store_SOURCES = tests/fuzz/fuzz_store.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_store_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_store_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_store_LDADD = libstore.la
+tests_fuzz_fuzz_response_SOURCES = tests/fuzz/fuzz_response.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_response_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_response_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_response_LDADD = libfetch.la

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+# The unit programs, tests/unit/NAME.c: one for each module. A new one is a name in this list.
+# More lines, below, are for those that test a file of a program, or that need the flags of
+# a third-party library.
+if HAVE_CMOCKA
+unit_programs = \
+	tests/unit/test_adopt \
+	tests/unit/test_archive \
+	tests/unit/test_bar \
+	tests/unit/test_base \
+	tests/unit/test_chunk_hash \
+	tests/unit/test_chunk_map \
+	tests/unit/test_chunk_packer \
+	tests/unit/test_chunk_put \
+	tests/unit/test_chunk_usage \
+	tests/unit/test_chunk_writer \
+	tests/unit/test_chunker \
+	tests/unit/test_codec \
+	tests/unit/test_cut \
+	tests/unit/test_dictionary \
+	tests/unit/test_file \
+	tests/unit/test_gc \
+	tests/unit/test_http \
+	tests/unit/test_identity \
+	tests/unit/test_image \
+	tests/unit/test_io \
+	tests/unit/test_io_walk \
+	tests/unit/test_make_room \
+	tests/unit/test_missing \
+	tests/unit/test_plan \
+	tests/unit/test_publish \
+	tests/unit/test_rate \
+	tests/unit/test_read_list \
+	tests/unit/test_release \
+	tests/unit/test_release_list \
+	tests/unit/test_release_lock \
+	tests/unit/test_release_name \
+	tests/unit/test_retry \
+	tests/unit/test_store \
+	tests/unit/test_text \
+	tests/unit/test_trust \
+	tests/unit/test_verifier \
+	tests/unit/test_workers
+check_PROGRAMS += $(unit_programs)
+TESTS += $(unit_programs)
+
+check_LTLIBRARIES += libunit.la
+libunit_la_SOURCES = \
+	tests/unit/store_support.c tests/unit/store_support.h \
+	tests/unit/support.c tests/unit/support.h
+libunit_la_LIBADD = $(CMOCKA_LIBS)
+
+# All of common/ and cli/: the linker takes what a program uses.
+LDADD = libunit.la libcli.la libfetch.la libencoder.la
+
+# The headers of a format or codec, which make what no encoder of ours would.
+tests_unit_test_archive_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+tests_unit_test_codec_CFLAGS = $(AM_CFLAGS) $(ENCODERS_CFLAGS)
+tests_unit_test_dictionary_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+tests_unit_test_image_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+tests_unit_test_release_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+
+# Files of programs.
+tests_unit_test_chunk_packer_SOURCES = tests/unit/test_chunk_packer.c \
+	compress/chunk_packer.c compress/chunk_packer.h compress/output_file.c compress/output_file.h
+tests_unit_test_read_list_SOURCES = tests/unit/test_read_list.c plugin/read_list.c
+tests_unit_test_read_list_CFLAGS = $(AM_CFLAGS) $(LIBURING_CFLAGS)
+tests_unit_test_read_list_LDADD = $(LDADD) $(LIBURING_LIBS)
+tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c plugin/verifier.c
+endif
