@@ -261,6 +261,69 @@ static uint64_t uptime(void)
 
 #define OTHER_BOOT "00000000-1111-2222-3333-444444444444"
 
+static void partial_ages_by_boots(struct fixture *f, time_t now)
+{
+    struct store_gc_result r;
+
+    /* In one boot the wall clock does not matter. */
+    set_sighting(f, NULL, uptime(), now - 50 * 365 * DAY, 29 * DAY);
+    r = collects(f, 0, 4);
+    set_sighting(f, NULL, uptime() + 1000, now + 50 * 365 * DAY, 29 * DAY);
+    r = collects(f, 0, 4);
+    /* Another boot counts for a day at most, and for nothing when the clock was set back. */
+    set_sighting(f, OTHER_BOOT, 5, now - 50 * 365 * DAY, 28 * DAY);
+    r = collects(f, 0, 4);
+    set_sighting(f, OTHER_BOOT, 5, now + 50 * 365 * DAY, 30 * DAY);
+    r = collects(f, 0, 4);
+    set_sighting(f, OTHER_BOOT, 5, INT64_MIN, UINT64_C(29) * DAY - 10);
+    r = collects(f, 0, 4);
+    set_sighting(f, OTHER_BOOT, 5, INT64_MAX, 30 * DAY);
+    r = collects(f, 0, 4);
+    assert_int_equal(r.partials_kept, 1);
+}
+
+/* Returns the path of the partial clone that is there afterwards. */
+static const char *partial_without_record(struct fixture *f, time_t now)
+{
+    struct store_gc_result r;
+    const char *path;
+
+    /* A record that a power cut has left. */
+    support_write_file(support_path(f->directory, ".ihop/seen/third"), "", 0);
+    r = collects(f, 0, 4);
+    assert_int_equal(r.partials_kept, 1);
+    /* Written anew: another file, which the record does not speak of. */
+    set_sighting(f, NULL, 0, now, 300 * DAY);
+    assert_int_equal(
+        rename(support_path(f->directory, ".ihop/seen/third"), support_path(f->directory, "kept")),
+        0);
+    path = add_partial(f, "third", &f->third);
+    assert_int_equal(
+        rename(support_path(f->directory, "kept"), support_path(f->directory, ".ihop/seen/third")),
+        0);
+    r = collects(f, 0, 4);
+    assert_int_equal(r.partials_kept, 1);
+    return path;
+}
+
+static void partial_of_release(struct fixture *f)
+{
+    struct store_gc_result r;
+    const char *path;
+
+    /* The clone was killed after its publish: nothing is unfinished. */
+    path = add_partial(f, "second", &f->second);
+    r = collects(f, 0, 3);
+    assert_int_equal(r.partials_removed, 1);
+    /* But an update of that name is. */
+    store_support_add(f->s, &f->first, 2, 1);
+    path = add_partial(f, "second", &f->first);
+    r = collects(f, 0, 4);
+    assert_int_equal(r.partials_kept, 1);
+    assert_has(f, &f->first, "+++");
+    assert_int_equal(unlink(path), 0);
+}
+
 /* What an interrupted clone has fetched stays for 30 days, as this machine has counted them. */
 static void partials(void **state)
 {
@@ -279,36 +342,8 @@ static void partials(void **state)
     r = collects(&f, 0, 4);
     assert_int_equal(r.partials_kept, 1);
 
-    /* In one boot the wall clock does not matter. */
-    set_sighting(&f, NULL, uptime(), now - 50 * 365 * DAY, 29 * DAY);
-    r = collects(&f, 0, 4);
-    set_sighting(&f, NULL, uptime() + 1000, now + 50 * 365 * DAY, 29 * DAY);
-    r = collects(&f, 0, 4);
-    /* Another boot counts for a day at most, and for nothing when the clock was set back. */
-    set_sighting(&f, OTHER_BOOT, 5, now - 50 * 365 * DAY, 28 * DAY);
-    r = collects(&f, 0, 4);
-    set_sighting(&f, OTHER_BOOT, 5, now + 50 * 365 * DAY, 30 * DAY);
-    r = collects(&f, 0, 4);
-    set_sighting(&f, OTHER_BOOT, 5, INT64_MIN, UINT64_C(29) * DAY - 10);
-    r = collects(&f, 0, 4);
-    set_sighting(&f, OTHER_BOOT, 5, INT64_MAX, 30 * DAY);
-    r = collects(&f, 0, 4);
-    assert_int_equal(r.partials_kept, 1);
-    /* A record that a power cut has left. */
-    support_write_file(support_path(f.directory, ".ihop/seen/third"), "", 0);
-    r = collects(&f, 0, 4);
-    assert_int_equal(r.partials_kept, 1);
-    /* Written anew: another file, which the record does not speak of. */
-    set_sighting(&f, NULL, 0, now, 300 * DAY);
-    assert_int_equal(
-        rename(support_path(f.directory, ".ihop/seen/third"), support_path(f.directory, "kept")),
-        0);
-    path = add_partial(&f, "third", &f.third);
-    assert_int_equal(
-        rename(support_path(f.directory, "kept"), support_path(f.directory, ".ihop/seen/third")),
-        0);
-    r = collects(&f, 0, 4);
-    assert_int_equal(r.partials_kept, 1);
+    partial_ages_by_boots(&f, now);
+    path = partial_without_record(&f, now);
 
     set_sighting(&f, OTHER_BOOT, 5, now - 2 * DAY, UINT64_C(29) * DAY + 10);
     support_write_file(support_path(f.directory, ".ihop/seen/gone"), "ihop-seen 1 ", 12);
@@ -319,17 +354,7 @@ static void partials(void **state)
     assert_int_equal(access(path, F_OK), -1);
     assert_int_equal(store_support_count(support_path(f.directory, ".ihop/seen")), 1);
 
-    /* The clone was killed after its publish: nothing is unfinished. */
-    path = add_partial(&f, "second", &f.second);
-    r = collects(&f, 0, 3);
-    assert_int_equal(r.partials_removed, 1);
-    /* But an update of that name is. */
-    store_support_add(f.s, &f.first, 2, 1);
-    path = add_partial(&f, "second", &f.first);
-    r = collects(&f, 0, 4);
-    assert_int_equal(r.partials_kept, 1);
-    assert_has(&f, &f.first, "+++");
-    assert_int_equal(unlink(path), 0);
+    partial_of_release(&f);
     end(&f);
 }
 
