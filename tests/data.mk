@@ -4,6 +4,7 @@
 
 real_tests = \
 	tests/test-bench-limit.sh \
+	tests/test-bench-small.sh \
 	tests/test-scripts.sh \
 	tests/test-real-archives.sh \
 	tests/test-real-bita.sh \
