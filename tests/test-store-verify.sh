@@ -98,6 +98,7 @@ test_damaged_release() {
 
 # Each kind of damage.
 test_damage() {
+    restore
     rot "$own"
     found "$own" 1 0
     expect_exit 7 "$ihop_store" verify "$store"

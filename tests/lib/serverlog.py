@@ -70,7 +70,7 @@ def main(command, path, *filters):
     elif command == "sent":
         print(sum(r["sent"] for r in log if r["event"] == "end"))
     elif command == "last":
-        print(max(r.get("n", 0) for r in log))
+        print(max((r.get("n", 0) for r in log), default=0))
     else:
         sys.exit(__doc__)
 
