@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints the size of each chunk of standard input, one a line, as one chunker cuts it
+/* cut-file: prints the size of each chunk of standard input, one a line, as one chunker cuts it
  * (JOBS 0) or as JOBS workers do.
  *
  *     cut-file ALGORITHM FILTER-BITS MIN MAX WINDOW JOBS <FILE

@@ -27,8 +27,9 @@ EOF_PY
 
 number=0
 
-# Makes an archive of IMAGE with the options given, and clones it.
-clone_variant() { # EXIT IMAGE CLONE-OPTIONS MAKE-OPTIONS...
+# clone_variant EXIT IMAGE CLONE-OPTIONS MAKE-OPTION...: makes an archive of IMAGE with the
+# options given, and clones it.
+clone_variant() {
     local code=$1 image=$2 clone_options=$3
 
     shift 3
@@ -39,9 +40,10 @@ clone_variant() { # EXIT IMAGE CLONE-OPTIONS MAKE-OPTIONS...
     expect_exit "$code" "$ihop_clone" $clone_options "$tmp/v.cba" "$store/v1"
 }
 
-# The same, and the image comes back from the store: by the independent reader of
-# cba.py, which checks sizes, checksums and every chunk's length on its way.
-works() { # IMAGE MAKE-OPTIONS...
+# works IMAGE MAKE-OPTION...: such an archive can be cloned, and the image comes back from the
+# store by the independent reader of cba.py, which checks sizes, checksums and the length of
+# each chunk.
+works() {
     local image=$1
 
     shift

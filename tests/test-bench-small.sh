@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Every bench of bench/ works: each runs once, on small images, and prints its table. What it
-# measures so is worth nothing. bench/real-images.sh and bench/limit.c have tests of their own
+# measures in this way is worth nothing. bench/real-images.sh and bench/limit.c have tests of their own
 # (test-real-images-small.sh, test-bench-limit.sh); Debian images are not made here, as they
 # come from the network.
 set -euo pipefail

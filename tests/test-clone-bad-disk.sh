@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A disk whose writes fail, below a real file system: exit code 7 and one line, the old
 # release stays, what a sync failed for is not synced again, and nothing of it gets a
-# name. When the disk writes again a rerun succeeds, and what it says is durable is.
+# name. When the disk writes again a rerun succeeds, and what it calls durable is durable.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What a clone will cost is known before the first chunk is requested: --dry-run
-# tells it exactly and creates nothing; budgets are held.
+# says exactly that and creates nothing; budgets are held.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"

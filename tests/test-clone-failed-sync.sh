@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A sync fails, and the clone is killed before it has cleaned up, at each place in between.
-# Then the disk is good, but memory still has what it never wrote, and calls it written. What
-# a rerun publishes must be there when memory is gone.
+# A sync fails, and the clone is killed at each place before it has cleaned up. From then on
+# the disk is good, but the page cache still has what was never written, and calls it clean.
+# What a rerun publishes must be there when the page cache is gone.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"

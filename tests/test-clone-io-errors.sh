@@ -61,7 +61,7 @@ test_failures() {
     fails 6 "No space left" openat:error=ENOSPC:when=60
 }
 
-# close tells of a write that failed late (a full quota over NFS). strace counts by
+# close reports a write that failed late (a full quota over NFS). strace counts by
 # thread; the first closes of the main one are the dynamic loader's.
 test_late_failure() {
     $cba make --fixed 4096 "$tmp/image" "$tmp/www/many.cba"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Each allocation of a clone fails in turn: it goes on without, or ends with exit code 9
-# and one line; never with a crash, a leak or a store that is not whole.
+# Each allocation of a clone fails in turn: the clone goes on without it, or ends with exit
+# code 9 and one line, and never with a crash, a leak or a store that is not whole.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"

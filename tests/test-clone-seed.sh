@@ -74,7 +74,7 @@ test_release_before() {
     seeded=$(json bytes_downloaded)
 }
 
-# The same through standard input, with one thread, and after seeds that have nothing.
+# The seed comes through standard input, with one thread; or after seeds that have nothing.
 test_standard_input() {
     update_images
     rm -rf "$tmp/s"
@@ -90,7 +90,7 @@ test_standard_input() {
     equal "$(json chunks_fetched)" 0 "chunks fetched with both images as seeds"
 }
 
-# A dry run tells it; budgets are for what is left to download.
+# A dry run counts what a seed has; budgets are for what is left to download.
 test_budgets() {
     update_images
     rm -rf "$tmp/s"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# --diff tells what ihop-clone would tell on a device that has the old image, and is a
-# gate: exit code 6 over a budget.
+# --diff reports what ihop-clone would report on a device that has the old image, and serves
+# as a gate: over a budget it ends with exit code 6.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"

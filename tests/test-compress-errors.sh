@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Images that cannot be read and archives that cannot be written: one line that says
-# which and why, the documented exit code, and nothing left behind.
+# which and why, the documented exit code, and nothing is left over.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"

@@ -7,7 +7,7 @@ set -euo pipefail
 . "$srcdir/tests/lib/net.sh"
 cd "$tmp"
 
-# 300 times 16 MiB of zeros, and 64 KiB of noise before, in the middle and behind.
+# 300 times 16 MiB of zeros, and 64 KiB of noise before, in the middle and after them.
 "$python" - <<'EOF_PY'
 from ihopformat.archive import Archive, blake2b
 from ihopformat.codecs import KIB, LZMA, MIB

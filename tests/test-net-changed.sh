@@ -50,7 +50,7 @@ expect_exit 0 "$ihop_clone" "${quick[@]}" "$url/bad/apart.cba" "$tmp/turn/r"
 holds "$tmp/turn/r" "$tmp/image"
 equal "$(requests "first=$((apart_header - 64))")" 1 "looks at the header checksum"
 
-# The look itself fails twice, then tells.
+# The request for the header checksum fails twice; the third one shows the change.
 rules "path=/bad/ offset=$((apart_header - 1)) n=2-3 : status=503" \
     "path=/bad/ past=$at : etag='\"d\"'"
 expect_exit 0 "$ihop_clone" "${quick[@]}" "$url/bad/apart.cba" "$tmp/look/r"

@@ -24,7 +24,7 @@ done_with() {
 done_with "header='Content-Length: 99999'" # a second one
 done_with "body=32768 end=rst"
 done_with "body=32768 end=close"
-done_with "extra=100 close" # rubbish behind the body
+done_with "extra=100 close" # rubbish after the body
 done_with "no-length body=32768 end=rst"
 done_with "no-length body=32768 end=stall"
 done_with "chunked body=32768 end=close"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A server whose answers to a range request break the rules: exit code 4, one line
-# that tells which rule, no second try, not a byte of it used; what came before
+# that says which rule, no second try, not a byte of it used; what came before
 # stays, and a healthy server completes it.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
@@ -43,7 +43,7 @@ lie "status 204" "status=204"
 lie "status 304" "status=304"
 lie "Content-Encoding" "encoding=gzip"
 lie "Content-Encoding" "encoding=br"
-# May have been left over from the answer before: a new connection tells.
+# The bytes may be left over from the answer before: a new connection shows whether they are.
 tries=2 lie "proper HTTP" "raw='SSH-2.0-nothing\\r\\n'"
 
 # The same from the first request on: nothing is created.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# An archive whose address is in its query, or behind a password: neither is recorded. What
-# needs the address later says that this is missing, and what to do.
+# An archive whose address is in its query, or needs a password: neither is recorded. A
+# program that needs the address later says that this is missing, and what to do.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"

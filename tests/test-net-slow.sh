@@ -40,7 +40,7 @@ at_most $((($(date +%s%N) - begun) / 1000000)) 60000 "milliseconds"
 equal "$(good_chunks "$tmp/s")" 12 "chunks kept"
 recovers solid.cba "$tmp/s/r" "$tmp/image" $((8 * 32768))
 
-# A stall in one of several ranges, tried again: the others go on meanwhile.
+# A stall in one of several ranges, tried again: the others go on at the same time.
 rules "path=/bad/ offset=$at n=1 : body=20000 end=stall"
 expect_exit 0 "$ihop_clone" "${quick[@]}" --json "$url/bad/apart.cba" "$tmp/one/r"
 holds "$tmp/one/r" "$tmp/image"

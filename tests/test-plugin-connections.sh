@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Many connections at once read the same bytes; several may be used as one
-# device (multi-conn), with the block sizes that are told.
+# device (multi-conn), with the block sizes that the server announces.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 

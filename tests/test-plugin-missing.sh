@@ -64,7 +64,7 @@ for odd in "http://example.com/\$(id)" --force; do
     expect_stderr "run ihop-clone again for $tmp/store/v1\$"
 done
 
-# The whole chunk directory, in a store of the original.
+# The whole chunk directory, in a store of ihop 0.1.
 make_store "$tmp/image" "$tmp/original/v1"
 rm -r "$tmp/original/chunks"
 expect_exit 1 ihop_run true -- "$tmp/original/v1"

@@ -32,7 +32,7 @@ check_update() {
         equal "$(served_sum "$tmp/$name/v$v")" "$(file_sum "$tmp/v$v.img")" "$name, release $v"
     done
 
-    # bita with the first image as its seed tells what the second one needs.
+    # bita with the first image as its seed says what the second one needs.
     rm -f "$tmp/bita.img"
     bita clone --seed "$tmp/v1.img" "$tmp/www/$name-v2.cba" "$tmp/bita.img" >"$tmp/bita.log" 2>&1
     chunks=$(sed -nE 's/.*Fetching ([0-9]+) chunks from.*/\1/p' "$tmp/bita.log")

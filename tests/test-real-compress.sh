@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Beside the real bita, where it is installed: the same chunks, hashes and order for
 # images that are new in each run, every compression and chunker; sizes within 1 %; and
-# bita clones our archives, as the original ihop does.
+# bita clones our archives, as ihop 0.1 does.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"
@@ -12,7 +12,7 @@ requires bita python3
 seed=${IHOP_TEST_SEED:-$(date +%s%N)}
 echo "IHOP_TEST_SEED=$seed makes these images again"
 python3 "$srcdir/tests/data/make-image.py" mixed "$tmp/mixed" 1500100 "$seed"
-# Runs of zeros longer than the largest chunk, and the image again behind them.
+# Runs of zeros longer than the largest chunk, and the image again after them.
 { cat "$tmp/mixed"; head -c 20000000 /dev/zero; cat "$tmp/mixed"; } >"$tmp/runs"
 
 # check IMAGE [OPTION...]: bita takes the same options.

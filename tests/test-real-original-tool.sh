@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The original ihop itself, where it is installed: it reads our dictionaries,
+# The original ihop 0.1 itself, where it is installed: it reads our dictionaries,
 # finds our chunks, and updates stores that we wrote to or made.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
@@ -10,7 +10,7 @@ ihop --version | grep -q '^ihop 0\.' || skip "not installed: ihop 0.1 (another i
 
 data=$srcdir/tests/data
 
-# original_clone ARCHIVE STORE/NAME PRESENT MISSING: the original finds PRESENT
+# original_clone ARCHIVE STORE/NAME PRESENT MISSING: ihop 0.1 finds PRESENT
 # chunks and fetches MISSING. It does not wait for its writes: when the result is
 # not whole, we tried too early and not in vain; a rerun repairs it.
 original_clone() {
@@ -28,7 +28,7 @@ original_clone() {
     fail "the original wrote no whole store in $try tries"
 }
 
-# dictionary_of STORE/NAME: what the original says about it. Without a device,
+# dictionary_of STORE/NAME: what ihop 0.1 says about it. Without a device,
 # mounting fails, but only after the dictionary was read.
 dictionary_of() {
     ihop mount "$1" "$tmp/no-such-device" >"$tmp/mount.log" 2>&1 </dev/null || true
@@ -39,7 +39,7 @@ counts_of() {
     chunk_names "$1" | wc -l
 }
 
-# Our release in the original's store.
+# Our release in a store of ihop 0.1.
 tar -C "$tmp" -xJf "$data/original-store.tar.xz"
 store=$tmp/original-store
 expect_exit 0 "$ihop_clone" --quiet --json "$data/update-v2.cba" "$store/update-v2"
@@ -52,7 +52,7 @@ dictionary=$(dictionary_of "$store/again")
     fail "the original does not read its own dictionary: $dictionary"
 equal "$(dictionary_of "$store/update-v2")" "$dictionary" "our dictionary, read by the original"
 
-# A compatible store of ours: the original updates it, and we update it after.
+# A compatible store of ours: ihop 0.1 updates it, and we update it afterwards.
 expect_exit 0 "$ihop_clone" --compat-store "$data/update-v1.cba" "$tmp/compat/update-v1"
 before=$(counts_of "$tmp/compat")
 chunk_names "$tmp/compat" >"$tmp/have"

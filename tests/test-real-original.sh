@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A store that the original ihop made (tests/data/original-store.tar.xz): it is
-# served and updated as it is. tests/test-real-original-tool.sh lets the original
-# itself use it afterwards.
+# A store that the original ihop 0.1 made (tests/data/original-store.tar.xz) is served and
+# updated as it is. tests/test-real-original-tool.sh lets ihop 0.1 itself use it afterwards.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/real.sh"
@@ -14,7 +13,7 @@ store=$tmp/original-store
 cp -a "$store" "$tmp/rotten-store"
 start_nginx "$data"
 
-# What the second release has, and what the original's store lacks of it.
+# What the second release has, and what the store of ihop 0.1 lacks of it.
 expect_exit 0 "$ihop_clone" --compat-store "$data/update-v2.cba" "$tmp/reference/update-v2"
 chunk_names "$store" >"$tmp/have"
 chunk_names "$tmp/reference" >"$tmp/want"
@@ -56,7 +55,7 @@ equal "$(wrong_chunks "$tmp/rotten-store")" "" "wrong chunks after the clone"
 equal "$(served_sum "$tmp/rotten-store/update-v1")" "$(cat "$data/update-v1.b2")" "first release"
 equal "$(served_sum "$tmp/rotten-store/update-v2")" "$(cat "$data/update-v2.b2")" "second release"
 
-# A release of the original's is not taken for whole, nor for durable: cloned again it is
+# A release of ihop 0.1 is not taken for whole, nor for durable: cloned again it is
 # published anew, after all its chunks were hashed; then nothing is left to do.
 expect_exit 0 "$ihop_clone" --quiet --json "$data/update-v1.cba" "$store/update-v1"
 cp "$tmp/out" "$tmp/summary"

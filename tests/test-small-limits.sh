@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Within small limits on files and memory: done, or the documented exit code, nothing half
-# under a name, and the same run again does it.
+# Within small limits on open files and memory a command succeeds or ends with the documented
+# exit code; nothing half done has a name, and the same command without the limits succeeds.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 [ -z "$(ldd "$ihop_clone" 2>/dev/null | grep -E 'lib[at]san')" ] || skip "a sanitizer needs its address space"

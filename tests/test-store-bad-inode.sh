@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A chunk whose inode the file system cannot read is damaged, like one whose content it
-# cannot: it keeps no other from being checked, and is fetched again.
+# A chunk whose inode the file system cannot read counts as damaged, like a chunk whose content
+# cannot be read: the others are checked all the same, and it is fetched again.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"

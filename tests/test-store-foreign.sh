@@ -216,7 +216,7 @@ test_in_a_store() {
     rm store/.ihop/partial/v7
 }
 
-# What a power cut leaves of the original's.
+# What a power cut leaves of a release that ihop 0.1 wrote.
 test_power_cut() {
     for blank in 'truncate -s 0' 'cp zeros'; do
         rm -rf cut

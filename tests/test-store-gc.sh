@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# ihop-store gc: frees what nothing needs and nothing else; --dry-run tells exactly
+# ihop-store gc: frees what nothing needs and nothing else; --dry-run says exactly
 # what it will do; --keep; what a server and an interrupted clone need stays.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
@@ -40,7 +40,7 @@ everything() {
     find "$store" ! -path '*/.ihop/lock' -printf '%P %y %s %m %T@ %n\n' | sort
 }
 
-# gc OPTION...: a dry run first, which changes nothing and tells the same.
+# gc OPTION...: a dry run first, which changes nothing and says the same.
 gc() {
     everything >before
     expect_exit 0 "$ihop_store" gc --json --dry-run "$@" "$store"
@@ -147,7 +147,7 @@ test_damaged() {
     all_whole 2 3
 }
 
-# One whose name only the original takes, or that NFS has hidden, keeps its chunks, too; when
+# One whose name only ihop 0.1 takes, or that NFS has hidden, keeps its chunks, too; when
 # it is damaged, nothing goes.
 test_hidden() {
     for name in .r1 .nfs000000000000006800000001 .fuse_hidden0000000300000001; do
@@ -257,7 +257,7 @@ test_interrupted_clone() {
         half $way
         expect_exit 0 "$ihop_store" gc --partial-age 1 --json "$store"
         equal "$(json partial_kept)" 1 "interrupted clones, a day"
-        touch -d 2100-01-01 "$store/.ihop/partial/large" # the clock is behind, or was ahead
+        touch -d 2100-01-01 "$store/.ihop/partial/large" # the clock is slow, or was fast
         gc --partial-age 0
         equal "$(json partial_removed)" 1 "interrupted clones removed"
         equal "$(chunk_count)" 8 "chunks without the interrupted clone"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A user who may read the store locks all that he can open in it: nothing stops, hangs
-# or believes what is not so.
+# A user who may read the store locks all that he can open in it: no program stops, hangs or
+# takes that for something else.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 . "$srcdir/tests/lib/net.sh"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Locks as network file systems have them: what is served is known, and freed when it is
-# not; where that cannot be known, it is said, and nothing passes for done.
+# Locks as network file systems have them: which releases are served is known, and what is not
+# served any more is freed. Where it cannot be known, a message says so, and no command
+# claims success.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 . "$srcdir/tests/lib/net.sh"

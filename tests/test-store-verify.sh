@@ -159,7 +159,7 @@ test_no_file() {
     expect_stderr "$own"
 }
 
-# repairs COUNT BYTES OPTION...: just so many chunks and bytes, beside what tells
+# repairs COUNT BYTES OPTION...: just so many chunks and bytes, beside what shows
 # that it is the right archive.
 repairs() {
     local count=$1 bytes=$2
@@ -269,7 +269,7 @@ test_unrepairable() {
     expect_exit 0 "$ihop_store" verify "$store"
 }
 
-# A store of the original.
+# A store of ihop 0.1.
 test_original() {
     tar -xJf "$srcdir/tests/data/original-store.tar.xz"
     bad=$(find original-store/chunks -name '*.chunk' -size +2 | sort | sed -n 3p)

@@ -59,7 +59,7 @@ judged=0 found=0
 killed() {
     local got=0
 
-    # In a shell of its own: that tells of a kill.
+    # In a shell of its own, which reports the kill.
     (strace -qq -f -o "$tmp/killed" -e trace="${KILL_AT:-renameat2}" \
         -e inject="${KILL_AT:-renameat2}:signal=KILL:when=${KILL_WHEN:-1}" \
         "$program" -q "$@"; exit $?) 2>/dev/null || got=$?

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# On old kernels, and behind the filters of containers, some system calls are refused: the
-# whole job is done without them, one at a time, or a message names the call.
+# Old kernels and the filters of containers refuse some system calls. The whole job is done
+# without each of them, or a message names the call.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/plugin-functions.sh"
 . "$srcdir/tests/lib/net.sh"

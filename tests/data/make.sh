@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Makes the example archives of this directory with the real bita, and the example
-# store with the original ihop. They are committed, so that tests need neither;
+# store with the original ihop 0.1. They are committed, so that tests need neither;
 # run this only to change them:
 #
 #     tests/data/make.sh [DIRECTORY]        (DIRECTORY: default is this one)
@@ -114,7 +114,7 @@ archive metadata "$tmp/image.img" --metadata-value version 1.2.3 \
 mixed odd 100001 odd
 archive odd-size "$tmp/odd.img" "${small_chunks[@]}"
 
-# Two releases; the second one has a few new chunks. The store of the original
+# Two releases; the second one has a few new chunks. The store of ihop 0.1
 # holds the first.
 mixed update-v1 393216 update
 mixed update-v2 393216 update 3

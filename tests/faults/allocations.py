@@ -7,9 +7,9 @@ looks at the exit code, the message and the store.
 
 A library may do without what it did not get; then the clone succeeds. Or it may abort:
 OpenSSL 3.5 does, with a message of its own, and all must hold as after a kill. Otherwise
-exit code 9 and one line; or with --network 3 or 4, since libcurl does not tell a resolver that
-has no memory from one that has no answer, and without memory for the header asks for no
-range. Prints one line of results; exits with 1 when
+the clone ends with exit code 9 and one line. With --network also 3 or 4 are right: libcurl
+does not distinguish a resolver that has no memory from one that has no answer, and without
+memory for the header it asks for no range. Prints one line of results; exits with 1 when
 something else happened.
 """
 import argparse

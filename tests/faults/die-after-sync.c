@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* die-after-sync: a library to preload. The program that it is loaded into dies by SIGKILL
- * after a sync of its has failed: with DIE_AFTER_SYNC=0 at once, otherwise as it makes its
- * N-th call after that of those which open or unlink something. The call is not made.
+/* die-after-sync: a library to preload. The program dies by SIGKILL after one of its syncs has
+ * failed: with DIE_AFTER_SYNC=0 at once, with DIE_AFTER_SYNC=N instead of the N-th call after
+ * the failure that opens or unlinks a file.
  * DIE_TOUCH=FILE: that file is made when a release has got its name. */
 #undef _FORTIFY_SOURCE /* its openat is a macro */
 #include <dlfcn.h>

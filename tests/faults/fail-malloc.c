@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fail-malloc: to be preloaded; one allocation of the program fails, counted over all
+/* fail-malloc: a library to preload. One allocation of the program fails, counted over all
  * threads from the beginning of main on.
  *
  *     FAIL_MALLOC_AT=N      the N-th fails

@@ -25,7 +25,7 @@
 struct run {
     pid_t program;
     long kill_at, calls, killed_call;
-    int status; /* of the program, as waitpid tells */
+    int status; /* of the program, as waitpid returns it */
 };
 
 static void die(const char *what)
@@ -76,7 +76,7 @@ static void follow(struct run *r)
             at_call(r, thread);
         else
             signal = signal_of(status);
-        /* A thread that was killed meanwhile is gone. */
+        /* A thread that was killed in the meantime is gone. */
         if (ptrace(PTRACE_SYSCALL, thread, 0, (void *)(long)signal) < 0 && errno != ESRCH)
             die("ptrace");
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* nfs-locks: to be preloaded; locks as on network file systems. There an exclusive flock
- * needs a descriptor that is open for writing. With NFS_LOCKS=none, files outside of
- * .ihop have no locks at all, as where the server's lock service does not run.
+/* nfs-locks: a library to preload, which gives a program locks as on network file systems.
+ * There an exclusive flock needs a descriptor that is open for writing. With NFS_LOCKS=none, files
+ * outside of .ihop have no locks at all, as where the server's lock service does not run.
  */
 #include <dlfcn.h>
 #include <errno.h>

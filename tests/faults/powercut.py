@@ -131,7 +131,7 @@ def clone(o, s, store):
                    check=True, stdout=subprocess.DEVNULL)
     with open(calls, encoding="ascii") as f:
         ends = [RETURNED.match(line) for line in f]
-    # What took time began at the time that its line tells; resumed, it ended then.
+    # A call that took time began at the time on its line; a resumed one ended then.
     return [int((float(m[1]) + float(m[2] or 0)) * 1e9) + 1000 for m in ends if m]
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* archive_parse. The size, the chunk data offset's field and the checksum are set
- * right first, or the fuzzer would never get past them. */
+/* fuzz_archive: archive_parse reads the input. The size, the chunk data offset's field and the
+ * checksum are set right first, or the fuzzer would never get past them. */
 #include "fuzz.h"
 
 #include "base/limits.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The decoders. Input: one byte for the codec, the chunk's size - 1 (u16,
+/* fuzz_codec: a decoder reads the input: one byte for the codec, the chunk's size - 1 (u16,
  * little-endian), then what lies in the archive. */
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* release_parse, with the size and the checksum set right first. */
+/* fuzz_release: release_parse reads the input, whose size and checksum are set right first. */
 #include "fuzz.h"
 
 #include "base/text.h"

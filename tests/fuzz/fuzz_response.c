@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The header of an HTTP response, line by line as libcurl hands it over, and what is made
- * of it. Input: the range asked for (offset, size - 1 and known total, each u32, little-
+/* fuzz_response: the header of an HTTP response, line by line as libcurl hands it over, and what is
+ * made of it. Input: the range asked for (offset, size - 1 and known total, each u32, little-
  * endian), then the lines. */
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a store's names and its .ihop/format say: whoever can write there chooses them.
+/* fuzz_store: what a store's names and its .ihop/format say: whoever can write there chooses them.
  * Input: one byte for what it is, then the text. (Releases, retired ones and the records
  * of unfinished clones have one parser: fuzz_release.) */
 #include "fuzz.h"

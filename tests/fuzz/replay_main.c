@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs each file that is named through the fuzz entry; for make check, and to
+/* replay_main: runs each file that is named through the fuzz entry; for make check, and to
  * reproduce a finding without libFuzzer. */
 #include "fuzz.h"
 

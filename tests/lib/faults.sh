@@ -44,7 +44,8 @@ requires_disks() {
 release_disks() {
     local target device
 
-    # First, while the path of what is behind them is known; in use, they go when they are not.
+    # Loop devices first, while the path of the file below them is known; those in use are freed by
+    # the kernel when they no longer are.
     losetup -nO NAME,BACK-FILE | grep -F "$1/" | while read -r device _; do
         losetup -d "$device"
     done

@@ -30,8 +30,8 @@ ihop() {
 }
 
 # ihop_run COMMAND [NBDKIT-OPTION... --] PARAMETER...: COMMAND with the server as
-# $uri, until it ends. (Not with -U -: a server that does not start leaves its
-# temporary directory behind then.)
+# $uri, until it ends. (Not with -U -: then a server that does not start leaves its
+# temporary directory.)
 ihop_run() {
     local command=$1
 

@@ -45,7 +45,7 @@ uint32_t support_random(uint64_t *seed);
 void support_fill(uint8_t *data, size_t size, uint64_t seed);
 
 /* A valid image of count chunks; chunk i has sizes[i] bytes, its content is
- * support_fill with seed i + 1, and they lie one behind the other, uncompressed,
+ * support_fill with seed i + 1, and they lie one after the other, uncompressed,
  * in an archive with a header of 1,000 bytes. The caller frees it. */
 struct image support_image(const uint32_t *sizes, size_t count, size_t hash_length);
 

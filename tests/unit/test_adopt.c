@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_adopt: chunks that a killed writer has staged are adopted, when they can be trusted. */
 #include "store_support.h"
 
 #include "store/adopt.h"
@@ -13,7 +14,7 @@
 
 static const uint32_t sizes[] = {1000, 200000, 5};
 
-/* As a killed clone leaves it: a directory that nobody has locked. */
+/* A killed clone leaves a directory that nobody has locked. */
 static void stage(const char *directory, const struct image *image, size_t i, bool corrupt)
 {
     uint8_t *data = support_chunk(image, i);
@@ -78,7 +79,7 @@ static void adopts_no_short_hashes(void **state)
     image_free(&image);
 }
 
-/* A sync of this directory failed: memory may have what the disk has not, and nothing tells
+/* A sync of this directory failed: memory may have what the disk has not, and nothing shows
  * which. */
 static void adopts_nothing_that_failed(void **state)
 {
@@ -122,7 +123,7 @@ static void adopts_through_new_inodes(void **state)
     image_free(&image);
 }
 
-/* Its owner lives: hands off. */
+/* The directory's owner lives, so nothing in it is touched. */
 static void leaves_owned_directories_alone(void **state)
 {
     struct image image = support_image(sizes, COUNT(sizes), 32);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Headers of archives. The hostile ones that cba.py makes are run through
+/* test_archive: headers of archives. The hostile ones that cba.py makes are run through
  * ihop-clone by test-archive-hostile.sh; here is what needs each byte. */
 #include "support.h"
 

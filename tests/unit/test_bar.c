@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_bar: the progress bar: what it shows, and that it fits a terminal of any width. */
 #include "support.h"
 
 #include "cli/bar.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* checked, array and err. */
+/* test_base: checked, array and err. */
 #include "support.h"
 
 #include "base/array.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_chunk_hash: BLAKE2b of any length, against known answers. */
 #include "support.h"
 
 #include "base/text.h"
@@ -32,7 +33,7 @@ static void assert_hash(const uint8_t hash[CHUNK_HASH_SIZE], const char *expecte
     assert_string_equal(hex, expected);
 }
 
-/* One hasher for all, as the programs use it. */
+/* One hasher for all messages, as the programs use it. */
 static void published_vectors(void **state)
 {
     struct err e = ERR_INIT;

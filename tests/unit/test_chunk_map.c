@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_chunk_map: which chunk holds a byte of the image, for each byte. */
 #include "support.h"
 
 #include "format/chunk_map.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chunks that come in any order, from several threads: the table and the data are
- * those of one thread; memory is bounded; and a failure ends all. */
+/* test_chunk_packer: chunks that come in any order, from several threads: the table and the data
+ * are those of one thread; memory is bounded; and a failure ends all. */
 #include "support.h"
 
 #include "base/cleanup.h"

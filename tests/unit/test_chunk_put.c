@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_chunk_put: one chunk is made durable by one call, also when several threads put it. */
 #include "store_support.h"
 
 #include "store/adopt.h"
@@ -54,7 +55,7 @@ static void puts_one_chunk(void **state)
     image_free(&image);
 }
 
-/* A second one takes the place of the first in one step: who reads it goes on. */
+/* A second chunk file takes the place of the first in one step: who reads the first goes on. */
 static void puts_again(void **state)
 {
     struct image image = support_image(sizes, COUNT(sizes), 32);
@@ -77,7 +78,7 @@ static void puts_again(void **state)
     image_free(&image);
 }
 
-/* It mends one that was cut short. */
+/* A chunk file that was cut short is mended. */
 static void mends(void **state)
 {
     struct image image = support_image(sizes, COUNT(sizes), 32);
@@ -148,7 +149,7 @@ static void leaves_nothing_after_a_failure(void **state)
     image_free(&image);
 }
 
-/* As a process that is killed in between leaves it: the next one adopts. */
+/* A process that is killed in between leaves staged chunks, which the next one adopts. */
 static void is_adopted_after_a_kill(void **state)
 {
     struct image image = support_image(sizes, COUNT(sizes), 32);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_chunk_usage: how many releases need each chunk, as they are added and subtracted. */
 #include "support.h"
 
 #include "store/chunk_usage.h"

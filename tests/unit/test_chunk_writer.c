@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_chunk_writer: chunks are staged, committed in batches and given their names. */
 #include "store_support.h"
 
 #include "base/limits.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* test_chunker: where each chunking algorithm cuts, whatever the sizes of the pieces it is fed
+ * with. */
 #include "support.h"
 
 #include "base/checked.h"

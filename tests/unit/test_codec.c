@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each codec with data of the library's own encoder, and each fault. */
+/* test_codec: each codec with data of the library's own encoder, and each fault. */
 #include "support.h"
 
 #include "codec/decoder.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_cut: several workers cut as one chunker does. */
 #include "support.h"
 
 #include "base/checked.h"
@@ -135,7 +136,7 @@ static void fill_input(uint8_t *data, int kind)
     uint64_t seed = 17;
 
     support_fill(data, SIZE, 99);
-    if (kind == 1) /* zeros, behind a window that ends in another byte */
+    if (kind == 1) /* zeros, after a window that ends in another byte */
         memset(data + 64, 0, SIZE - 64);
     if (kind == 2)
         memset(data, 0, SIZE);
@@ -268,7 +269,7 @@ struct turns {
     uint64_t next;
 };
 
-/* Waits until all lower ones are done. */
+/* Waits until all workers with lower numbers are done. */
 static int wait_turn(void *user, const struct cut_chunk *chunk, struct err *e)
 {
     struct turns *t = user;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_dictionary: the outer message of a dictionary, field by field. */
 #include "support.h"
 
 #include "base/limits.h"
@@ -155,7 +156,7 @@ static int get_text(const void *data, size_t size, size_t max, char **text, stru
     return dict_get_text(&r, &f, max, text, e);
 }
 
-/* As many as the limit allows, packed or not, and one more. */
+/* As many chunks as the limit allows, packed or not, and one more. */
 static void too_many_numbers(void **state)
 {
     uint8_t *packed = calloc(1, LIMIT_ORDER + 16);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The reader of local archives. */
+/* test_file: the reader of local archives. */
 #include "support.h"
 
 #include "reader/file.h"

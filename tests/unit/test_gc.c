@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_gc: which chunks, releases and partial clones a clean-up removes. */
 #include "store_support.h"
 
 #include "format/release.h"
@@ -138,7 +139,7 @@ static void an_image_to_come(void **state)
     end(&f);
 }
 
-/* A dry run of --keep: as if some releases were gone. */
+/* A dry run of --keep counts as if some releases were gone. */
 static void without_some(void **state)
 {
     static const char *const without[] = {"first", "third"};
@@ -171,7 +172,7 @@ static int lock_file(const char *path)
     return fd;
 }
 
-/* Replaced, or removed, while it is served. */
+/* A release is replaced, or removed, while it is served. */
 static void served_ones_stay(void **state)
 {
     for (int removed = 0; removed < 2; removed++) {
@@ -288,11 +289,11 @@ static const char *partial_without_record(struct fixture *f, time_t now)
     struct store_gc_result r;
     const char *path;
 
-    /* A record that a power cut has left. */
+    /* A power cut has left an empty record. */
     support_write_file(support_path(f->directory, ".ihop/seen/third"), "", 0);
     r = collects(f, 0, 4);
     assert_int_equal(r.partials_kept, 1);
-    /* Written anew: another file, which the record does not speak of. */
+    /* The partial clone is written anew: it is another file than the one of the record. */
     set_sighting(f, NULL, 0, now, 300 * DAY);
     assert_int_equal(
         rename(support_path(f->directory, ".ihop/seen/third"), support_path(f->directory, "kept")),
@@ -315,7 +316,7 @@ static void partial_of_release(struct fixture *f)
     path = add_partial(f, "second", &f->second);
     r = collects(f, 0, 3);
     assert_int_equal(r.partials_removed, 1);
-    /* But an update of that name is. */
+    /* An update of that name is unfinished. */
     store_support_add(f->s, &f->first, 2, 1);
     path = add_partial(f, "second", &f->first);
     r = collects(f, 0, 4);
@@ -338,7 +339,7 @@ static void partials(void **state)
     r = collects(&f, 0, 4);
     assert_int_equal(r.partials_kept, 1);
     assert_has(&f, &f.third, "+-");
-    set_age(path, 400 * DAY); /* that is a clock's word */
+    set_age(path, 400 * DAY); /* a clock alone is not believed */
     r = collects(&f, 0, 4);
     assert_int_equal(r.partials_kept, 1);
 
@@ -358,7 +359,7 @@ static void partials(void **state)
     end(&f);
 }
 
-/* Neither a damaged one nor one that was never given its name keeps anything. */
+/* Neither a damaged partial clone nor one that was never given its name keeps chunks. */
 static void partials_that_are_not(void **state)
 {
     struct fixture f = begin(state);
@@ -381,7 +382,7 @@ static void partials_that_are_not(void **state)
     end(&f);
 }
 
-/* Where a chunk would be, under some other name. */
+/* A good chunk under some other name. */
 static const char *beside(const struct fixture *f, const struct image *image, const char *name)
 {
     const char *path = store_support_chunk(f->s, image, 0);
@@ -520,7 +521,7 @@ static void refuses(struct fixture *f, const char *part)
     assert_nothing_lost(f);
 }
 
-/* Its chunks are not known, so none may go. */
+/* The chunks of a release that cannot be read are not known, so none is removed. */
 static void a_damaged_release_stops_it(void **state)
 {
     struct fixture f = begin(state);
@@ -537,11 +538,11 @@ static void a_damaged_release_stops_it(void **state)
     data[size / 2] ^= 1;
     support_write_file(path, data, size);
     refuses(&f, "store/first");
-    support_write_file(path, "", 0); /* as the original leaves them */
+    support_write_file(path, "", 0); /* as ihop 0.1 leaves them */
     refuses(&f, "store/first");
     assert_int_equal(unlink(path), 0);
 
-    /* A replaced one that is served, too; one that is not may go. */
+    /* A replaced release that is served stays, too; one that is not served is removed. */
     path = support_path(f.directory, ".ihop/retired/0011223344556677");
     support_write_file(path, data, size);
     lock = lock_file(path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is made of an HTTP response's header, and the queue of requests. */
+/* test_http: what is made of an HTTP response's header, and the queue of requests. */
 #include "support.h"
 
 #include "reader/http_queue.h"
@@ -41,12 +41,12 @@ static void lengths(void **state)
     assert_int_equal(check(RESPONSE(PARTIAL, RANGE, "Content-Length: 11")), -1);
     assert_int_equal(check(RESPONSE(PARTIAL, RANGE, "Content-Length: 10x")), -1);
     assert_int_equal(check(RESPONSE(PARTIAL, RANGE, "Content-Length: 99999999999999999999")), -1);
-    /* Two of them: more than enough is enough. */
+    /* Two releases are removed, which is more than enough. */
     assert_int_equal(check(RESPONSE(PARTIAL, RANGE, "Content-Length: 10", "Content-Length: 11")),
                      0);
     assert_int_equal(check(RESPONSE(PARTIAL, RANGE, "Content-Length: 10", "Content-Length: 9")),
                      -1);
-    /* In pieces: no length counts. */
+    /* With a chunked body no Content-Length counts. */
     assert_int_equal(
         check(RESPONSE(PARTIAL, RANGE, "Content-Length: 11", "Transfer-Encoding: chunked")), 0);
     /* What an interim response says is forgotten. */
@@ -130,7 +130,7 @@ static void retry_after(void **state)
         for (size_t n = 0; n < sizeof nonsense / sizeof *nonsense; n++)
             assert_int_equal(asked(nonsense[n], NOON, clocks[i]), 0);
     }
-    /* Without a Date of the server: ours, if it may be right. */
+    /* Without a Date of the server this machine's clock counts, if it may be right. */
     assert_int_equal(asked(NOON, "", UNIX_NOON - 60), 60);
     assert_int_equal(asked(NOON, "", UNIX_NOON + 60), 0);
     assert_int_equal(asked(NOON, "", 10), 0);

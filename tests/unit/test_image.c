@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rules of image_builder_finish, one by one, and what it makes of a valid table. */
+/* test_image: the rules of image_builder_finish, one by one, and what it makes of a valid table. */
 #include "support.h"
 
 #include "base/limits.h"
@@ -162,7 +162,7 @@ static void one_hash_two_contents(void **state)
     order(&b, 2, items);
     assert_fails(finish_and_free(&b, &e), e, ERR_ARCHIVE,
                  "two different chunks have the hash 0101");
-    /* Short hashes collide by chance: nobody can tell these apart. */
+    /* Short hashes collide by chance: nothing distinguishes these two chunks. */
     begin(&b, 12);
     b.declared_hash_length = 15;
     assert_ok(add(&b, 1, 6, 15, &e), e);

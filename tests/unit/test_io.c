@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_io: reading, writing and opening below a directory. */
 #include "support.h"
 
 #include "base/io.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* io_open_beneath on a kernel without openat2: this program's own syscall() refuses it. */
+/* test_io_walk: io_open_beneath on a kernel without openat2: this program's own syscall() refuses
+ * it. */
 #include "support.h"
 
 #include "base/io.h"
@@ -14,7 +15,7 @@
 
 static unsigned refused;
 
-/* In place of the C library's; nothing else here makes system calls by number. */
+/* Replaces the C library's function; nothing else here makes system calls by number. */
 long syscall(long number, ...)
 {
     refused += number == SYS_openat2;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The file system is real, but how much of it is free is made up here: a disk of so
+/* test_make_room: the file system is real, but how much of it is free is made up here: a disk of so
  * many bytes and inodes, of which each chunk takes its size and half a block. */
 #include "store_support.h"
 
@@ -29,7 +29,7 @@ static int add_file(const char *path, const struct stat *st, int type, struct FT
     return 0;
 }
 
-/* In place of the C library's. */
+/* Replaces the C library's function. */
 int fstatvfs(int fd, struct statvfs *fs)
 {
     (void)fd;
@@ -126,7 +126,7 @@ static void assert_releases(const struct fixture *f, const char *names)
     store_release_list_free(&list);
 }
 
-/* The oldest ones go, no more than it takes. */
+/* The oldest releases are removed, no more than it takes. */
 static void no_more_than_needed(void **state)
 {
     static const struct {
@@ -174,7 +174,7 @@ static void none_if_it_would_not_do(void **state)
     end(&f);
 }
 
-/* The same for inodes: each release has one of its own. */
+/* Inodes are counted like bytes: each release has one of its own. */
 static void none_if_inodes_would_not_do(void **state)
 {
     struct fixture f;
@@ -210,7 +210,7 @@ static void some_stay(void **state)
     end(&f);
 }
 
-/* What nobody needs goes first, and may be enough. */
+/* Chunks that nobody needs are removed first, which may be enough. */
 static void garbage_first(void **state)
 {
     const uint32_t sizes[] = {70000};
@@ -284,7 +284,7 @@ static void publish_old(struct fixture *f, const char *directory, const char *na
     image_free(&image);
 }
 
-/* Of r2 and r3 nobody knows which one is older. */
+/* Nobody knows whether r2 or r3 is older. */
 static void not_by_a_guess(void **state)
 {
     struct fixture f;
@@ -298,7 +298,7 @@ static void not_by_a_guess(void **state)
                  "not known which one is the oldest: remove one with ihop-store remove");
     assert_string_equal(f.removed, "");
     assert_releases(&f, "r1 r2 r3 r4 ");
-    /* The oldest is known, and enough. */
+    /* The oldest release is known, and removing it is enough. */
     assert_ok(make_room(&f, "new", COST - 10, 1, &e), e);
     assert_string_equal(f.removed, "r1 ");
     /* One of the two stays in any case. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_missing: which chunks of an image a store lacks, and what it believes without hashing. */
 #include "store_support.h"
 
 #include "format/release.h"
@@ -121,7 +122,7 @@ static void publish(struct store *s, const struct image *image)
     free(data);
 }
 
-/* In a four-digit store the original may write: what no release of ours vouches
+/* In a four-digit store ihop 0.1 may write: what no release of ours vouches
  * for is hashed. */
 static void trust_in_four_digits(void **state)
 {
@@ -132,7 +133,7 @@ static void trust_in_four_digits(void **state)
     flip_first_byte(store_support_chunk(s, &image, 1));
     store_support_assert_missing(s, &image, STORE_CHECK_SIZE, "+++", 0);
     store_support_assert_missing(s, &image, STORE_CHECK_TRUST, "+-+", 1);
-    /* A release without extras is the original's, and vouches for nothing. */
+    /* A release without extras is one of ihop 0.1, and vouches for nothing. */
     image.has_archive = false;
     publish(s, &image);
     store_support_assert_missing(s, &image, STORE_CHECK_TRUST, "+-+", 1);

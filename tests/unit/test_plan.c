@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_plan: which ranges are requested: all missing chunks, few bytes more, few requests. */
 #include "support.h"
 
 #include "base/limits.h"
@@ -61,7 +62,7 @@ static void nothing_missing(void **state)
     plan_free(&p);
 }
 
-/* Given out of order: sorted, joined where they touch. */
+/* Extents that are given out of order are sorted, and joined where they touch. */
 static void neighbours_share_a_range(void **state)
 {
     struct table t = {0};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_publish: a release gets its name in one step, and never in place of a file that is none. */
 #include "store_support.h"
 
 #include "format/release.h"
@@ -66,7 +67,7 @@ static void first_and_second(void **state)
         assert_fails(publish(s, "v1", "two", false, &e), e, ERR_OTHER_IMAGE, "pass --force");
         assert_release(path, "one");
         assert_ok(publish(s, "v2", "two", false, &e), e);
-        /* Neither success nor failure leaves anything behind. */
+        /* Neither success nor failure leaves anything over. */
         assert_int_equal(store_support_count(support_path(directory, "store/.ihop/retired")), 0);
         store_close(s);
     }
@@ -156,7 +157,7 @@ static void partials(void **state)
     }
 }
 
-/* What the user has under a name of ours is never replaced, nor carried away. */
+/* A user's file under a name of ours is never replaced, nor moved away. */
 static void foreign_files_stay(void **state)
 {
     struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
@@ -174,7 +175,7 @@ static void foreign_files_stay(void **state)
                  ERR_OTHER_IMAGE, "partial/v1 is a text file");
     store_partial_remove(s, "v1");
     assert_content(partial, "a note");
-    /* What a power cut leaves of the original's is free. */
+    /* A name is free when a power cut has left only zeros of what ihop 0.1 wrote. */
     support_write_file(path, "", 0);
     assert_ok(publish(s, "v1", "one", true, &e), e);
     support_write_file(path, "\0\0\0\0", 4);

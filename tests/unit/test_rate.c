@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_rate: the limit on bytes per second. */
 #include "support.h"
 
 #include "base/io.h"
@@ -70,7 +71,7 @@ static void bytes_are_spread(void **state)
     assert_true(io_now_ms() - begun >= 50);
 }
 
-/* How many milliseconds' bytes it allows without a wait. */
+/* How many milliseconds' worth of bytes are allowed without a wait. */
 static uint64_t burst(struct rate *r)
 {
     uint64_t count = 0;
@@ -93,7 +94,7 @@ static void a_pause_is_forgiven_for_a_tenth_of_a_second(void **state)
     paused = io_now_ms();
     count = burst(&r);
     assert_true(count >= 100);
-    /* What passes while they are taken is theirs, too. */
+    /* Bytes that pass while the tokens are taken count, too. */
     assert_true(count <= 102 + (io_now_ms() - paused));
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_read_list: reading parts of chunk files ahead, with io_uring and without. */
 #include "support.h"
 
 #include "plugin/read_list.h"
@@ -119,7 +120,7 @@ static void reads_the_part(void **state)
     close_files(&f);
 }
 
-/* Without io_uring nothing is known, and the same is done by advice. */
+/* Without io_uring it is not known what is cached, and advice to the kernel does the work. */
 static void does_without_a_ring(void **state)
 {
     struct read_list p;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_release: releases, those of ihop 0.1 included, are written and read again. */
 #include "support.h"
 
 #include "base/text.h"
@@ -100,7 +101,7 @@ static void round_trips(void **state)
     local.archive_url_lacks = false;
     round_trip_of(&local);
     round_trip_of(&empty);
-    /* Without extras: what the original writes. */
+    /* Without extras: what ihop 0.1 writes. */
     plain.has_archive = false;
     plain.archive_size = plain.header_size = 0;
     for (size_t i = 0; i < plain.chunks.count; i++)
@@ -272,7 +273,7 @@ static void numbers(void **state)
     image_free(&image);
 }
 
-/* One that is no number is none, and so is rot in any bit of one. */
+/* A field that is no number, or has rotten in any bit, counts as no number. */
 static void no_numbers(void **state)
 {
     static const uint64_t none[] = {0, UINT64_MAX};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_release_list: the order in which releases were published. */
 #include "store_support.h"
 
 #include "format/release.h"
@@ -52,7 +53,7 @@ static void the_oldest_first(void **state)
     struct store *s = store_support_open(*state, STORE_SYNC_AUTO, false);
 
     assert_order(s, "");
-    /* Within one second, and not in the order of their names. */
+    /* The releases are published within one second, and not in the order of their names. */
     publish(s, "z");
     publish(s, "m");
     publish(s, "a");
@@ -80,7 +81,8 @@ static void with_a_clock_set_back(void **state)
     assert_order(s, "b a c ");
     publish(s, "b");
     assert_order(s, "a c b ");
-    /* Two that other tools gave one time: by name, so always the same. */
+    /* Two releases that other tools gave one time: their names decide, so the order is always the
+     * same. */
     set_time(*state, "store/a", future);
     set_time(*state, "store/c", future);
     assert_order(s, "a c b ");
@@ -110,7 +112,8 @@ static void copy_release(const char *directory, const char *from, const char *to
     free(data);
 }
 
-/* Numbers tell where times do not; what has none is put among them by its time. */
+/* Numbers decide where times do not; a release without a number is put among the others by
+ * its time. */
 static void with_and_without_numbers(void **state)
 {
     static const uint32_t sizes[] = {10, 20};
@@ -132,7 +135,7 @@ static void with_and_without_numbers(void **state)
     set_time(*state, "store/old-b", INT32_MAX);
     assert_order(s, "old-a old-b z y x ");
     assert_ranks(s, "=<<<");
-    /* Times that contradict the numbers, and those without one among them. */
+    /* Times that contradict the numbers, and releases without a number among the others. */
     set_time(*state, "store/z", 5000);
     set_time(*state, "store/y", 3000);
     set_time(*state, "store/x", 7000);
@@ -184,7 +187,7 @@ static void states(void **state)
     assert_null(store_release_list_find(&list, "d"));
     store_release_list_free(&list);
     assert_int_equal(list.count, 0);
-    /* Looking left no lock behind. */
+    /* Looking has left no lock. */
     assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
     close(lock);
     store_close(s);
@@ -206,7 +209,7 @@ static void removes(void **state)
     assert_int_equal(store_support_count(retired), 1);
     assert_fails(store_release_remove(s, "a", false, &e), e, ERR_NOT_FOUND, "has no release a");
 
-    /* One that is served lives on, with its lock. */
+    /* A release that is served lives on, with its lock. */
     lock = lock_file(support_path(*state, "store/b"));
     assert_int_equal(fstat(lock, &before), 0);
     assert_fails(store_release_remove(s, "b", false, &e), e, ERR_BUSY, "pass --force");
@@ -219,7 +222,7 @@ static void removes(void **state)
     assert_int_equal(store_support_count(retired), 2);
     close(lock);
 
-    /* A damaged one goes like any other: nothing says that it can be read. */
+    /* A damaged release is removed like any other: removing needs nothing of its content. */
     support_write_file(support_path(*state, "store/c"), "", 0);
     assert_ok(store_release_remove(s, "c", false, &e), e);
     assert_order(s, "");
@@ -264,7 +267,7 @@ static void protects(void **state)
     assert_int_equal(store_support_count(directory), 1);
     assert_fails(store_release_remove(s, "a", false, &e), e, ERR_REFUSED, "unprotect");
     assert_fails(store_release_remove(s, "a", true, &e), e, ERR_REFUSED, "unprotect");
-    /* It is the name's: another image under it is protected, too. */
+    /* A protection belongs to the name: another image under it is protected, too. */
     publish(s, "a");
     assert_fails(store_release_remove(s, "a", true, &e), e, ERR_REFUSED, "unprotect");
     assert_ok(store_release_protect(s, "a", false, &e), e);
@@ -293,7 +296,7 @@ int renameat(int from, const char *old, int to, const char *new)
     return (int)syscall(SYS_renameat2, from, old, to, new, 0);
 }
 
-/* What the user has is neither listed nor removed nor protected. */
+/* A user's file is neither listed nor removed nor protected. */
 static void foreign_files_stay(void **state)
 {
     static const char *const names[] = {"note", "note~", "#note#", "FSCK0000.REC"};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A server opens a release and waits for its lock while a clean-up removes that file: it
- * must see that what it has locked is gone, and take what has the name then. */
+/* test_release_lock: a server opens a release and waits for its lock while a clean-up removes that
+ * file: it must see that what it has locked is gone, and take what has the name then. */
 #include "store_support.h"
 
 #include "store/release_load.h"
@@ -18,7 +18,7 @@
 static const uint32_t old_sizes[] = {10000, 20000};
 static const uint32_t new_sizes[] = {10000, 20001, 30000};
 
-/* The server: what it loads as "r". */
+/* What the server loads as "r". */
 struct loader {
     struct store *s;
     struct image image;
@@ -64,7 +64,7 @@ static void wait_until_opened(const char *path)
         nanosleep(&pause, NULL);
 }
 
-/* All locks of a clean-up on the file. */
+/* Takes all locks on the file that a clean-up takes. */
 static int lock(const char *path)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -103,7 +103,7 @@ static void race(struct loader *l, const char *directory, bool with_new)
     image_free(&new);
 }
 
-/* On a machine so busy that the server does not wait long enough: once more. */
+/* The machine is so busy that the server does not wait long enough: try once more. */
 static struct loader run(void **state, bool with_new)
 {
     struct loader l = {.s = store_support_open(*state, STORE_SYNC_AUTO, false), .lock_fd = -1};
@@ -128,7 +128,7 @@ static void takes_what_replaced_it(void **state)
     int fd = open(support_path(*state, "store/r"), O_RDONLY | O_CLOEXEC);
 
     assert_ok(l.result, l.e);
-    /* And it is that one that is locked. */
+    /* The locked file is the one that has the name. */
     assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
     close(fd);
     finish(&l);

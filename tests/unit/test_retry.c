@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_retry: how long to wait before a request is tried again, and what Retry-After asks for. */
 #include "support.h"
 
 #include "reader/retry.h"
@@ -43,7 +44,7 @@ static void a_server_may_ask_for_more(void **state)
     (void)state;
     assert_int_equal(retry_delay_ms(1000, 1, 7), 7000);
     assert_int_equal(retry_delay_ms(0, 1, 300), 300000);
-    /* Not for less. */
+    /* It does not wait for fewer bytes than that. */
     assert_true(retry_delay_ms(100000, 1, 1) >= 30000);
 }
 

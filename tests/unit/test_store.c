@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening, creating and locking stores; listing and loading releases. */
+/* test_store: opening, creating and locking stores; listing and loading releases. */
 #include "support.h"
 
 #include "format/release.h"
@@ -93,7 +93,7 @@ static void creates_one_level(void **state)
                  "cannot open store");
 }
 
-/* chunks/ without .ihop/format: the original's, four digits. */
+/* chunks/ without .ihop/format: a store of ihop 0.1, with four digits. */
 static void original_store(void **state)
 {
     const char *path = *state;
@@ -107,7 +107,7 @@ static void original_store(void **state)
     s = open_ok(path, &writing);
     assert_int_equal(digits(s), 4);
     store_close(s);
-    assert_false(exists(path, ".ihop/format")); /* the original may still write here */
+    assert_false(exists(path, ".ihop/format")); /* ihop 0.1 may still write here */
 }
 
 static void unknown_format(void **state)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_text: numbers, sizes, hex digits and UTF-8 as text, and what may be printed. */
 #include "support.h"
 
 #include "base/text.h"

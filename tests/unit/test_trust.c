@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the door refuses, and that it gives the reason. */
+/* test_trust: what the door refuses, and that it gives the reason. */
 #include "support.h"
 
 #include "fetch/trust.h"

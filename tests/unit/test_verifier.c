@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_verifier: each chunk is hashed once before its first bytes are served. */
 #include "support.h"
 
 #include "base/cleanup.h"
@@ -59,7 +60,7 @@ static void replaces_first(void **state)
     verifier = verifier_new(&image, &e);
     assert_non_null(verifier);
     put_in_place = false;
-    /* One that cannot be put in place is good for its reader, not for the others. */
+    /* A chunk that cannot be put in place is good for its reader, not for the others. */
     fails = true;
     assert_ok(verifier_replace(verifier, 0, &kept, &good, "c", &e), e);
     assert_true(put_in_place);
@@ -68,13 +69,13 @@ static void replaces_first(void **state)
     assert_ok(verifier_replace(verifier, 0, &kept, &good, "c", &e), e);
     assert_false(good_too_early);
     assert_true(verifier_is_good(verifier, 0));
-    /* Another one that comes later is hashed, though the chunk was good. */
+    /* A replacement that comes later is hashed, though the chunk before it was good. */
     put_in_place = false;
     assert_fails(verifier_replace(verifier, 0, &kept, &bad, "c", &e), e, ERR_DAMAGED,
                  "does not match its hash");
     assert_false(put_in_place);
     assert_true(verifier_is_bad(verifier, 0));
-    /* Bad stays bad. */
+    /* A chunk that was found bad stays bad. */
     assert_fails(verifier_replace(verifier, 0, &kept, &good, "c", &e), e, ERR_DAMAGED, "hash");
     assert_fails(verifier_check(verifier, 0, good.fd, "c", &e), e, ERR_DAMAGED, "hash");
     assert_false(put_in_place);

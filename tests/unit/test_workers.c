@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* test_workers: threads that share a job are started and joined, whatever fails. */
 #include "support.h"
 
 #include "base/checked.h"

@@ -21,7 +21,7 @@ root=${VM_ROOT:?see the top of $0}
 kernel=$(echo "$root"/boot/vmlinuz-*)
 version=${kernel##*/vmlinuz-}
 
-# An ext4 image with its hash tree behind it; the tree begins at $tree.
+# An ext4 image with its hash tree after it; the tree begins at $tree.
 make_device() {
     mkdir "$tmp/files"
     for i in $(seq 40); do
