@@ -36,11 +36,6 @@ full_disk() {
     rules
 }
 
-names() {
-    "$ihop_store" list --json "$store" | "$python" -c 'import json, sys
-print(*(r["name"] for r in json.load(sys.stdin)["releases"]))'
-}
-
 everything() {
     find "$store" ! -path '*/.ihop/*' -type f -printf '%P %s %i\n' | sort
 }
@@ -69,7 +64,7 @@ makes_room() {
     expect_exit 0 "$ihop_clone" --json --make-room "$@"
     equal "$(sed -nE "s#^ihop-clone: removed release $store/(.*) to make room\$#\1#p" err | tr '\n' ' ')" \
         "$removed" "releases named on stderr"
-    equal "$(names)" "$left" "releases that are left"
+    equal "$(releases "$store")" "$left" "releases that are left"
     for name in r1 r2 r3 r4; do
         [ ! -e "$store/$name" ] || [ "$name" = "${REPLACED:-}" ] || holds "$store/$name" "image-${name#r}"
     done
@@ -139,7 +134,7 @@ test_impossible() {
     full_disk
     refused 6 "not enough space in store $store: .*\([0-9]+ bytes\) .*needed.*\([0-9]+ bytes\) would be free without the 4 releases.*none was" \
         --make-room "$url/big.cba" "$store/big"
-    equal "$(names)" "r1 r2 r3 r4" "releases"
+    equal "$(releases "$store")" "r1 r2 r3 r4" "releases"
 }
 
 # A budget that is exceeded, too.
@@ -151,7 +146,7 @@ test_budgets() {
     refused 6 "would write .*--max-write" --make-room --max-write 100k "$url/r5.cba" "$store/r5"
     rules
     expect_exit 0 "$ihop_clone" --dry-run --make-room "$url/r5.cba" "$store/r5"
-    equal "$(names)" "r1 r2 r3 r4" "releases after a dry run"
+    equal "$(releases "$store")" "r1 r2 r3 r4" "releases after a dry run"
 }
 
 # A damaged release: nothing can be told of its chunks.

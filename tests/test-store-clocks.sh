@@ -18,15 +18,6 @@ now=$(date +%s)
 # odd [VARIABLE=VALUE...] COMMAND...: see odd-clock.c.
 odd() { env LD_PRELOAD="$library" "$@"; }
 
-# names FILTER: of the releases, the oldest first.
-names() {
-    "$ihop_store" list --json "$store" >"$tmp/list"
-    python3 - "$tmp/list" <<'PYTHON'
-import json, sys
-print(*(r["name"] for r in json.load(open(sys.argv[1]))["releases"]))
-PYTHON
-}
-
 # image NAME: an archive with chunks of its own.
 image() {
     noise "$tmp/$1.image" 100000 "$1"
@@ -51,16 +42,16 @@ publish() {
 
 # goes_in_order: gc --keep and the list, for z1, m2 and a3 that were published so.
 goes_in_order() {
-    equal "$(names)" "z1 m2 a3" "releases, the oldest first ($*)"
+    equal "$(releases "$store")" "z1 m2 a3" "releases, the oldest first ($*)"
     expect_exit 0 odd "$@" "$ihop_store" gc --dry-run --keep 1 --json "$store"
     expect_stdout '"releases_removed": *\["z1", *"m2"\]'
     publish z1 "$@" # anew: now it is the youngest
-    equal "$(names)" "z1 m2 a3" "releases after a clone with nothing to do ($*)"
+    equal "$(releases "$store")" "z1 m2 a3" "releases after a clone with nothing to do ($*)"
     rm "$store"/chunks/*/"$(basename "$(one_chunk "$tmp/z1.image")")"
     publish z1 "$@"
-    equal "$(names)" "m2 a3 z1" "releases after one was restored ($*)"
+    equal "$(releases "$store")" "m2 a3 z1" "releases after one was restored ($*)"
     expect_exit 0 odd "$@" "$ihop_store" gc --quiet --keep 2 "$store"
-    equal "$(names)" "a3 z1" "releases after gc --keep 2 ($*)"
+    equal "$(releases "$store")" "a3 z1" "releases after gc --keep 2 ($*)"
     expect_exit 0 "$ihop_store" verify --quiet "$store"
 }
 
@@ -127,9 +118,9 @@ test_real_disk() {
             publish m2
             fallocate -l $(($(df --output=avail -B 1 mnt | tail -n 1) - 60000)) mnt/full
             expect_exit 0 "$ihop_clone" --quiet --make-room "$tmp/b5.cba" "$store/b5"
-            case $(names) in
+            case $(releases "$store") in
             "z1 m2 b5" | "m2 b5" | "b5") ;;
-            *) fail "--make-room left $(names)" ;;
+            *) fail "--make-room left $(releases "$store")" ;;
             esac
             umount mnt
             store=$tmp/s
@@ -174,9 +165,9 @@ test_unnumbered() {
     rm -rf "$store"
     for name in z1 m2 a3 k4; do publish $name; done
     unnumbered z1 m2 a3 k4
-    equal "$(names)" "z1 m2 a3 k4" "releases without numbers"
+    equal "$(releases "$store")" "z1 m2 a3 k4" "releases without numbers"
     publish b5
-    equal "$(names)" "z1 m2 a3 k4 b5" "and one with"
+    equal "$(releases "$store")" "z1 m2 a3 k4 b5" "and one with"
     # Two of one time: nobody knows, so nothing goes when it matters.
     touch -r "$store/m2" "$store/a3"
     find "$store" | sort >before
@@ -193,7 +184,7 @@ test_unnumbered() {
     expect_exit 11 "$ihop_store" gc --dry-run --keep 3 "$store"
     expect_exit 0 "$ihop_store" protect --quiet "$store/a3"
     expect_exit 0 "$ihop_store" gc --quiet --keep 3 "$store"
-    equal "$(names)" "a3 m2 k4 b5" "releases"
+    equal "$(releases "$store")" "a3 m2 k4 b5" "releases"
 }
 
 interrupt() { expect_exit 5 odd "$@" "$ihop_clone" --quiet "$tmp/partial.cba" "$store/partial"; }

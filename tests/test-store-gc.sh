@@ -30,12 +30,6 @@ new_store() {
     done
 }
 
-# names: the releases, as list has them.
-names() {
-    "$ihop_store" list --json "$store" | "$python" -c 'import json, sys
-print(*(r["name"] for r in json.load(sys.stdin)["releases"]))'
-}
-
 everything() {
     find "$store" ! -path '*/.ihop/lock' -printf '%P %y %s %m %T@ %n\n' | sort
 }
@@ -99,23 +93,23 @@ test_keep() {
     new_store 1 2 3 4 5
     gc --keep 5
     gc --keep 6
-    equal "$(names)" "r1 r2 r3 r4 r5" "releases after --keep 6"
+    equal "$(releases "$store")" "r1 r2 r3 r4 r5" "releases after --keep 6"
     gc --keep 3
     expect_stderr "^ihop-store: removed release $store/r1$"
-    equal "$(names)" "r3 r4 r5" "releases after --keep 3"
+    equal "$(releases "$store")" "r3 r4 r5" "releases after --keep 3"
     equal "$(json chunks_removed)" 8 "chunks removed by --keep 3"
     all_whole 3 4 5
     new_store 1 2 3 4 5
     expect_exit 0 "$ihop_store" protect --quiet "$store/r1"
     serve "$store/r3"
     gc --keep 1
-    equal "$(names)" "r1 r3 r5" "releases: protected, served, youngest"
+    equal "$(releases "$store")" "r1 r3 r5" "releases: protected, served, youngest"
     equal "$(json chunks_removed)" 8 "chunks removed by --keep 1"
     all_whole 1 3 5
     stop_server
     expect_exit 0 "$ihop_store" gc --quiet --keep 1 "$store"
     [ ! -s err ] && [ ! -s out ] || fail "--quiet is not quiet"
-    equal "$(names)" "r1 r5" "releases after the server has ended"
+    equal "$(releases "$store")" "r1 r5" "releases after the server has ended"
 }
 
 # A damaged release: nothing goes.
@@ -143,7 +137,7 @@ test_damaged() {
     : >"$store/r1"
     touch -d 2001-01-01 "$store/r1"
     gc --keep 2
-    equal "$(names)" "r2 r3" "releases"
+    equal "$(releases "$store")" "r2 r3" "releases"
     all_whole 2 3
 }
 

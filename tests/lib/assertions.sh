@@ -111,6 +111,13 @@ good_chunks() {
     $cba good-chunks "$1"
 }
 
+# releases STORE: the names of its releases, the oldest first, on one line.
+releases() {
+    "$ihop_store" list --json "$1" >"$tmp/releases"
+    "$python" -c 'import json, sys
+print(*(r["name"] for r in json.load(open(sys.argv[1]))["releases"]))' "$tmp/releases"
+}
+
 # nothing_staged STORE: no staging directory is left.
 nothing_staged() {
     [ ! -d "$1/.ihop/staging" ] || [ -z "$(ls -A "$1/.ihop/staging")" ] ||
