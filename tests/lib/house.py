@@ -87,8 +87,8 @@ def check_directories(root):
     for name in sorted(set(ROOMS) & set(PROGRAMS)):
         complain(f"{name}/", 1, f"has the name of common/{name}")
     rooms = {f.parent.name for f in (root / "common").glob("*/*.[ch]")}
-    tops = {f.parent.name for f in root.glob("*/*.[ch]") if not f.parent.name.startswith("build")}
-    tops -= set(OTHERS)
+    builds = {f.parent.name for f in root.glob("*/config.status")}
+    tops = {f.parent.name for f in root.glob("*/*.[ch]")} - set(OTHERS) - builds
     for name in sorted(rooms - set(ROOMS)):
         complain(f"common/{name}", 1, "no rule says whom it may include")
     for name in sorted(tops - set(PROGRAMS)):
