@@ -61,6 +61,8 @@ test_rules() {
         printf '%s\n' 'static int same(void)' '{' '}' | file compress/$name.c
     done
     lines=2 broken 'compress/b.c:3: same is the name of a function of another file, too'
+    file cli/a.c <<<'#define LIMIT_A 1'
+    broken 'cli/a.c:2: LIMIT_A is not defined in common/base/limits.h'
     # In a table a name may recur.
     for name in a b; do
         printf '%s\n' 'static int same(void)' '{' '}' 'const struct ops ops = {.run = same};' | file compress/$name.c

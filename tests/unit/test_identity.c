@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When an entity tag is reason to doubt that it is still the same archive. */
+/* test_identity: when an entity tag is reason to doubt that it is still the same archive. */
 #include "support.h"
 
 #include "reader/identity.h"

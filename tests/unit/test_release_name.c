@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_name: which names of releases are allowed. */
+/* test_release_name: which names of releases are allowed. */
 #include "support.h"
 
 #include "store/release_name.h"
