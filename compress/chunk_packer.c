@@ -34,11 +34,11 @@ struct content {
 };
 
 struct chunk_packer {
-    struct output_file *target;
+    struct output_file *output;
     size_t worker_count;
     struct worker *workers;
 
-    pthread_mutex_t lock; /* protects all below, and the target */
+    pthread_mutex_t lock; /* protects all below, and output */
     pthread_cond_t moved; /* next has moved, what comes next is known now, or failed is set */
     bool failed;
 
@@ -85,7 +85,7 @@ static uint32_t *new_slots(size_t count)
 }
 
 struct chunk_packer *chunk_packer_new(const struct chunk_packer_options *options,
-                                      struct output_file *target, struct err *e)
+                                      struct output_file *output, struct err *e)
 {
     struct chunk_packer *p = calloc(1, sizeof *p);
 
@@ -93,7 +93,7 @@ struct chunk_packer *chunk_packer_new(const struct chunk_packer_options *options
         err_nomem(e, "preparing compression");
         return NULL;
     }
-    p->target = target;
+    p->output = output;
     p->chunks.hash_length = options->hash_length;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->moved, NULL);
@@ -224,11 +224,11 @@ static int check_space_left(const struct chunk_packer *p, uint64_t index, struct
 
 static int append(struct chunk_packer *p, struct content *c, const uint8_t *stored, struct err *e)
 {
-    struct chunk chunk = {.archive_offset = p->target->size,
+    struct chunk chunk = {.archive_offset = p->output->size,
                           .archive_size = c->stored_size,
                           .source_size = c->source_size};
 
-    if (output_file_write(p->target, stored, c->stored_size, e) < 0 ||
+    if (output_file_write(p->output, stored, c->stored_size, e) < 0 ||
         chunk_table_append(&p->chunks, c->hash, &chunk, e) < 0)
         return -1;
     c->number = (uint32_t)p->chunks.count - 1;

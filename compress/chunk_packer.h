@@ -32,9 +32,9 @@ struct chunk_packer_options {
     size_t hash_length;
 };
 
-/* The target must outlive it. ERR_MEMORY, ERR_IO. */
+/* output must outlive the packer. ERR_MEMORY, ERR_IO. */
 struct chunk_packer *chunk_packer_new(const struct chunk_packer_options *options,
-                                      struct output_file *target, struct err *e)
+                                      struct output_file *output, struct err *e)
     __attribute__((warn_unused_result));
 void chunk_packer_free(struct chunk_packer *p);
 void chunk_packer_cleanup(struct chunk_packer **p);
@@ -46,7 +46,7 @@ int chunk_packer_chunk(struct chunk_packer *p, unsigned worker, uint64_t index, 
                        size_t size, struct err *e) __attribute__((warn_unused_result));
 
 /* When all chunks are there: moves table, hashes and order to image, whose
- * archive_offset are those in the target. */
+ * archive_offset are counts from the start of the output. */
 void chunk_packer_finish(struct chunk_packer *p, struct image *image);
 
 #endif

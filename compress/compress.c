@@ -25,8 +25,8 @@ struct job {
     struct input source;
     uint64_t shown; /* bytes of it so far */
     struct chunk_hasher *source_hasher;
-    struct output_file target;
-    struct chunk_packer *pack;
+    struct output_file output;
+    struct chunk_packer *packer;
     struct image image; /* what is to be written */
 };
 
@@ -59,7 +59,7 @@ static int on_image_chunk(void *user, const struct cut_chunk *chunk, struct err 
 {
     struct job *j = user;
 
-    return chunk_packer_chunk(j->pack, chunk->worker, chunk->index, chunk->data, chunk->size, e);
+    return chunk_packer_chunk(j->packer, chunk->worker, chunk->index, chunk->data, chunk->size, e);
 }
 
 static void on_input_progress(void *user, uint64_t bytes_done)
@@ -84,8 +84,8 @@ static int cut(struct job *j, struct err *e)
                                         .user = j};
 
     j->source_hasher = chunk_hasher_new(e);
-    j->pack = chunk_packer_new(&pack, &j->target, e);
-    if (!j->source_hasher || !j->pack || chunk_hash_begin(j->source_hasher, e) < 0 ||
+    j->packer = chunk_packer_new(&pack, &j->output, e);
+    if (!j->source_hasher || !j->packer || chunk_hash_begin(j->source_hasher, e) < 0 ||
         cut_input(j->source.fd, &o->chunker, &options, &j->image.source_size, e) < 0)
         return -1;
     if (j->shown < j->source.size)
@@ -94,7 +94,7 @@ static int cut(struct job *j, struct err *e)
                        "compress a copy or a snapshot that stands still",
                        j->source.name, (unsigned long long)j->source.size,
                        (unsigned long long)j->shown);
-    chunk_packer_finish(j->pack, &j->image);
+    chunk_packer_finish(j->packer, &j->image);
     return chunk_hash_end(j->source_hasher, j->image.source_checksum, e);
 }
 
@@ -137,15 +137,15 @@ static int read_back(const struct job *j, const uint8_t *header, size_t size, ui
 
 static int write_archive(struct job *j, struct image *image, struct err *e)
 {
-    uint64_t alignment = j->target.size >= GAP_FROM ? OUTPUT_FILE_BLOCK : 1, data_offset;
+    uint64_t alignment = j->output.size >= GAP_FROM ? OUTPUT_FILE_BLOCK : 1, data_offset;
     CLEANUP_FREE uint8_t *header = NULL;
     struct image read = {0};
     size_t size;
 
     if (archive_encode(&j->image, alignment, &header, &size, &data_offset, e) < 0 ||
-        read_back(j, header, size, data_offset + j->target.size, &read, e) < 0)
+        read_back(j, header, size, data_offset + j->output.size, &read, e) < 0)
         return -1;
-    if (output_file_publish(&j->target, header, size, data_offset, e) < 0) {
+    if (output_file_publish(&j->output, header, size, data_offset, e) < 0) {
         image_free(&read);
         return -1;
     }
@@ -156,7 +156,7 @@ static int write_archive(struct job *j, struct image *image, struct err *e)
 static int run_compress(struct job *j, struct image *image, struct err *e)
 {
     if (open_source(j, e) < 0 ||
-        output_file_open(&j->target, j->o->archive, j->o->force, j->source.fd, e) < 0 ||
+        output_file_open(&j->output, j->o->archive, j->o->force, j->source.fd, e) < 0 ||
         cut(j, e) < 0 || describe_result(j, e) < 0)
         return -1;
     j->events->writing(j->events->user);
@@ -166,7 +166,7 @@ static int run_compress(struct job *j, struct image *image, struct err *e)
 int compress_run(const struct compress_options *o, const struct compress_events *events,
                  struct image *image, struct err *e)
 {
-    struct job j = {.o = o, .events = events, .source.fd = -1, .target = OUTPUT_FILE_INIT};
+    struct job j = {.o = o, .events = events, .source.fd = -1, .output = OUTPUT_FILE_INIT};
     int r;
 
     /* Lent, and taken back before it is freed. */
@@ -176,9 +176,9 @@ int compress_run(const struct compress_options *o, const struct compress_events 
     j.image.metadata = NULL;
     j.image.metadata_count = 0;
     image_free(&j.image);
-    chunk_packer_free(j.pack);
+    chunk_packer_free(j.packer);
     chunk_hasher_free(j.source_hasher);
-    output_file_close(&j.target);
+    output_file_close(&j.output);
     cleanup_fd(&j.source.fd);
     return r;
 }

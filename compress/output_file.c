@@ -4,78 +4,37 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "compress/remove_on_signal.h"
 #include "format/archive.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* So much is handed to the disk at a time: the end then waits for little. */
+/* Writeback starts after this many bytes, so that the fsync at the end has little left to do. */
 #define FLUSH_BYTES (8 * MIB)
 #define COPY_BYTES  (1 * MIB)
 
-/* ---- removing a hidden name when a signal comes ---- */
+/* ---- the hidden name ---- */
 
-/* What a signal handler can see. Set before the file is there, and cleared after
- * it got its name; in between the name may be gone, which does no harm. */
-static struct {
-    volatile sig_atomic_t armed;
-    int directory_fd;
-    char name[IO_RANDOM_NAME_SIZE + 1];
-} doomed;
-
-static const int ending_signals[] = {SIGHUP, SIGINT, SIGTERM};
-
-#define ENDING_SIGNALS (sizeof ending_signals / sizeof *ending_signals)
-
-/* Who had the signals before. */
-static struct sigaction before[ENDING_SIGNALS];
-
-static void on_output_signal(int number)
-{
-    if (doomed.armed)
-        unlinkat(doomed.directory_fd, doomed.name, 0);
-    for (size_t i = 0; i < ENDING_SIGNALS; i++)
-        if (ending_signals[i] == number)
-            sigaction(number, &before[i], NULL);
-    raise(number); /* it comes once this returns */
-}
-
-static void catch_signals(void)
-{
-    const struct sigaction action = {.sa_handler = on_output_signal};
-    struct sigaction old;
-
-    for (size_t i = 0; i < ENDING_SIGNALS; i++) {
-        if (sigaction(ending_signals[i], NULL, &old) < 0 || old.sa_handler == SIG_IGN ||
-            old.sa_handler == on_output_signal)
-            continue;
-        before[i] = old;
-        sigaction(ending_signals[i], &action, NULL);
-    }
-}
-
-/* Chooses a hidden name and has it removed when a signal comes. */
+/* Chooses a hidden name, which is removed when a signal comes. */
 static int choose_temporary(struct output_file *t, struct err *e)
 {
-    t->temporary[0] = '.';
-    if (io_random_name(t->temporary + 1) < 0) {
-        t->temporary[0] = '\0';
+    char name[sizeof t->temporary] = ".";
+
+    if (io_random_name(name + 1) < 0)
         return err_sys(e, errno, "cannot make a random name");
-    }
-    doomed.directory_fd = t->directory_fd;
-    memcpy(doomed.name, t->temporary, sizeof doomed.name);
-    doomed.armed = 1;
-    catch_signals();
+    if (remove_on_signal_add(t->directory_fd, name, e) < 0)
+        return -1;
+    memcpy(t->temporary, name, sizeof name);
     return 0;
 }
 
 static void forget_temporary(struct output_file *t)
 {
-    doomed.armed = 0;
+    remove_on_signal_drop(t->temporary);
     t->temporary[0] = '\0';
 }
 
@@ -96,7 +55,7 @@ static int open_parent(struct output_file *t, struct err *e)
 
     if (!directory)
         return err_nomem(e, "opening a directory");
-    /* Not io_openat: a directory may well be reached by a symbolic link. */
+    /* Unlike io_openat this follows symbolic links: one may well lead to the directory. */
     t->directory_fd = open(size > 0 ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (t->directory_fd >= 0)
         return 0;
@@ -117,8 +76,8 @@ static bool is_archive(int fd)
            archive_parse_prefix(prefix, &size, &ignored) == 0;
 }
 
-/* Whether the operands look swapped: the image is an archive, and what is to be replaced
- * is none. --force-create would then cost the user the image. */
+/* Whether the operands look swapped: the image is an archive, and the file to be replaced is
+ * none. --force-create would then cost the user the image. */
 static bool is_swapped(const struct output_file *t, int source_fd)
 {
     CLEANUP_FD int fd = io_openat(t->directory_fd, t->name, O_RDONLY, 0);
@@ -137,7 +96,7 @@ static bool is_stream(const struct stat *st)
     return false;
 }
 
-/* A regular file may be replaced, and a link to one or to nothing. */
+/* A regular file may be replaced, and so may a link to one or to nothing. */
 static int check_output_type(const struct output_file *t, const struct stat *st, struct err *e)
 {
     struct stat at_end;
@@ -181,7 +140,7 @@ static int open_nameless(const struct output_file *t)
     return openat(t->directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
 }
 
-/* Gives a file without a name one. */
+/* Gives the file open as fd, which has no name yet, this one. */
 static int link_file(const struct output_file *t, int fd, const char *name)
 {
     char proc[64];
@@ -190,9 +149,8 @@ static int link_file(const struct output_file *t, int fd, const char *name)
     return linkat(AT_FDCWD, proc, t->directory_fd, name, AT_SYMLINK_FOLLOW);
 }
 
-/* Whether that can be done here: without /proc it cannot, and not every file system that
- * has files without names links. Found out on an empty file, before there is work to
- * lose. */
+/* Whether link_file works here. It does not without /proc, nor on every file system that has
+ * files without names. An empty file is tried, before there is work to lose. */
 static bool can_link(struct output_file *t)
 {
     CLEANUP_FD int fd = open_nameless(t);
@@ -206,7 +164,7 @@ static bool can_link(struct output_file *t)
     return can;
 }
 
-/* A file without a name, or else with a hidden one. */
+/* Opens a file without a name, or else one with a hidden name. */
 static int open_unnamed(struct output_file *t, struct err *e)
 {
     t->fd = can_link(t) ? open_nameless(t) : -1;
@@ -251,7 +209,7 @@ int output_file_write(struct output_file *t, const void *data, size_t size, stru
         return cannot_write(t, e);
     t->size += size;
     if (t->size - t->flushed >= FLUSH_BYTES) {
-        /* Only a hint; the fsync at the end reports what fails. */
+        /* This is only a hint; the fsync at the end reports what fails. */
         (void)sync_file_range(t->fd, (off_t)t->flushed, (off_t)(t->size - t->flushed),
                               SYNC_FILE_RANGE_WRITE);
         t->flushed = t->size;
@@ -259,7 +217,7 @@ int output_file_write(struct output_file *t, const void *data, size_t size, stru
     return 0;
 }
 
-/* Copies in user space what copy_file_range does not want to. */
+/* Copies in user space what copy_file_range refuses to copy. */
 static int copy_by_hand(const struct output_file *from, struct output_file *to, uint64_t at,
                         uint64_t data_offset, struct err *e)
 {
@@ -271,7 +229,7 @@ static int copy_by_hand(const struct output_file *from, struct output_file *to, 
         ssize_t n = io_pread_full(from->fd, buf, COPY_BYTES, at);
 
         if (n == 0)
-            errno = EIO; /* somebody cut our file */
+            errno = EIO; /* Somebody truncated the file. */
         if (n <= 0 || io_pwrite_full(to->fd, buf, (size_t)n, data_offset + at) < 0)
             return cannot_write(to, e);
         at += (uint64_t)n;
@@ -297,7 +255,8 @@ static int copy_data(const struct output_file *from, struct output_file *to, uin
     return 0;
 }
 
-/* Where blocks cannot be inserted: a second file takes t's place. */
+/* Copies the data to a second file, which takes the place of t: for file systems where blocks
+ * cannot be inserted. */
 static int move_by_copy(struct output_file *t, uint64_t data_offset, struct err *e)
 {
     struct output_file copy = *t;
@@ -305,13 +264,13 @@ static int move_by_copy(struct output_file *t, uint64_t data_offset, struct err 
 
     copy.fd = -1;
     copy.temporary[0] = '\0';
-    /* Only one hidden name can be guarded: the first file goes on without one. */
+    /* The first file needs its name no more, and a kill would leave it there. */
     remove_temporary(t);
     r = open_unnamed(&copy, e);
     if (r == 0)
         r = copy_data(t, &copy, data_offset, e);
     cleanup_fd(&t->fd);
-    *t = copy; /* to be closed with all that it has */
+    *t = copy; /* Even after a failure, so that closing t frees all that copy has. */
     return r;
 }
 
@@ -327,8 +286,9 @@ static int insert_header_space(struct output_file *t, uint64_t data_offset, stru
 
 /* ---- publishing ---- */
 
-/* Takes the name with an empty file first, which fails when somebody else has it. The
- * last way (exFAT, FAT): a kill between the two leaves that file. */
+/* Takes the name with an empty file of its own, which fails when somebody else has the name,
+ * and renames over that file. This is the last resort (exFAT, FAT), because a kill between the
+ * two steps leaves the empty file. */
 static int rename_over_own(const struct output_file *t)
 {
     CLEANUP_FD int fd = io_openat(t->directory_fd, t->name, O_WRONLY | O_CREAT | O_EXCL, 0666);
@@ -344,14 +304,15 @@ static int rename_over_own(const struct output_file *t)
     return -1;
 }
 
-/* A new name, from the hidden one. */
+/* Renames from the hidden name, and fails with EEXIST when the new name is taken. */
 static int rename_new(const struct output_file *t)
 {
     if (renameat2(t->directory_fd, t->temporary, t->directory_fd, t->name, RENAME_NOREPLACE) == 0)
         return 0;
     if (!io_is_refused(errno))
         return -1;
-    /* No such flag here (NFS): a link fails as well when the name is taken. */
+    /* This file system (NFS) does not know the flag, but a link, too, fails when the name is
+     * taken. */
     if (linkat(t->directory_fd, t->temporary, t->directory_fd, t->name, 0) < 0)
         return io_is_refused(errno) || errno == EMLINK ? rename_over_own(t) : -1;
     unlinkat(t->directory_fd, t->temporary, 0);
@@ -367,7 +328,8 @@ static int cannot_name(const struct output_file *t, struct err *e)
     return err_sys(e, errno, "cannot name %s", t->path);
 }
 
-/* At once where possible. A link cannot replace a file, so that takes a hidden name. */
+/* Gives the file its name, in one step where possible. A link cannot replace another file, so
+ * replacing takes a hidden name first. */
 static int give_name(struct output_file *t, struct err *e)
 {
     struct stat st;
@@ -383,7 +345,7 @@ static int give_name(struct output_file *t, struct err *e)
             return cannot_name(t, e);
     }
     if (t->replace && fstatat(t->directory_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        check_output_type(t, &st, e) < 0) /* it appeared meanwhile */
+        check_output_type(t, &st, e) < 0) /* It may have appeared since output_file_open. */
         return -1;
     if ((t->replace ? renameat(t->directory_fd, t->temporary, t->directory_fd, t->name)
                     : rename_new(t)) < 0)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* output_file: a new file that appears under its name whole and durable, or not at all;
- * or takes the place of another one.
+/* output_file: a file that appears under its name whole and durable, or not at all. It is new,
+ * or replaces another file.
  *
- * It is written from where the header ends, which is known only at the end: the
- * chunk data first, then the header is put before it. Where the file system can
- * insert blocks at the start of a file (ext4, XFS), the data stays where it is;
- * elsewhere it is copied once, inside the kernel.
+ * The chunk data is written first and the header is put before it, because the header is
+ * known only at the end. Where the file system can insert blocks at the start of a file
+ * (ext4, XFS), the data stays where it is; elsewhere it is copied once, inside the kernel.
  *
- * Until it gets its name the file has none (O_TMPFILE) and vanishes with the
- * process. Where the file system cannot do that, or /proc is not there, it has a hidden
- * random name, as it does between two system calls when it replaces another file:
- * SIGHUP, SIGINT and SIGTERM then remove it. Hence one target at a time in a process.
- * What can be done is found out before the first byte is written.
- * One thread at a time.
+ * Until the file gets its name it has none (O_TMPFILE) and vanishes with the process. Where
+ * the file system cannot do that, or /proc is missing, it has a hidden random name; so it has
+ * for a moment when it replaces another file. SIGHUP, SIGINT and SIGTERM remove such a name
+ * (remove_on_signal.h). What the file system can do is found out before the first byte is
+ * written.
+ *
+ * A file belongs to one thread at a time. A process may have several.
  */
 #ifndef IHOP_COMPRESS_OUTPUT_FILE_H
 #define IHOP_COMPRESS_OUTPUT_FILE_H
@@ -24,18 +24,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The chunk data of a large archive begins at a multiple of this: what a file system
- * can insert, block sizes up to it. */
+/* The chunk data of a large archive begins at a multiple of this many bytes, so that file
+ * systems with blocks of up to this size can insert the header. */
 #define OUTPUT_FILE_BLOCK 4096
 
 struct output_file {
-    const char *path; /* the caller's */
+    const char *path; /* borrowed from the caller */
     const char *name; /* its last component */
     bool replace;
     int directory_fd;
     int fd;
-    char temporary[IO_RANDOM_NAME_SIZE + 1]; /* a dot and hex; empty: fd has no name */
-    uint64_t size, flushed;                  /* written; on its way to the disk */
+    char temporary[IO_RANDOM_NAME_SIZE + 1]; /* a dot and hex digits; empty when fd has no name */
+    uint64_t size;                           /* bytes of chunk data written so far */
+    uint64_t flushed;                        /* bytes whose writeback was started */
 };
 
 #define OUTPUT_FILE_INIT                                                                           \
@@ -43,10 +44,11 @@ struct output_file {
         .directory_fd = -1, .fd = -1                                                               \
     }
 
-/* Nothing is at path yet, or replace is set and a file or a symbolic link is (a link
- * is itself replaced); source_fd is not the file there. ERR_OTHER_IMAGE when path
- * exists; ERR_USAGE, ERR_NOT_FOUND (no such directory), ERR_SPACE, ERR_IO. Close in any
- * case. */
+/* Opens a file that is to be called path. With replace a regular file or a symbolic link may
+ * be there already (of a link, the link itself is replaced), but not the image, which is open
+ * as source_fd. path must live as long as the file. ERR_OTHER_IMAGE when path exists and is
+ * not to be replaced; ERR_USAGE, ERR_NOT_FOUND (no such directory), ERR_SPACE, ERR_IO. The
+ * caller calls output_file_close, even after a failure. */
 int output_file_open(struct output_file *t, const char *path, bool replace, int source_fd,
                      struct err *e) __attribute__((warn_unused_result));
 
@@ -54,13 +56,13 @@ int output_file_open(struct output_file *t, const char *path, bool replace, int 
 int output_file_write(struct output_file *t, const void *data, size_t size, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Puts the header before the data, which then begins at data_offset, makes all of it
- * durable and gives it its name. ERR_OTHER_IMAGE when somebody else took the name
- * meanwhile; ERR_SPACE, ERR_IO. */
+/* Puts the header before the chunk data, which then begins at data_offset, makes the file
+ * durable and gives it its name. ERR_OTHER_IMAGE when another process has taken the name
+ * since output_file_open; ERR_SPACE, ERR_IO. */
 int output_file_publish(struct output_file *t, const uint8_t *header, size_t header_size,
                         uint64_t data_offset, struct err *e) __attribute__((warn_unused_result));
 
-/* Removes what was not published. */
+/* Closes the file, and removes it unless it was published. */
 void output_file_close(struct output_file *t);
 
 #endif

@@ -35,6 +35,7 @@ unit_programs = \
 	tests/unit/test_release_list \
 	tests/unit/test_release_lock \
 	tests/unit/test_release_name \
+	tests/unit/test_remove_on_signal \
 	tests/unit/test_retry \
 	tests/unit/test_store \
 	tests/unit/test_text \
@@ -62,9 +63,12 @@ tests_unit_test_release_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 
 # Files of programs.
 tests_unit_test_chunk_packer_SOURCES = tests/unit/test_chunk_packer.c \
-	compress/chunk_packer.c compress/chunk_packer.h compress/output_file.c compress/output_file.h
+	compress/chunk_packer.c compress/chunk_packer.h compress/output_file.c compress/output_file.h \
+	compress/remove_on_signal.c compress/remove_on_signal.h
 tests_unit_test_read_list_SOURCES = tests/unit/test_read_list.c plugin/read_list.c
 tests_unit_test_read_list_CFLAGS = $(AM_CFLAGS) $(LIBURING_CFLAGS)
 tests_unit_test_read_list_LDADD = $(LDADD) $(LIBURING_LIBS)
+tests_unit_test_remove_on_signal_SOURCES = tests/unit/test_remove_on_signal.c \
+	compress/remove_on_signal.c compress/remove_on_signal.h
 tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c plugin/verifier.c
 endif
