@@ -12,40 +12,44 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 
-/* A release in a store is a local file that says so in its first bytes. */
+/* Whether the local file is a release in a store, by its first bytes. */
 static bool is_release(int fd)
 {
-    char magic[sizeof RELEASE_MAGIC];
+    uint8_t start[sizeof RELEASE_MAGIC];
+    ssize_t n = io_pread_full(fd, start, sizeof start, 0);
 
-    return io_pread_full(fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic &&
-           memcmp(magic, RELEASE_MAGIC, sizeof magic) == 0;
+    return n > 0 && release_has_magic(start, (size_t)n);
 }
 
-/* 1 when the file at path is a release, 0 when it is not. */
-static int try_release(const char *path, struct image *image, struct err *e)
+/* Reads the file at path if it is a release, and sets *found. What cannot be opened is left
+ * to info_read, which has the message for it. */
+static int try_release(const char *path, struct image *image, bool *found, struct err *e)
 {
     CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     CLEANUP_FREE uint8_t *data = NULL;
     size_t size;
 
-    if (fd < 0 || !is_release(fd))
-        return 0; /* as an archive it gets its message */
+    *found = fd >= 0 && is_release(fd);
+    if (!*found)
+        return 0;
     if (io_read_file(fd, LIMIT_RELEASE, "the release", &data, &size, e) < 0 ||
         release_parse(data, size, image, e) < 0)
         return err_context(e, "release %s", path);
-    return 1;
+    return 0;
 }
 
 static int read_old(const struct compress_options *o, struct image *image, struct err *e)
 {
-    int r = reader_is_url(o->old) ? 0 : try_release(o->old, image, e);
+    bool found = false;
 
-    return r < 0 ? -1 : r > 0 ? 0 : info_read(o->old, &o->network, image, NULL, e);
+    if (!reader_is_url(o->old) && try_release(o->old, image, &found, e) < 0)
+        return -1;
+    return found ? 0 : info_read(o->old, &o->network, image, NULL, e);
 }
 
-/* Hashes of another length are names of other chunks. */
+/* For each chunk of new whether old lacks it. When the hashes have different lengths, all are
+ * lacking, because a chunk's hash is its name. The caller frees the array. */
 static bool *compare_tables(const struct image *old, const struct image *new, struct err *e)
 {
     CLEANUP_FREE uint32_t *sorted = chunk_table_sort_by_hash(&old->chunks, e);
@@ -63,8 +67,8 @@ static bool *compare_tables(const struct image *old, const struct image *new, st
     return missing;
 }
 
-static int count(const struct image *old, const struct image *new, struct diff_result *result,
-                 struct err *e)
+static int count_difference(const struct image *old, const struct image *new,
+                            struct diff_result *result, struct err *e)
 {
     CLEANUP(plan_free) struct plan plan = {0};
     CLEANUP_FREE bool *missing = compare_tables(old, new, e);
@@ -102,5 +106,5 @@ int diff_run(const struct compress_options *o, struct diff_result *result, struc
         return -1;
     result->download = header.bytes;
     result->requests = header.requests;
-    return count(&old, &new, result, e) < 0 ? -1 : check_diff_budget(o, result, e);
+    return count_difference(&old, &new, result, e) < 0 ? -1 : check_diff_budget(o, result, e);
 }

@@ -15,15 +15,16 @@
 static const uint8_t magic[6] = "BITA1";
 static const uint8_t old_magic[6] = {'\0', 'B', 'I', 'T', 'A', '1'};
 
-enum archive_field {
-    FIELD_APPLICATION_VERSION = 1,
-    FIELD_SOURCE_CHECKSUM = 2,
-    FIELD_SOURCE_TOTAL_SIZE = 3,
-    FIELD_CHUNKER_PARAMS = 4,
-    FIELD_CHUNK_COMPRESSION = 5,
-    FIELD_REBUILD_ORDER = 6,
-    FIELD_CHUNK_DESCRIPTORS = 7,
-    FIELD_METADATA = 8,
+#define FIELD_CHUNK_DESCRIPTORS 7
+
+static const struct image_fields fields = {
+    .application_version = 1,
+    .source_checksum = 2,
+    .source_size = 3,
+    .chunker = 4,
+    .compression = 5,
+    .order = 6,
+    .metadata = 8,
 };
 
 /* What is often put in an archive's place, by its first bytes, and what to do. */
@@ -126,45 +127,23 @@ static int add_archive_chunk(struct image_builder *b, struct dict_reader *r,
     return image_builder_add_chunk(b, &c->checksum, &chunk, e);
 }
 
-static int parse_archive_field(struct image_builder *b, struct dict_reader *r,
-                               const struct dict_field *f, uint64_t data_offset,
-                               uint64_t archive_size, struct err *e)
-{
-    switch (f->number) {
-    case FIELD_APPLICATION_VERSION:
-        return dict_get_text(r, f, LIMIT_VERSION_TEXT, &b->image.application_version, e);
-    case FIELD_SOURCE_CHECKSUM:
-        return image_builder_set_source_checksum(b, f, e);
-    case FIELD_SOURCE_TOTAL_SIZE:
-        b->image.source_size = f->value;
-        return 0;
-    case FIELD_CHUNKER_PARAMS:
-        return image_builder_set_chunker(b, r, f, e);
-    case FIELD_CHUNK_COMPRESSION:
-        return image_builder_set_compression(b, r, f, e);
-    case FIELD_REBUILD_ORDER:
-        return dict_numbers_add(r, f, &b->order, e);
-    case FIELD_CHUNK_DESCRIPTORS:
-        return add_archive_chunk(b, r, f, data_offset, archive_size, e);
-    case FIELD_METADATA:
-        return image_builder_add_metadata(b, r, f, e);
-    default:
-        return 0; /* of a later version */
-    }
-}
-
 static int parse_dictionary(struct image_builder *b, struct dict_reader *r, uint64_t data_offset,
                             uint64_t archive_size, struct err *e)
 {
     struct dict_field f;
-    int got;
+    enum dict_got got;
 
-    while ((got = dict_next(r, &f, e)) > 0)
-        if (parse_archive_field(b, r, &f, data_offset, archive_size, e) < 0)
+    while ((got = dict_next(r, &f, e)) == DICT_FIELD) {
+        int added = f.number == FIELD_CHUNK_DESCRIPTORS
+                        ? add_archive_chunk(b, r, &f, data_offset, archive_size, e)
+                        : image_builder_add_field(b, &fields, r, &f, e);
+
+        if (added < 0)
             return -1;
-    if (got == 0 && !b->image.has_archive)
-        return err_set(e, ERR_ARCHIVE, "the dictionary has no compression");
-    return got;
+    }
+    if (got == DICT_FAILED)
+        return -1;
+    return b->image.has_archive ? 0 : err_set(e, ERR_ARCHIVE, "the dictionary has no compression");
 }
 
 int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size, struct image *image,
@@ -218,16 +197,13 @@ static void put_archive_chunk(struct dict_writer *w, const struct image *image, 
 
 static void put_archive_dictionary(struct dict_writer *w, const struct image *image)
 {
-    dict_put_bytes(w, FIELD_APPLICATION_VERSION, image->application_version,
-                   strlen(image->application_version));
-    dict_put_bytes(w, FIELD_SOURCE_CHECKSUM, image->source_checksum, CHUNK_HASH_SIZE);
-    dict_put_number(w, FIELD_SOURCE_TOTAL_SIZE, image->source_size);
-    image_put_chunker(w, FIELD_CHUNKER_PARAMS, image);
-    image_put_compression(w, FIELD_CHUNK_COMPRESSION, image);
-    dict_put_numbers(w, FIELD_REBUILD_ORDER, image->order, image->order_count);
+    image_put_source(w, &fields, image);
+    image_put_chunker(w, &fields, image);
+    image_put_compression(w, &fields, image);
+    image_put_order(w, &fields, image);
     for (size_t i = 0; i < image->chunks.count; i++)
         put_archive_chunk(w, image, i);
-    image_put_metadata(w, FIELD_METADATA, image);
+    image_put_metadata(w, &fields, image);
 }
 
 int archive_encode(const struct image *image, uint64_t alignment, uint8_t **header, size_t *size,

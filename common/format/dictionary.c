@@ -55,45 +55,48 @@ static bool skip(struct dict_reader *r, size_t size)
     return true;
 }
 
-/* Returns 1 with a field, 0 for one of a type that no known field has, -1. */
-static int next_any(struct dict_reader *r, struct dict_field *f)
+/* Reads one field of any type; *known when its type is one that known fields have. Returns
+ * false when it is not valid. */
+static bool read_field(struct dict_reader *r, struct dict_field *f, bool *known)
 {
     uint64_t tag, size;
 
     if (!get_varint(&r->at, r->end, &tag) || tag >> 3 == 0 || tag >> 3 > UINT32_MAX >> 3)
-        return -1;
+        return false;
     *f = (struct dict_field){.number = (uint32_t)(tag >> 3)};
+    *known = true;
     switch (tag & 7) {
     case WIRE_VARINT:
-        return get_varint(&r->at, r->end, &f->value) ? 1 : -1;
+        return get_varint(&r->at, r->end, &f->value);
     case WIRE_BYTES:
         if (!get_varint(&r->at, r->end, &size) || size > (size_t)(r->end - r->at))
-            return -1;
+            return false;
         f->is_bytes = true;
         f->data = r->at;
         f->size = (size_t)size;
         r->at += f->size;
-        return 1;
+        return true;
     case WIRE_FIXED64:
-        return skip(r, 8) ? 0 : -1;
+        *known = false;
+        return skip(r, 8);
     case WIRE_FIXED32:
-        return skip(r, 4) ? 0 : -1;
+        *known = false;
+        return skip(r, 4);
     default: /* groups: deprecated before proto3 existed */
-        return -1;
+        return false;
     }
 }
 
-int dict_next(struct dict_reader *r, struct dict_field *f, struct err *e)
+enum dict_got dict_next(struct dict_reader *r, struct dict_field *f, struct err *e)
 {
-    while (r->at < r->end) {
-        int got = next_any(r, f);
+    bool known = false;
 
-        if (got < 0)
-            return err_set(e, r->kind, "the dictionary is not valid protobuf");
-        if (got > 0)
-            return 1;
-    }
-    return 0;
+    while (r->at < r->end && !known)
+        if (!read_field(r, f, &known)) {
+            err_set(e, r->kind, "the dictionary is not valid protobuf");
+            return DICT_FAILED;
+        }
+    return known ? DICT_FIELD : DICT_END;
 }
 
 static void *arena_alloc(void *data, size_t size)

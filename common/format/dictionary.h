@@ -41,8 +41,15 @@ struct dict_reader {
 void dict_reader_init(struct dict_reader *r, const uint8_t *data, size_t size, enum err_kind kind);
 void dict_reader_free(struct dict_reader *r);
 
-/* Steps to the next field: 1, or 0 at the end, or -1. */
-int dict_next(struct dict_reader *r, struct dict_field *f, struct err *e)
+enum dict_got {
+    DICT_FAILED = -1,
+    DICT_END = 0,
+    DICT_FIELD = 1,
+};
+
+/* Steps to the next field and fills *f, or comes to the end. Fields of types that no known
+ * field has are skipped. */
+enum dict_got dict_next(struct dict_reader *r, struct dict_field *f, struct err *e)
     __attribute__((warn_unused_result));
 
 /* Unpacks a nested message. It lives until the next call; do not free it. */

@@ -51,8 +51,8 @@ int image_builder_add_chunk(struct image_builder *b, const ProtobufCBinaryData *
     return chunk_table_append(&b->image.chunks, hash->data, chunk, e);
 }
 
-int image_builder_add_metadata(struct image_builder *b, struct dict_reader *r,
-                               const struct dict_field *f, struct err *e)
+static int add_metadata(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+                        struct err *e)
 {
     const Ihop__MetadataEntry *entry =
         (const Ihop__MetadataEntry *)dict_unpack(r, f, &ihop__metadata_entry__descriptor, e);
@@ -84,8 +84,8 @@ int image_builder_add_metadata(struct image_builder *b, struct dict_reader *r,
     return 0;
 }
 
-int image_builder_set_chunker(struct image_builder *b, struct dict_reader *r,
-                              const struct dict_field *f, struct err *e)
+static int set_chunker(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+                       struct err *e)
 {
     const Ihop__ChunkerParameters *p = (const Ihop__ChunkerParameters *)dict_unpack(
         r, f, &ihop__chunker_parameters__descriptor, e);
@@ -105,8 +105,8 @@ int image_builder_set_chunker(struct image_builder *b, struct dict_reader *r,
     return 0;
 }
 
-int image_builder_set_compression(struct image_builder *b, struct dict_reader *r,
-                                  const struct dict_field *f, struct err *e)
+static int set_compression(struct image_builder *b, struct dict_reader *r,
+                           const struct dict_field *f, struct err *e)
 {
     const Ihop__ChunkCompression *c =
         (const Ihop__ChunkCompression *)dict_unpack(r, f, &ihop__chunk_compression__descriptor, e);
@@ -121,14 +121,33 @@ int image_builder_set_compression(struct image_builder *b, struct dict_reader *r
     return 0;
 }
 
-int image_builder_set_source_checksum(struct image_builder *b, const struct dict_field *f,
-                                      struct err *e)
+static int set_source_checksum(struct image_builder *b, const struct dict_field *f, struct err *e)
 {
     if (!f->is_bytes || f->size != CHUNK_HASH_SIZE)
         return err_set(e, b->kind, "the source checksum has %zu bytes instead of 64",
                        f->is_bytes ? f->size : 0);
     memcpy(b->image.source_checksum, f->data, CHUNK_HASH_SIZE);
     b->has_source_checksum = true;
+    return 0;
+}
+
+int image_builder_add_field(struct image_builder *b, const struct image_fields *fields,
+                            struct dict_reader *r, const struct dict_field *f, struct err *e)
+{
+    if (f->number == fields->application_version)
+        return dict_get_text(r, f, LIMIT_VERSION_TEXT, &b->image.application_version, e);
+    if (f->number == fields->source_checksum)
+        return set_source_checksum(b, f, e);
+    if (f->number == fields->source_size)
+        b->image.source_size = f->value;
+    if (f->number == fields->order)
+        return dict_numbers_add(r, f, &b->order, e);
+    if (f->number == fields->chunker)
+        return set_chunker(b, r, f, e);
+    if (f->number == fields->compression)
+        return set_compression(b, r, f, e);
+    if (f->number == fields->metadata)
+        return add_metadata(b, r, f, e);
     return 0;
 }
 
@@ -231,7 +250,23 @@ int image_builder_finish(struct image_builder *b, struct image *out, struct err 
     return 0;
 }
 
-void image_put_chunker(struct dict_writer *w, uint32_t field, const struct image *image)
+void image_put_source(struct dict_writer *w, const struct image_fields *fields,
+                      const struct image *image)
+{
+    dict_put_bytes(w, fields->application_version, image->application_version,
+                   strlen(image->application_version));
+    dict_put_bytes(w, fields->source_checksum, image->source_checksum, CHUNK_HASH_SIZE);
+    dict_put_number(w, fields->source_size, image->source_size);
+}
+
+void image_put_order(struct dict_writer *w, const struct image_fields *fields,
+                     const struct image *image)
+{
+    dict_put_numbers(w, fields->order, image->order, image->order_count);
+}
+
+void image_put_chunker(struct dict_writer *w, const struct image_fields *fields,
+                       const struct image *image)
 {
     Ihop__ChunkerParameters p = IHOP__CHUNKER_PARAMETERS__INIT;
 
@@ -241,19 +276,21 @@ void image_put_chunker(struct dict_writer *w, uint32_t field, const struct image
     p.rolling_hash_window_size = image->window_size;
     p.chunk_hash_length = (uint32_t)image->chunks.hash_length;
     p.chunking_algorithm = (Ihop__ChunkerParameters__Algorithm)image->chunker;
-    dict_put_message(w, field, &p.base);
+    dict_put_message(w, fields->chunker, &p.base);
 }
 
-void image_put_compression(struct dict_writer *w, uint32_t field, const struct image *image)
+void image_put_compression(struct dict_writer *w, const struct image_fields *fields,
+                           const struct image *image)
 {
     Ihop__ChunkCompression c = IHOP__CHUNK_COMPRESSION__INIT;
 
     c.compression = (Ihop__ChunkCompression__Type)image->compression;
     c.compression_level = image->compression_level;
-    dict_put_message(w, field, &c.base);
+    dict_put_message(w, fields->compression, &c.base);
 }
 
-void image_put_metadata(struct dict_writer *w, uint32_t field, const struct image *image)
+void image_put_metadata(struct dict_writer *w, const struct image_fields *fields,
+                        const struct image *image)
 {
     for (size_t i = 0; i < image->metadata_count; i++) {
         Ihop__MetadataEntry entry = IHOP__METADATA_ENTRY__INIT;
@@ -261,6 +298,6 @@ void image_put_metadata(struct dict_writer *w, uint32_t field, const struct imag
         entry.key = image->metadata[i].key;
         entry.value.data = image->metadata[i].value;
         entry.value.len = image->metadata[i].size;
-        dict_put_message(w, field, &entry.base);
+        dict_put_message(w, fields->metadata, &entry.base);
     }
 }

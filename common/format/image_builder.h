@@ -32,17 +32,16 @@ void image_builder_free(struct image_builder *b);
 int image_builder_add_chunk(struct image_builder *b, const ProtobufCBinaryData *hash,
                             const struct chunk *chunk, struct err *e)
     __attribute__((warn_unused_result));
-int image_builder_add_metadata(struct image_builder *b, struct dict_reader *r,
-                               const struct dict_field *f, struct err *e)
+/* The fields that both kinds of dictionary have: their numbers in one of them. */
+struct image_fields {
+    uint32_t application_version, source_checksum, source_size, order;
+    uint32_t chunker, compression, metadata;
+};
+
+/* Takes the field f if it is one of those; any other is of a later version and is skipped. */
+int image_builder_add_field(struct image_builder *b, const struct image_fields *fields,
+                            struct dict_reader *r, const struct dict_field *f, struct err *e)
     __attribute__((warn_unused_result));
-int image_builder_set_chunker(struct image_builder *b, struct dict_reader *r,
-                              const struct dict_field *f, struct err *e)
-    __attribute__((warn_unused_result));
-int image_builder_set_compression(struct image_builder *b, struct dict_reader *r,
-                                  const struct dict_field *f, struct err *e)
-    __attribute__((warn_unused_result));
-int image_builder_set_source_checksum(struct image_builder *b, const struct dict_field *f,
-                                      struct err *e) __attribute__((warn_unused_result));
 
 /* Checks the whole and moves it to *out. Afterwards each hash occurs once
  * (order entries of a repeated one are redirected), chunks that nothing refers
@@ -50,9 +49,16 @@ int image_builder_set_source_checksum(struct image_builder *b, const struct dict
 int image_builder_finish(struct image_builder *b, struct image *out, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Writing: the parts that both kinds of dictionary have, as field. */
-void image_put_chunker(struct dict_writer *w, uint32_t field, const struct image *image);
-void image_put_compression(struct dict_writer *w, uint32_t field, const struct image *image);
-void image_put_metadata(struct dict_writer *w, uint32_t field, const struct image *image);
+/* Writing: the same fields. A failure sticks to the writer (dictionary.h). */
+void image_put_source(struct dict_writer *w, const struct image_fields *fields,
+                      const struct image *image); /* the version, the checksum and the size */
+void image_put_order(struct dict_writer *w, const struct image_fields *fields,
+                     const struct image *image);
+void image_put_chunker(struct dict_writer *w, const struct image_fields *fields,
+                       const struct image *image);
+void image_put_compression(struct dict_writer *w, const struct image_fields *fields,
+                           const struct image *image);
+void image_put_metadata(struct dict_writer *w, const struct image_fields *fields,
+                        const struct image *image);
 
 #endif

@@ -13,22 +13,30 @@
 
 static const uint8_t magic[] = RELEASE_MAGIC;
 
+static const struct image_fields fields = {
+    .application_version = 1,
+    .source_checksum = 2,
+    .source_size = 3,
+    .order = 4,
+    .chunker = 6,
+    .compression = 104,
+    .metadata = 105,
+};
+
 enum release_field {
-    FIELD_APPLICATION_VERSION = 1,
-    FIELD_SOURCE_CHECKSUM = 2,
-    FIELD_SOURCE_TOTAL_SIZE = 3,
-    FIELD_SOURCE_ORDER = 4,
     FIELD_CHUNK_DESCRIPTORS = 5,
-    FIELD_CHUNKER_PARAMS = 6,
     FIELD_ARCHIVE_URL = 100,
     FIELD_HEADER_CHECKSUM = 101,
     FIELD_HEADER_SIZE = 102,
     FIELD_ARCHIVE_SIZE = 103,
-    FIELD_CHUNK_COMPRESSION = 104,
-    FIELD_METADATA = 105,
     FIELD_NUMBER = 106,
     FIELD_ARCHIVE_URL_LACKS = 120,
 };
+
+bool release_has_magic(const uint8_t *data, size_t size)
+{
+    return size >= sizeof magic && memcmp(data, magic, sizeof magic) == 0;
+}
 
 static int check_frame(const uint8_t *data, size_t size, struct err *e)
 {
@@ -37,7 +45,7 @@ static int check_frame(const uint8_t *data, size_t size, struct err *e)
 
     if (size < RELEASE_OVERHEAD)
         return err_set(e, ERR_DAMAGED, "the release has %zu bytes: it is empty or cut short", size);
-    if (memcmp(data, magic, sizeof magic) != 0)
+    if (!release_has_magic(data, size))
         return err_set(e, ERR_DAMAGED, "this is not a release (wrong magic)");
     if (text_get_le64(data + 6) != size - RELEASE_OVERHEAD)
         return err_set(e, ERR_DAMAGED, "the release is cut short or overlong");
@@ -79,19 +87,8 @@ static int parse_release_field(struct image_builder *b, struct dict_reader *r,
                                const struct dict_field *f, struct err *e)
 {
     switch (f->number) {
-    case FIELD_APPLICATION_VERSION:
-        return dict_get_text(r, f, LIMIT_VERSION_TEXT, &b->image.application_version, e);
-    case FIELD_SOURCE_CHECKSUM:
-        return image_builder_set_source_checksum(b, f, e);
-    case FIELD_SOURCE_TOTAL_SIZE:
-        b->image.source_size = f->value;
-        return 0;
-    case FIELD_SOURCE_ORDER:
-        return dict_numbers_add(r, f, &b->order, e);
     case FIELD_CHUNK_DESCRIPTORS:
         return add_release_chunk(b, r, f, e);
-    case FIELD_CHUNKER_PARAMS:
-        return image_builder_set_chunker(b, r, f, e);
     case FIELD_ARCHIVE_URL:
         return dict_get_text(r, f, LIMIT_URL, &b->image.archive_url, e);
     case FIELD_HEADER_CHECKSUM:
@@ -102,15 +99,11 @@ static int parse_release_field(struct image_builder *b, struct dict_reader *r,
     case FIELD_ARCHIVE_SIZE:
         b->image.archive_size = f->value;
         return 0;
-    case FIELD_CHUNK_COMPRESSION:
-        return image_builder_set_compression(b, r, f, e);
-    case FIELD_METADATA:
-        return image_builder_add_metadata(b, r, f, e);
     case FIELD_ARCHIVE_URL_LACKS:
         b->image.archive_url_lacks = f->value != 0;
         return 0;
     default:
-        return 0;
+        return image_builder_add_field(b, &fields, r, f, e);
     }
 }
 
@@ -138,17 +131,17 @@ int release_parse(const uint8_t *data, size_t size, struct image *image, struct 
     CLEANUP(image_builder_free) struct image_builder b;
     CLEANUP(dict_reader_free) struct dict_reader r;
     struct dict_field f;
-    int got;
+    enum dict_got got;
 
     image_builder_init(&b, ERR_DAMAGED);
     dict_reader_init(&r, NULL, 0, ERR_DAMAGED);
     if (check_frame(data, size, e) < 0)
         return -1;
     dict_reader_init(&r, data + RELEASE_PREFIX_SIZE, size - RELEASE_OVERHEAD, ERR_DAMAGED);
-    while ((got = dict_next(&r, &f, e)) > 0)
+    while ((got = dict_next(&r, &f, e)) == DICT_FIELD)
         if (parse_release_field(&b, &r, &f, e) < 0)
             return -1;
-    if (got < 0 || check_archive_fields(&b.image, e) < 0)
+    if (got == DICT_FAILED || check_archive_fields(&b.image, e) < 0)
         return -1;
     return image_builder_finish(&b, image, e);
 }
@@ -176,22 +169,19 @@ static void put_archive_fields(struct dict_writer *w, const struct image *image)
     dict_put_bytes(w, FIELD_HEADER_CHECKSUM, image->header_checksum, CHUNK_HASH_SIZE);
     dict_put_number(w, FIELD_HEADER_SIZE, image->header_size);
     dict_put_number(w, FIELD_ARCHIVE_SIZE, image->archive_size);
-    image_put_compression(w, FIELD_CHUNK_COMPRESSION, image);
+    image_put_compression(w, &fields, image);
 }
 
 static void put_release_dictionary(struct dict_writer *w, const struct image *image)
 {
-    dict_put_bytes(w, FIELD_APPLICATION_VERSION, image->application_version,
-                   strlen(image->application_version));
-    dict_put_bytes(w, FIELD_SOURCE_CHECKSUM, image->source_checksum, CHUNK_HASH_SIZE);
-    dict_put_number(w, FIELD_SOURCE_TOTAL_SIZE, image->source_size);
-    dict_put_numbers(w, FIELD_SOURCE_ORDER, image->order, image->order_count);
+    image_put_source(w, &fields, image);
+    image_put_order(w, &fields, image);
     for (size_t i = 0; i < image->chunks.count; i++)
         put_release_chunk(w, image, i);
-    image_put_chunker(w, FIELD_CHUNKER_PARAMS, image);
+    image_put_chunker(w, &fields, image);
     if (image->has_archive)
         put_archive_fields(w, image);
-    image_put_metadata(w, FIELD_METADATA, image);
+    image_put_metadata(w, &fields, image);
 }
 
 int release_encode(const struct image *image, uint8_t **data, size_t *size, struct err *e)
@@ -212,7 +202,7 @@ int release_encode(const struct image *image, uint8_t **data, size_t *size, stru
 
 bool release_is_framed(const uint8_t *data, size_t size)
 {
-    return size >= RELEASE_OVERHEAD && memcmp(data, magic, sizeof magic) == 0;
+    return size >= RELEASE_OVERHEAD && release_has_magic(data, size);
 }
 
 uint64_t release_number(const uint8_t head[RELEASE_HEAD_SIZE])
@@ -224,7 +214,7 @@ uint64_t release_number(const uint8_t head[RELEASE_HEAD_SIZE])
 
     dict_reader_init(&r, head + RELEASE_PREFIX_SIZE, RELEASE_HEAD_SIZE - RELEASE_PREFIX_SIZE,
                      ERR_DAMAGED);
-    if (memcmp(head, magic, sizeof magic) != 0 || dict_next(&r, &f, &ignored) <= 0 ||
+    if (!release_has_magic(head, RELEASE_HEAD_SIZE) || dict_next(&r, &f, &ignored) != DICT_FIELD ||
         f.number != FIELD_NUMBER || !f.is_bytes || f.size != RELEASE_NUMBER_SIZE)
         return 0;
     number = text_get_le64(f.data);

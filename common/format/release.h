@@ -45,7 +45,10 @@ struct release_frame {
     uint8_t sum[CHUNK_HASH_SIZE];
 };
 
-/* Whether data have the size and the magic of a release. */
+/* Whether data, of which these are the first bytes, begins as a release does. */
+bool release_has_magic(const uint8_t *data, size_t size);
+
+/* Whether data has the magic of a release and is large enough for one. */
 bool release_is_framed(const uint8_t *data, size_t size);
 
 /* data: framed, as release_encode makes it, without a number. */

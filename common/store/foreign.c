@@ -131,8 +131,7 @@ int store_file_judge(int fd, enum store_file *file, const char **what)
     *file = STORE_FILE_FOREIGN;
     if ((n = io_pread_full(fd, start, sizeof start, 0)) < 0)
         return -1;
-    if ((size_t)n >= sizeof RELEASE_MAGIC &&
-        memcmp(start, RELEASE_MAGIC, sizeof RELEASE_MAGIC) == 0) {
+    if (release_has_magic(start, (size_t)n)) {
         *what = "a release";
         *file = STORE_FILE_RELEASE;
         return 0;

@@ -194,6 +194,7 @@ static int add_metadata(struct image_builder *b, const char *key, size_t value_s
     Ihop__MetadataEntry entry = IHOP__METADATA_ENTRY__INIT;
     struct dict_writer w = {0};
     struct dict_reader r;
+    const struct image_fields fields = {.metadata = 8};
     struct dict_field f;
     int got;
 
@@ -202,7 +203,7 @@ static int add_metadata(struct image_builder *b, const char *key, size_t value_s
     entry.value.len = value_size;
     dict_put_message(&w, 8, &entry.base);
     dict_reader_init(&r, w.data, w.size, ERR_ARCHIVE);
-    got = dict_next(&r, &f, e) == 1 ? image_builder_add_metadata(b, &r, &f, e) : -1;
+    got = dict_next(&r, &f, e) == DICT_FIELD ? image_builder_add_field(b, &fields, &r, &f, e) : -1;
     dict_reader_free(&r);
     free(w.data);
     return got;
