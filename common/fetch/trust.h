@@ -5,8 +5,8 @@
  * has. A new rule (a signature, a device type) is a member of struct trust and a check
  * in trust.c; the callers stay as they are.
  *
- * Errors are of kind ERR_ARCHIVE and do not name the archive: the caller does. Pure, so
- * any thread may call it.
+ * Errors have the kind ERR_ARCHIVE and do not name the archive: the caller adds its name.
+ * Nothing here changes any state, so any thread may call it.
  */
 #ifndef IHOP_FETCH_TRUST_H
 #define IHOP_FETCH_TRUST_H
@@ -18,21 +18,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is demanded of an archive. */
+/* What is demanded of an archive. The checksum is borrowed. */
 struct trust {
     size_t min_hash_length;         /* bytes of each chunk hash */
     const uint8_t *pinned_checksum; /* CHUNK_HASH_SIZE bytes that its header must have, or NULL */
 };
 
-/* For a command that takes nothing from an archive but what it says of itself. */
+/* Accepts every archive: for a command that only shows what an archive says of itself. */
 #define TRUST_ANY                                                                                  \
     (struct trust)                                                                                 \
     {                                                                                              \
         .min_hash_length = LIMIT_HASH_MIN                                                          \
     }
 
-/* Whether a header that says it has this checksum is accepted. Asked before anything of it
- * is decoded; whether it does have that checksum is for archive_parse to find out. */
+/* Whether a header that claims to have this checksum is accepted. This is asked before anything of
+ * the header is decoded; archive_parse finds out whether the claim is true. */
 int trust_check_header(const struct trust *t, const uint8_t checksum[CHUNK_HASH_SIZE],
                        struct err *e) __attribute__((warn_unused_result));
 

@@ -27,7 +27,8 @@ static const struct image_fields fields = {
     .metadata = 8,
 };
 
-/* What is often put in an archive's place, by its first bytes, and what to do. */
+/* What else often has an archive's name, recognised by its first bytes: a phrase for the
+ * message that says what it is and what to do, or NULL. */
 static const char *foreign_content(const uint8_t *prefix)
 {
     static const struct {
@@ -86,7 +87,8 @@ int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct er
     return 0;
 }
 
-/* Before anything is decoded: most of what can go wrong on the way ends here. */
+/* Compares the checksum before anything is decoded, so that most of what can go wrong on the way
+ * ends here. */
 static int check_checksum(const uint8_t *header, size_t size, struct err *e)
 {
     CLEANUP(chunk_hasher_cleanup) struct chunk_hasher *h = chunk_hasher_new(e);
@@ -210,14 +212,14 @@ int archive_encode(const struct image *image, uint64_t alignment, uint8_t **head
                    uint64_t *data_offset, struct err *e)
 {
     struct dict_writer w = {0};
-    uint64_t behind, offset;
+    uint64_t header_end, offset;
     uint8_t bytes[8];
 
     dict_begin(&w, magic);
     put_archive_dictionary(&w, image);
     dict_end(&w);
-    behind = w.size + sizeof bytes + CHUNK_HASH_SIZE;
-    offset = (behind + alignment - 1) / alignment * alignment;
+    header_end = w.size + sizeof bytes + CHUNK_HASH_SIZE;
+    offset = (header_end + alignment - 1) / alignment * alignment;
     text_put_le64(bytes, offset);
     dict_put_raw(&w, bytes, sizeof bytes);
     if (dict_sign(&w, e) < 0) {

@@ -7,8 +7,8 @@
  *     14 + n   8  chunk data offset, u64 little-endian, absolute
  *     22 + n  64  BLAKE2b-512 of all bytes before
  *
- * The input is untrusted. Errors are of kind ERR_ARCHIVE (or ERR_MEMORY) and do
- * not name the archive: the caller does.
+ * The input is untrusted. Errors have the kind ERR_ARCHIVE or ERR_MEMORY and do not name
+ * the archive: the caller adds its name. Any thread may call these functions.
  */
 #ifndef IHOP_FORMAT_ARCHIVE_H
 #define IHOP_FORMAT_ARCHIVE_H
@@ -21,9 +21,10 @@
 #include <stdint.h>
 
 #define ARCHIVE_PREFIX_SIZE FRAME_PREFIX_SIZE
-#define ARCHIVE_OVERHEAD    (ARCHIVE_PREFIX_SIZE + 8 + CHUNK_HASH_SIZE) /* header less dictionary */
+#define ARCHIVE_OVERHEAD    (ARCHIVE_PREFIX_SIZE + 8 + CHUNK_HASH_SIZE) /* all but the dictionary */
 
-/* From the first ARCHIVE_PREFIX_SIZE bytes, the size of the whole header. */
+/* Tells from the first ARCHIVE_PREFIX_SIZE bytes of an archive how many bytes its header has.
+ * ERR_ARCHIVE when they begin no archive, or the header is larger than any may be. */
 int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct err *e)
     __attribute__((warn_unused_result));
 
@@ -34,11 +35,11 @@ int archive_parse_prefix(const uint8_t *prefix, uint64_t *header_size, struct er
 int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size, struct image *image,
                   struct err *e) __attribute__((warn_unused_result));
 
-/* Makes the header of an archive, byte for byte as bita 0.15 does. The archive_offset
- * of the image's chunks counts from the start of the chunk data here, because where
- * that is depends on the header. It is put behind the header at the next multiple
- * of alignment (1: at once), which becomes *data_offset. The caller frees *header.
- * ERR_MEMORY; nothing is checked: archive_parse does. */
+/* Makes the header of an archive, byte for byte as bita 0.15 does. The archive_offset of each
+ * chunk counts from the start of the chunk data here, because the place of that start depends
+ * on the size of the header. The chunk data is to begin at *data_offset, the first multiple of
+ * alignment after the header. The caller frees *header. ERR_MEMORY; what archive_parse checks
+ * is not checked here. */
 int archive_encode(const struct image *image, uint64_t alignment, uint8_t **header, size_t *size,
                    uint64_t *data_offset, struct err *e) __attribute__((warn_unused_result));
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 struct chunk_hasher {
-    EVP_MD *md; /* fetched once: an implicit fetch for each chunk takes longer than a small chunk */
+    EVP_MD *md; /* fetched once, because a fetch takes longer than hashing a small chunk */
     EVP_MD_CTX *running;
     EVP_MD_CTX *copy;
 };
@@ -15,7 +15,7 @@ struct chunk_hasher *chunk_hasher_new(struct err *e)
 {
     struct chunk_hasher *h = NULL;
 
-    /* Without memory for its global state OpenSSL 3.0 would follow a NULL pointer. */
+    /* OpenSSL 3.0 follows a NULL pointer when it has no memory for its global state. */
     if (OSSL_LIB_CTX_get0_global_default())
         h = calloc(1, sizeof *h);
     if (h) {
@@ -24,7 +24,7 @@ struct chunk_hasher *chunk_hasher_new(struct err *e)
         h->copy = EVP_MD_CTX_new();
     }
     if (!h || !h->md || !h->running || !h->copy) {
-        /* OpenSSL's own errors do not tell which it was. */
+        /* OpenSSL's own errors do not say which of the two it was. */
         if (h && !h->md && EVP_default_properties_is_fips_enabled(NULL))
             err_set(e, ERR_IO, "this OpenSSL has no BLAKE2b (it is configured for FIPS)");
         else

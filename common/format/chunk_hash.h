@@ -18,23 +18,24 @@
 
 struct chunk_hasher;
 
-/* Kinds of all: ERR_MEMORY; of new also ERR_IO, when OpenSSL has no BLAKE2b. */
+/* Every function can fail with ERR_MEMORY; chunk_hasher_new also with ERR_IO when OpenSSL has
+ * no BLAKE2b. */
 struct chunk_hasher *chunk_hasher_new(struct err *e) __attribute__((warn_unused_result));
 void chunk_hasher_free(struct chunk_hasher *h);
 void chunk_hasher_cleanup(struct chunk_hasher **h);
 
-/* One shot. */
+/* Hashes all of the data at once. */
 int chunk_hash(struct chunk_hasher *h, const void *data, size_t size, uint8_t out[CHUNK_HASH_SIZE],
                struct err *e) __attribute__((warn_unused_result));
 
-/* In pieces: begin, update any number of times, end. */
+/* Hash data in pieces: begin, then update any number of times, then end. */
 int chunk_hash_begin(struct chunk_hasher *h, struct err *e) __attribute__((warn_unused_result));
 int chunk_hash_update(struct chunk_hasher *h, const void *data, size_t size, struct err *e)
     __attribute__((warn_unused_result));
 int chunk_hash_end(struct chunk_hasher *h, uint8_t out[CHUNK_HASH_SIZE], struct err *e)
     __attribute__((warn_unused_result));
 
-/* The hash of what was fed since begin, without ending: more may follow. */
+/* Tells the hash of what was fed since chunk_hash_begin, and more may be fed afterwards. */
 int chunk_hash_peek(struct chunk_hasher *h, uint8_t out[CHUNK_HASH_SIZE], struct err *e)
     __attribute__((warn_unused_result));
 

@@ -59,9 +59,9 @@ uint64_t chunk_table_bytes(const struct chunk_table *t)
     return bytes;
 }
 
-/* Comparing the first bytes in place of the hashes spares most trips to memory. */
+/* Sorting keys that hold the first bytes of each hash avoids most cache misses. */
 struct sort_key {
-    uint64_t prefix; /* big-endian: in order of the bytes */
+    uint64_t prefix; /* the first 8 bytes, as a big-endian number, so that it sorts like them */
     uint32_t index;
 };
 
@@ -85,8 +85,8 @@ static int compare_hashes(const void *a, const void *b, void *context)
     return order ? order : (i->index > j->index) - (i->index < j->index);
 }
 
-/* Shared out by first byte, which hashes have evenly, each share is small: a third of
- * the time that sorting all at once takes. */
+/* The keys are put into 256 buckets by the first byte of the hash, which are about equally
+ * full, and each bucket is sorted. This takes a third of the time of one sort. */
 static void sort_keys(const struct chunk_table *t, struct sort_key *keys)
 {
     size_t ends[256] = {0}, begin = 0;

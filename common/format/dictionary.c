@@ -28,7 +28,7 @@ void dict_reader_free(struct dict_reader *r)
     r->arena = NULL;
 }
 
-/* Advances *at past one varint (at most 10 bytes). */
+/* Reads one varint of at most 10 bytes and advances *at past it; false when it is not valid. */
 static bool get_varint(const uint8_t **at, const uint8_t *end, uint64_t *value)
 {
     uint64_t n = 0;
@@ -55,8 +55,8 @@ static bool skip(struct dict_reader *r, size_t size)
     return true;
 }
 
-/* Reads one field of any type; *known when its type is one that known fields have. Returns
- * false when it is not valid. */
+/* Reads one field of any type and tells whether its type is one that known fields have.
+ * Returns false when the field is not valid. */
 static bool read_field(struct dict_reader *r, struct dict_field *f, bool *known)
 {
     uint64_t tag, size;
@@ -82,7 +82,7 @@ static bool read_field(struct dict_reader *r, struct dict_field *f, bool *known)
     case WIRE_FIXED32:
         *known = false;
         return skip(r, 4);
-    default: /* groups: deprecated before proto3 existed */
+    default: /* Groups were deprecated before proto3 existed. */
         return false;
     }
 }
@@ -117,8 +117,8 @@ static void arena_free(void *data, void *pointer)
     (void)pointer;
 }
 
-/* protobuf-c takes about 65 bytes for an unknown field of 2; the payload of
- * known ones is copied once. So a message of any sane shape fits. */
+/* How much memory is enough for any sensible message: protobuf-c takes about 65 bytes for an
+ * unknown field of 2 bytes, and copies the payload of known fields once. */
 static size_t arena_need(size_t message_size)
 {
     return 4096 + 64 * min_size(message_size, 64 * KIB) + 2 * message_size;
@@ -277,7 +277,7 @@ void dict_put_numbers(struct dict_writer *w, uint32_t field, const uint32_t *ite
 }
 
 struct writer_buffer {
-    ProtobufCBuffer base; /* first: protobuf-c hands back a pointer to it */
+    ProtobufCBuffer base; /* the first member, because protobuf-c hands back a pointer to it */
     struct dict_writer *writer;
 };
 
@@ -297,7 +297,8 @@ void dict_put_message(struct dict_writer *w, uint32_t field, const ProtobufCMess
 
 void dict_begin(struct dict_writer *w, const uint8_t magic[FRAME_MAGIC_SIZE])
 {
-    static const uint8_t size[FRAME_PREFIX_SIZE - FRAME_MAGIC_SIZE]; /* until dict_end */
+    static const uint8_t
+        size[FRAME_PREFIX_SIZE - FRAME_MAGIC_SIZE]; /* zeros, which dict_end replaces */
 
     dict_put_raw(w, magic, FRAME_MAGIC_SIZE);
     dict_put_raw(w, size, sizeof size);

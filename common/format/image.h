@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* image: what an archive and a release both describe, checked.
  *
- * An image is cut into chunks; equal chunks are one entry of the chunk table,
- * and the order says which entry comes next. archive and release make a struct
- * image through an image_builder; after that every index, size and sum in it
- * holds, whoever wrote the file.
+ * An image is cut into chunks. Equal chunks are one entry of the chunk table, and the order
+ * lists the entries that make up the image, from its first byte to its last. archive.h and
+ * release.h make a struct image through an image_builder, which checks every index, size and
+ * sum in it, so that its users need not.
  *
- * Plain data, no threads: read-only once built, so it may be shared.
+ * An image is plain data that owns what it points to. It does not change once it was built, so
+ * threads may share it.
  */
 #ifndef IHOP_FORMAT_IMAGE_H
 #define IHOP_FORMAT_IMAGE_H
@@ -34,24 +35,24 @@ struct image {
     uint64_t source_size;
 
     enum image_chunker chunker;
-    uint32_t filter_bits, min_chunk_size, max_chunk_size, window_size;
+    uint32_t filter_bits, min_chunk_size, max_chunk_size, window_size; /* sizes in bytes */
 
     struct chunk_table chunks;
-    uint32_t *order; /* numbers of chunks, in source order */
+    uint32_t *order; /* numbers of chunks, in the order of the image */
     size_t order_count;
 
     struct image_metadata *metadata;
     size_t metadata_count;
 
-    /* Where it came from: known for archives and for our own releases. */
+    /* The archive that the image came from. A release that ihop 0.1 wrote does not say. */
     bool has_archive;
     enum image_compression compression;
     uint32_t compression_level;
     uint64_t archive_size; /* of the whole archive */
-    uint64_t header_size;  /* from its start to the end of the header checksum */
+    uint64_t header_size;  /* from the archive's start to the end of the header checksum */
     uint8_t header_checksum[CHUNK_HASH_SIZE];
     char *archive_url;      /* NULL when not known */
-    bool archive_url_lacks; /* a query, user or password, without which it may not work */
+    bool archive_url_lacks; /* the address had a query, user or password and may not work without */
 };
 
 void image_free(struct image *image);
@@ -59,13 +60,13 @@ void image_free(struct image *image);
 /* "RollSum", "BuzHash" or "fixed size". */
 const char *image_chunker_name(const struct image *image);
 
-/* The average size that the chunker aims at; 0 for a fixed size. */
+/* The average size in bytes that the chunker aims at; 0 for a fixed size. */
 uint64_t image_average_chunk_size(const struct image *image);
 
-/* The metadata of this key, or NULL. */
+/* The metadata entry with this key, which belongs to the image, or NULL. */
 const struct image_metadata *image_find_metadata(const struct image *image, const char *key);
 
-/* Whether two descriptions have the same bytes: size and BLAKE2b-512. */
+/* Whether both describe the same content, judged by its size and BLAKE2b-512. */
 bool image_same_source(const struct image *a, const struct image *b);
 
 #endif

@@ -170,9 +170,9 @@ static int check_parameters(const struct image_builder *b, struct err *e)
     return 0;
 }
 
-/* Redirects the second chunk of an equal hash to the first: target[i] is the
- * chunk to use for i. A hash names one content, so the sizes must agree; and a
- * short hash may well be shared by two contents, which nobody could tell apart. */
+/* Finds chunks of equal hash: target[i] is the number of the first chunk that has the hash of
+ * chunk i. Equal hashes stand for equal content, so the sizes must agree. Short hashes must not
+ * repeat at all, because two different contents may well share one. */
 static int find_repeated(const struct image_builder *b, uint32_t *target, struct err *e)
 {
     const struct image *image = &b->image;
@@ -198,7 +198,8 @@ static int find_repeated(const struct image_builder *b, uint32_t *target, struct
     return 0;
 }
 
-/* Checks the order against table and size, and marks the chunks in use. */
+/* Checks the order against the chunk table and the image's size, redirects its entries to
+ * target, and marks the chunks that are in use. */
 static int check_chunk_order(struct image_builder *b, uint32_t *target, bool *used, struct err *e)
 {
     struct image *image = &b->image;

@@ -107,7 +107,7 @@ static int parse_release_field(struct image_builder *b, struct dict_reader *r,
     }
 }
 
-/* What we recorded must be usable, or a repair would ask for nonsense. */
+/* What is recorded about the archive must be possible, because a repair requests by it. */
 static int check_archive_fields(const struct image *image, struct err *e)
 {
     uint64_t end;
@@ -218,7 +218,7 @@ uint64_t release_number(const uint8_t head[RELEASE_HEAD_SIZE])
         f.number != FIELD_NUMBER || !f.is_bytes || f.size != RELEASE_NUMBER_SIZE)
         return 0;
     number = text_get_le64(f.data);
-    /* One more must fit, for the next release. */
+    /* The largest number is not valid, because the next release needs a larger one. */
     return text_get_le64(f.data + 8) == ~number && number < UINT64_MAX ? number : 0;
 }
 

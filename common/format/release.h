@@ -6,9 +6,9 @@
  *     14       n  dictionary (ReleaseDictionary)
  *     14 + n  64  BLAKE2b-512 of all bytes before
  *
- * The original ihop reads and writes the fields below 100; ours say where the
- * chunks can be fetched again. Errors: ERR_DAMAGED or ERR_MEMORY; the caller
- * names the file.
+ * ihop 0.1 reads and writes the fields below 100; the fields added since then say where the
+ * chunks can be fetched again. Errors have the kind ERR_DAMAGED or ERR_MEMORY and do not name
+ * the file: the caller adds its name. Any thread may call these functions.
  */
 #ifndef IHOP_FORMAT_RELEASE_H
 #define IHOP_FORMAT_RELEASE_H
@@ -21,25 +21,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RELEASE_MAGIC       "IHOP1" /* and its NUL */
+#define RELEASE_MAGIC       "IHOP1" /* the NUL at its end counts */
 #define RELEASE_PREFIX_SIZE FRAME_PREFIX_SIZE
 #define RELEASE_OVERHEAD    (RELEASE_PREFIX_SIZE + CHUNK_HASH_SIZE)
 
-/* The caller frees *image. */
+/* Parses a whole release. The caller frees *image. */
 int release_parse(const uint8_t *data, size_t size, struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
-/* A release in a store has a number, the first field of its dictionary, so that the order
- * of many can be told from the first bytes of each. It is followed by its complement, as
- * nobody checks the checksum for that. */
+/* Releases in a store are numbered in the order of their publication. The number is the first
+ * field of the dictionary, so that reading the first bytes of each release tells their order.
+ * The number's complement follows it, because the release's checksum is not checked then. */
 #define RELEASE_NUMBER_SIZE 16
 #define RELEASE_HEAD_SIZE   (RELEASE_PREFIX_SIZE + 3 + RELEASE_NUMBER_SIZE)
 
-/* The number in the first bytes of a release; 0: it has none. */
+/* The number in the first bytes of a release, or 0 when it has none. */
 uint64_t release_number(const uint8_t head[RELEASE_HEAD_SIZE]);
 
-/* What to write so that an encoded release has a number: head, all of the release behind
- * its prefix and before its checksum, sum. */
+/* What to write so that an encoded release has a number: head, then the release without its
+ * prefix and its checksum, then sum. */
 struct release_frame {
     uint8_t head[RELEASE_HEAD_SIZE];
     uint8_t sum[CHUNK_HASH_SIZE];
@@ -51,12 +51,13 @@ bool release_has_magic(const uint8_t *data, size_t size);
 /* Whether data has the magic of a release and is large enough for one. */
 bool release_is_framed(const uint8_t *data, size_t size);
 
-/* data: framed, as release_encode makes it, without a number. */
+/* Makes the frame that gives the release its number. data is a release without a number, as
+ * release_encode makes it. ERR_MEMORY. */
 int release_set_number(const uint8_t *data, size_t size, uint64_t number,
                        struct release_frame *frame, struct err *e)
     __attribute__((warn_unused_result));
 
-/* The caller frees *data. */
+/* Encodes an image as a release without a number. The caller frees *data. */
 int release_encode(const struct image *image, uint8_t **data, size_t *size, struct err *e)
     __attribute__((warn_unused_result));
 
