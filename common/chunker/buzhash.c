@@ -6,23 +6,23 @@
  *
  *     sum = xor of rotl(T[b[i]], w - 1 - i)
  *
- * Taking a byte in and one out: sum = rotl(sum, 1) ^ T[in] ^ rotl(T[out], w).
+ * The step that takes one byte in and another out is sum = rotl(sum, 1) ^ T[in] ^ rotl(T[out], w).
  *
- * bita begins an input in its own way, which the boundaries show:
+ * bita treats the beginning of an input in its own way, which changes where chunks end:
  *   - the first w bytes fill the window and end no chunk (of less than max_size);
- *   - it leaves out a byte that is equal to the w bytes that it fed before, as that
- *     changes nothing. But it takes the byte before the first one it feeds to be a
- *     zero, which it is not. So when zeros follow the first window, the w-th of them
- *     and all later ones are left out while the last byte of that window is still in
- *     the sum: until the next byte that is fed and is not zero.
- * What it feeds are all bytes, but for the first min_size - w - 1 of each chunk (when
- * min_size > w), which cannot be in the window when the minimum is reached.
+ *   - it leaves out a byte that is equal to the w bytes that it fed before, because that
+ *     byte changes nothing. But it assumes that the byte before the first one it feeds is
+ *     a zero, which is not true. So when zeros follow the first window, the w-th of them
+ *     and all later ones are left out while the last byte of that window is still in the
+ *     sum. This lasts until the next byte that is fed and is not zero.
+ * It feeds all bytes but the first min_size - w - 1 of each chunk (when min_size > w), which
+ * cannot be in the window any more when the minimum is reached.
  */
 #include "chunker/rolling.h"
 
 #define SEED UINT32_C(0x10324195)
 
-/* A constant of the format: from the crate bitar 0.15.0, src/rolling_hash/buzhash.rs. */
+/* This constant of the format is from the crate bitar 0.15.0, src/rolling_hash/buzhash.rs. */
 /* clang-format off */
 static const uint32_t table[256] = {
     0xa40cc360, 0xbb785af8, 0x32c790bc, 0x6c64cd34, 0x83b4aa73, 0x36b691a5, 0x4631ad79, 0x5e49d231,
@@ -85,7 +85,9 @@ static uint32_t buzhash_sum(const struct rolling *r, const uint8_t *data)
 
 static inline uint32_t step(const struct rolling *r, uint32_t sum, uint8_t out, uint8_t in)
 {
-    return rotl(sum, 1) ^ (r->out[out] ^ r->in[in]); /* the second half need not wait for sum */
+    return rotl(sum, 1) ^
+           (r->out[out] ^
+            r->in[in]); /* the processor can compute the parenthesis before it has sum */
 }
 
 static size_t buzhash_roll(const struct rolling *r, uint32_t *sum, const uint8_t *data, size_t size,
@@ -112,8 +114,8 @@ static size_t buzhash_roll(const struct rolling *r, uint32_t *sum, const uint8_t
 const struct rolling_ops buzhash_ops = {
     .init = buzhash_init, .sum = buzhash_sum, .roll = buzhash_roll};
 
-/* A byte of the window that the input begins with. A zero at its end is what bita
- * takes it for. */
+/* Adds a byte to the window that the input begins with. If the window ends with a zero, the
+ * assumption of bita is true, and the start is over. */
 static void fill_window(struct buzhash_start *s, const struct rolling *r, uint8_t byte)
 {
     s->first[s->filled++] = byte;

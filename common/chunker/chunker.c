@@ -13,10 +13,10 @@ struct chunker {
     struct buzhash_start start;
     uint32_t min_size, max_size;
     uint32_t length; /* of the chunk so far */
-    bool has_sum;    /* sum is that of the last window */
+    bool has_sum;    /* whether sum is that of the last window */
     uint32_t sum;
-    /* Two windows: the bytes before the push at hand, and space for as many of its
-     * own, so that they lie behind one another. */
+    /* Two windows: the bytes before the current push, and space for as many bytes of the push,
+     * so that both are contiguous. */
     uint8_t *edge;
 };
 
@@ -89,7 +89,7 @@ struct chunker *chunker_new(const struct chunker_config *config, struct err *e)
         start_init(&c->start, config);
         c->max_size = config->max_size;
         c->min_size = config->algorithm == IMAGE_FIXED_SIZE ? c->max_size : config->min_size;
-        /* One byte more: malloc of nothing may give NULL. */
+        /* The window may have no bytes, and calloc of nothing may return NULL. */
         c->edge = calloc(2, c->rolling.window + 1);
         c->start.first = calloc(1, c->rolling.window + 1);
     }
@@ -117,7 +117,7 @@ bool chunker_is_settled(const struct chunker *c)
 
 /* ---- cutting ---- */
 
-/* Rolls over size bytes at data, before which there is a window. */
+/* Rolls over size bytes at data. The window before data must be readable. */
 static size_t roll(struct chunker *c, const uint8_t *data, size_t size, bool *hit)
 {
     const struct rolling_ops *ops = c->rolling.ops;
@@ -128,7 +128,7 @@ static size_t roll(struct chunker *c, const uint8_t *data, size_t size, bool *hi
     return ops->roll(&c->rolling, &c->sum, data, size, hit);
 }
 
-/* Rolls over data[at] .. data[end - 1]; returns the place where it stopped. */
+/* Rolls over data[at] .. data[end - 1] and returns the index where it stopped. */
 static size_t roll_push(struct chunker *c, const uint8_t *data, size_t at, size_t end, bool *hit)
 {
     size_t window = c->rolling.window;
@@ -144,7 +144,7 @@ static size_t roll_push(struct chunker *c, const uint8_t *data, size_t at, size_
     return at;
 }
 
-/* The last window of what was there before data and of the used bytes of data. */
+/* Keeps the last window of the input so far, of which the last used bytes are at data. */
 static void keep_window(struct chunker *c, const uint8_t *data, size_t used)
 {
     size_t window = c->rolling.window, kept = used < window ? window - used : 0;

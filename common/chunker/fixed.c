@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A fixed size: no byte ends a chunk before it is full. */
+/* fixed: chunks of a fixed size. No byte ends a chunk before it is full. */
 #include "chunker/rolling.h"
 
 static uint32_t fixed_sum(const struct rolling *r, const uint8_t *data)

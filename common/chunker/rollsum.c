@@ -7,13 +7,13 @@
  *     s2 = 31 * w * (w - 1) + sum of (w - i) * b[i]
  *     sum = s1 << 16 | (s2 & 0xffff)
  *
- * Before the input there are zeros. Taking a byte in and one out:
+ * Zeros stand before the input. The step that takes one byte in and another out is
  *
  *     s1 += in - out        s2 += s1 - w * (out + 31)
  *
- * Only the low 16 bits of s1 and s2 reach the sum, so 16 bits are all that is kept
- * of them, and a step rolls over 16 bytes with prefix sums. Vectors of the compiler, so
- * that this is fast on every machine that has some.
+ * Only the low 16 bits of s1 and s2 reach the sum, so only these are kept, and the loop rolls
+ * over 16 bytes at a time with prefix sums. It uses the vectors of the compiler, so it is fast
+ * on every machine that has vector instructions.
  */
 #include "chunker/rolling.h"
 
@@ -27,7 +27,7 @@ typedef uint8_t bytes __attribute__((vector_size(STEP)));
 typedef uint16_t lanes __attribute__((vector_size(STEP)));
 typedef uint64_t halves __attribute__((vector_size(STEP)));
 
-/* Elements of a and, numbered behind them, of b, in any order. */
+/* A vector of any elements of a and b, where those of b are numbered after those of a. */
 #ifdef __clang__
 #define SHUFFLE(type, a, b, ...) __builtin_shufflevector((a), (b), __VA_ARGS__)
 #else
@@ -50,7 +50,7 @@ static uint32_t rollsum_sum(const struct rolling *r, const uint8_t *data)
     return join((uint16_t)s1, (uint16_t)s2);
 }
 
-/* A zero becomes the upper byte of each lane. */
+/* Puts each byte into a lane of its own, whose upper byte is zero. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define WIDEN(v, ...) SHUFFLE(bytes, (v), (bytes){0}, __VA_ARGS__)
 #else
@@ -66,7 +66,7 @@ static inline void load(const uint8_t *data, lanes v[2])
     v[1] = (lanes)WIDEN(b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
-/* Lane i becomes the sum of lanes 0 .. i. */
+/* Replaces lane i by the sum of lanes 0 .. i. */
 static inline lanes prefix_sum(lanes v)
 {
     const lanes zero = {0};
@@ -132,7 +132,7 @@ static size_t rollsum_roll(const struct rolling *r, uint32_t *sum, const uint8_t
         last2 = last(s2[1]);
     }
     *sum = join(last1[0], last2[0]);
-    /* The step with a boundary in it, or what is left. */
+    /* The 16 bytes with a boundary in them, or the bytes that are left at the end. */
     return i + roll_one_by_one(r, sum, data + i, size - i, hit);
 }
 

@@ -6,8 +6,8 @@
 
 #include <brotli/decode.h>
 
-/* The stream interface, as the one-shot call accepts trailing bytes. Brotli
- * cannot reset a decoder, so each chunk has its own. */
+/* This uses the stream interface, because the one-shot call accepts trailing bytes. Brotli
+ * cannot reset a decoder, so each chunk has one of its own. */
 static int brotli_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out,
                          size_t out_size, struct err *e)
 {
@@ -24,8 +24,8 @@ static int brotli_decode(void *state, const uint8_t *in, size_t in_size, uint8_t
     return 0;
 }
 
-/* The window: no larger than 16 MiB without the large window extension, and
- * about twice the output when that is less; and Huffman tables. */
+/* The sum of the Huffman tables and the window. The window takes 16 MiB at most without the
+ * large window extension, or about twice the output if that is less. */
 static size_t brotli_memory(size_t out_size)
 {
     return min_size(2 * out_size, 16 * MIB) + 256 * KIB;

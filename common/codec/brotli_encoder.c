@@ -4,12 +4,12 @@
 #include <brotli/encode.h>
 #include <stdbool.h>
 
-/* A window larger than the chunk gains nothing, and a decoder would reserve it all.
- * With fewer than 17 bits the library turns to a match finder that is meant for
- * small memory; 22 bits are its default and bita's. */
+/* A window larger than the chunk gains nothing, and a decoder would reserve memory for all of
+ * it. With fewer than 17 bits the library turns to a match finder that is meant for small
+ * memory; 22 bits are the default of the library and of bita. */
 #define MIN_WINDOW_BITS 17
 #define MAX_WINDOW_BITS 22
-#define WINDOW_GAP      16 /* of a window, what cannot be referred to (RFC 7932) */
+#define WINDOW_GAP      16 /* bytes of a window that cannot be referred to (RFC 7932) */
 
 static uint32_t brotli_window_bits(size_t size)
 {
@@ -20,8 +20,8 @@ static uint32_t brotli_window_bits(size_t size)
     return bits;
 }
 
-/* Brotli cannot reset an encoder, so each chunk has its own; malloc hands it the
- * last one's memory. */
+/* Brotli cannot reset an encoder, so each chunk has one of its own. That is cheap, because
+ * malloc reuses the memory of the one before. */
 static enum encoded brotli_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
                                   uint8_t *out, size_t capacity, size_t *size)
 {

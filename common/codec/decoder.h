@@ -19,22 +19,22 @@
 struct decoder_ops {
     const char *name; /* as in bita's --compression */
 
-    /* State that is reused from chunk to chunk; NULL when memory is gone. Both
-     * may be NULL for one without state. */
+    /* open returns state that is reused from chunk to chunk, or NULL without memory. Both are
+     * NULL for a decoder without state. */
     void *(*open)(void);
     void (*close)(void *state);
 
-    /* Decodes all of in to exactly out_size bytes. Anything else (bad data, too
-     * short, too long, trailing bytes) is ERR_ARCHIVE; ERR_MEMORY otherwise. */
+    /* Decodes all of in to exactly out_size bytes. ERR_ARCHIVE for anything else (bad data, too
+     * short, too long, trailing bytes); ERR_MEMORY. */
     int (*decode)(void *state, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size,
                   struct err *e);
 
-    /* Upper bound of the memory that decode touches, for an output of this many
-     * bytes, besides input and output. */
+    /* An upper bound of the memory in bytes that decode touches besides input and output, for
+     * an output of this many bytes. */
     size_t (*memory)(size_t out_size);
 };
 
-/* Always finds one: image_builder_finish lets no other value pass. */
+/* Never NULL, because image_builder accepts no compression that is not in the table. */
 const struct decoder_ops *decoder_ops_of(enum image_compression id);
 
 struct decoder {
@@ -42,16 +42,16 @@ struct decoder {
     void *state; /* opened when first needed */
 };
 
+/* Never fails: memory is taken when it is first needed. */
 void decoder_init(struct decoder *d, enum image_compression id);
 
-/* Gives back the memory that decoding has taken; the decoder can go on to be used.
- * For the end, and after a chunk that took much. */
+/* Frees the memory that decoding has taken: at the end, or after a chunk that took much. The
+ * decoder can be used again. */
 void decoder_release(struct decoder *d);
 
-/* A chunk as it lies in the archive: one whose archive_size equals its
- * source_size is stored as it is, whatever the codec. in has archive_size
- * bytes, out holds source_size. *plain points to the chunk: into in or
- * to out. */
+/* Decodes one chunk. in has the chunk's archive_size bytes, and out has space for its
+ * source_size bytes. *plain points to the content, in out, or in in when the chunk is stored
+ * uncompressed: then both sizes are equal, whatever the codec. ERR_ARCHIVE, ERR_MEMORY. */
 int decoder_run(struct decoder *d, const struct chunk *chunk, const uint8_t *in, uint8_t *out,
                 const uint8_t **plain, struct err *e) __attribute__((warn_unused_result));
 

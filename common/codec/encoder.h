@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* encoder: compression of one chunk, one file per library behind one table. Apart
- * from the decoders, because a device that updates itself only decodes: ihop-clone
- * needs no libbrotlienc.
+/* encoder: compression of one chunk, one file per library behind one table. Encoders are apart
+ * from decoders, because a device that updates itself only decodes, and ihop-clone needs no
+ * libbrotlienc.
  *
- * Levels and streams are bita's: brotli, .xz with CRC64, one zstd frame. The same
- * bytes, codec and level give the same stream, whatever an encoder did before.
+ * Levels and streams are those of bita: brotli, .xz with CRC64, one zstd frame. The same bytes,
+ * codec and level give the same stream, whatever an encoder did before.
  *
  * An encoder is reused for many chunks and belongs to one thread at a time.
  */
@@ -17,22 +17,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What encode found out. */
+/* How encoding a chunk ended. */
 enum encoded {
-    ENCODED_FAILED = -1, /* out of memory: nothing else can go wrong */
+    ENCODED_FAILED = -1, /* without memory; nothing else can go wrong */
     ENCODED_FITS = 0,
-    ENCODED_TOO_LONG = 1, /* for the buffer that it was given */
+    ENCODED_TOO_LONG = 1, /* the stream does not fit into the buffer */
 };
 
 struct encoder_ops {
     uint32_t max_level; /* the lowest is 1 */
 
-    /* State that is reused from chunk to chunk; NULL when memory is gone. Both may
-     * be NULL for one without state. */
+    /* open returns state that is reused from chunk to chunk, or NULL without memory. Both are
+     * NULL for an encoder without state. */
     void *(*open)(void);
     void (*close)(void *state);
 
-    /* Encodes in to at most capacity bytes at out; *size is how many they are. */
+    /* Encodes in to at most capacity bytes at out; *size is how many bytes it wrote. */
     enum encoded (*encode)(void *state, uint32_t level, const uint8_t *in, size_t in_size,
                            uint8_t *out, size_t capacity, size_t *size);
 };
@@ -48,16 +48,16 @@ struct encoder {
     size_t capacity;
 };
 
-/* level is within 1 and encoder_max_level. */
+/* level is from 1 to encoder_max_level. Never fails: memory is taken when it is first needed. */
 void encoder_init(struct encoder *c, enum image_compression id, uint32_t level);
 
-/* Gives back the memory that encoding has taken; the encoder can go on to be used.
- * For the end, and after a chunk that took much. */
+/* Frees the memory that encoding has taken: at the end, or after a chunk that took much. The
+ * encoder can be used again. */
 void encoder_release(struct encoder *c);
 
-/* A chunk as it is to lie in the archive: compressed, or as it is when it would not
- * get smaller (then *stored_size is size). *stored points into in or to memory of
- * the encoder, and is valid until its next call. ERR_MEMORY. */
+/* Encodes one chunk for the archive. A chunk that would not get smaller is stored uncompressed:
+ * then *stored is in, and *stored_size is size. Otherwise *stored is memory of the encoder,
+ * valid until its next call. ERR_MEMORY. */
 int encoder_run(struct encoder *c, const uint8_t *in, size_t size, const uint8_t **stored,
                 size_t *stored_size, struct err *e) __attribute__((warn_unused_result));
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* none: an uncompressed archive. Every chunk of it has its source size, and
- * decoder_run hands that through; one that has not is invalid. */
+/* none: for archives that are not compressed. A valid chunk of such an archive never gets here,
+ * because decoder_run returns a chunk that is stored with its source size as it is. */
 #include "codec/decoder.h"
 
 static int none_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out,

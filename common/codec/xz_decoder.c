@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* xz: bita calls it lzma; each chunk is a whole .xz stream. */
+/* xz: bita calls this lzma; each chunk is a whole .xz stream. */
 #include "codec/decoder.h"
 
 #include "base/checked.h"
@@ -12,15 +12,15 @@ static int xz_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *ou
     lzma_stream *s = state;
     lzma_ret ret;
 
-    /* Beginning anew on a used stream keeps its buffers. */
+    /* Starting again on a used stream keeps its buffers. */
     ret = lzma_stream_decoder(s, LIMIT_XZ_MEMORY, 0);
     if (ret == LZMA_OK) {
         s->next_in = in;
         s->avail_in = in_size;
         s->next_out = out;
         s->avail_out = out_size;
-        /* A full output makes it pause before the stream's end; without any
-         * progress it says LZMA_BUF_ERROR, so this ends. */
+        /* lzma_code pauses when the output is full, before the end of the stream. The loop ends
+         * even then, because a call that makes no progress returns LZMA_BUF_ERROR. */
         do
             ret = lzma_code(s, LZMA_FINISH);
         while (ret == LZMA_OK);
@@ -35,7 +35,7 @@ static int xz_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *ou
     return 0;
 }
 
-/* Of the dictionary, only what the output fills is ever touched. */
+/* The dictionary is larger, but only as much of it as the output has bytes is ever touched. */
 static size_t xz_memory(size_t out_size)
 {
     return min_size(out_size, 64 * MIB) + 256 * KIB;

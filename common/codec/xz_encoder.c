@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* xz: what bita calls lzma; each chunk is a whole .xz stream. */
+/* xz: bita calls this lzma; each chunk is a whole .xz stream. */
 #include "codec/encoder.h"
 
 #include "base/limits.h"
 #include "codec/xz_state.h"
 
-/* The dictionary of a preset has up to 64 MiB, and its tables are cleared for each
- * chunk. One that the chunk fits in does as well; and as long as its size stays the
- * same, the encoder keeps its memory: hence not below 1 MiB. */
+/* The dictionary of a preset has up to 64 MiB, and its tables are cleared for each chunk. A
+ * dictionary that the chunk just fits into gives as good a result. It is not smaller than
+ * 1 MiB, because the encoder keeps its memory only while the size stays the same. */
 #define MIN_DICTIONARY (1 * MIB)
 
 static void choose_dictionary(lzma_options_lzma *options, size_t in_size)
@@ -31,7 +31,7 @@ static enum encoded xz_encode(void *state, uint32_t level, const uint8_t *in, si
     if (lzma_lzma_preset(&options, level))
         return ENCODED_FAILED;
     choose_dictionary(&options, in_size);
-    /* Beginning anew on a used stream keeps its buffers. */
+    /* Starting again on a used stream keeps its buffers. */
     ret = lzma_stream_encoder(s, filters, LZMA_CHECK_CRC64);
     if (ret != LZMA_OK)
         return ENCODED_FAILED;

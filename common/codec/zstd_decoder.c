@@ -15,8 +15,8 @@ static void close_decoder_state(void *state)
     ZSTD_freeDCtx(state);
 }
 
-/* A chunk is one frame; its content size may be missing. The library would
- * also take several frames in a row: the first must be all there is. */
+/* A chunk is one frame, whose content size may be missing. The library would accept several
+ * frames in a row, so the size of the first frame is compared with that of the input. */
 static int zstd_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *out,
                        size_t out_size, struct err *e)
 {
@@ -31,7 +31,7 @@ static int zstd_decode(void *state, const uint8_t *in, size_t in_size, uint8_t *
     return 0;
 }
 
-/* Decoding in one call uses the output as window. */
+/* No window is needed, because decoding in one call uses the output as its window. */
 static size_t zstd_memory(size_t out_size)
 {
     (void)out_size;

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <zstd.h>
 
-/* A level stands for a window and tables of up to a gigabyte; those that the chunk
- * fits in give the same result. Below 18 bits that is not so any more; and what is
- * larger than 2 MiB is zeros, as a rule. */
+/* A level stands for a window and tables of up to a gigabyte. A window that the chunk just fits
+ * into gives the same result with less memory, but not below 18 bits. Above 21 bits nothing is
+ * gained: chunks over 2 MiB are almost always zeros. */
 #define MIN_WINDOW_BITS 18
 #define MAX_WINDOW_BITS 21
 
@@ -36,9 +36,9 @@ static bool set_parameters(ZSTD_CCtx *c, uint32_t level, size_t in_size)
            !ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, zstd_window_bits(in_size)));
 }
 
-/* First "there may be more", as bita does: told in one call that this is all, the
- * library takes another, simpler set of parameters for small inputs, and what comes
- * out is up to 2 % larger. */
+/* Encodes with ZSTD_e_continue first and ZSTD_e_end afterwards, as bita does. If the first call
+ * had ZSTD_e_end, the library would choose simpler parameters for a small input, and the result
+ * would be up to 2 % larger. */
 static enum encoded zstd_encode(void *state, uint32_t level, const uint8_t *in, size_t in_size,
                                 uint8_t *out, size_t capacity, size_t *size)
 {
