@@ -50,7 +50,8 @@ int archive_header_read(struct reader *r, const struct archive_header_start *sta
                         const struct trust *trust, struct image *image, struct err *e)
 {
     size_t size = (size_t)start->size, have = sizeof start->prefix;
-    CLEANUP_FREE uint8_t *header = malloc(size); /* archive_parse_prefix has bounded it */
+    CLEANUP_FREE uint8_t *header =
+        malloc(size); /* archive_parse_prefix has checked that the size is reasonable */
 
     if (!header)
         return err_nomem(e, "reading an archive's header");

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* archive_header: reading an archive's header through a reader. Errors name the archive. */
+/* archive_header: reads an archive's header through a reader, in two steps.
+ *
+ * First its start is read, which tells how large the header is. Then follows either the checksum
+ * at its end, when the image may be known already, or all the rest.
+ *
+ * Errors name the archive and have the kinds of the reader, or are ERR_ARCHIVE. The thread that
+ * calls must be the one that drives the reader.
+ */
 #ifndef IHOP_FETCH_ARCHIVE_HEADER_H
 #define IHOP_FETCH_ARCHIVE_HEADER_H
 
@@ -11,8 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Step one: the first bytes, which tell the header's size. Afterwards the
- * reader's size is known, too. */
+/* The first step reads the first bytes of the header. Afterwards the reader, too, knows how large
+ * the archive is. */
 struct archive_header_start {
     uint8_t prefix[ARCHIVE_PREFIX_SIZE];
     uint64_t size; /* of the header */
@@ -20,19 +27,20 @@ struct archive_header_start {
 int archive_header_read_start(struct reader *r, struct archive_header_start *start, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Step two, either only the checksum at the header's end: whether this is the archive
- * that image came from; */
+/* A second step: reads only the checksum at the header's end, and tells whether the archive is
+ * the one that image came from. */
 int archive_header_is_of(struct reader *r, const struct archive_header_start *start,
                          const struct image *image, bool *same, struct err *e)
     __attribute__((warn_unused_result));
 
-/* or all the rest, parsed, if trust accepts it. From then on the reader notices when the archive
- * changes. The caller frees *image. */
+/* The other second step: reads and parses all the rest of the header, if trust accepts it.
+ * From then on the reader notices when the archive changes. The caller frees *image. */
 int archive_header_read(struct reader *r, const struct archive_header_start *start,
                         const struct trust *trust, struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Arms the reader with the header checksum of an image that is known already. */
+/* Has the reader notice when the archive is not the one that image came from, which is known
+ * already. */
 void archive_header_arm(struct reader *r, const struct image *image);
 
 #endif

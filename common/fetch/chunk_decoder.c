@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COST_KEPT (1 * MIB) /* what may be kept from chunk to chunk */
+#define COST_KEPT (1 * MIB) /* bytes of memory that may be kept from one chunk to the next */
 
 int chunk_decoder_init(struct chunk_decoder *d, const struct image *image, struct err *e)
 {

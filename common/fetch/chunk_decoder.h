@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* chunk_decoder: from the bytes that an archive has for a chunk to its content, verified.
  *
- * It is reused for many chunks and belongs to one thread at a time. The bytes are not
- * trusted: what it returns has the hash that the image says, or it is ERR_ARCHIVE.
+ * A decoder is reused for many chunks and belongs to one thread at a time. The bytes are not
+ * trusted: either the content has the hash that the image says, or the result is ERR_ARCHIVE.
  */
 #ifndef IHOP_FETCH_CHUNK_DECODER_H
 #define IHOP_FETCH_CHUNK_DECODER_H
@@ -23,23 +23,23 @@ struct chunk_decoder {
     size_t output_size;
 };
 
-/* Takes chunks of this image, which must outlive it. ERR_MEMORY, or ERR_IO when OpenSSL
- * has no BLAKE2b; then there is nothing to release. */
+/* Prepares for chunks of this image, which must live as long as the decoder. ERR_MEMORY, or
+ * ERR_IO when OpenSSL has no BLAKE2b; after a failure there is nothing to release. */
 int chunk_decoder_init(struct chunk_decoder *d, const struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 void chunk_decoder_release(struct chunk_decoder *d);
 
-/* Decodes and verifies chunk number i of the image, whose archive_size bytes are at in.
- * *plain are its source_size bytes: they are valid until the next call and as long as in
- * is. ERR_ARCHIVE when they are not that chunk; ERR_MEMORY. */
+/* Decodes and verifies chunk number i of the image. in has the chunk's archive_size bytes, and
+ * *plain points to its source_size bytes, which are valid until the next call and only as long
+ * as in. ERR_ARCHIVE when in is not that chunk; ERR_MEMORY. */
 int chunk_decoder_run(struct chunk_decoder *d, size_t i, const uint8_t *in, const uint8_t **plain,
                       struct err *e) __attribute__((warn_unused_result));
 
-/* The memory that decoding chunk number i takes, in bytes; 0 when it is stored as it is. */
+/* The memory in bytes that decoding chunk number i takes; 0 for a chunk stored uncompressed. */
 size_t chunk_decoder_cost(const struct image *image, size_t i);
 
-/* Gives back what a chunk of this cost has made it take, unless that is little: nobody
- * counts what it keeps from one chunk to the next. */
+/* Frees the memory that a chunk of this cost has taken, unless that is little. What a decoder
+ * keeps from one chunk to the next is not counted in any budget. */
 void chunk_decoder_trim(struct chunk_decoder *d, size_t cost);
 
 #endif

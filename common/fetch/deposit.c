@@ -7,9 +7,10 @@
 #include "base/text.h"
 #include "store/sparse.h"
 
-/* Others write to the file system, too. */
+/* The free space is looked at again after this many bytes, because others write to the file
+ * system, too. */
 #define LOOK_AGAIN (4 * MIB)
-#define FILE_COST  8192 /* what a file, and maybe its directory, takes beyond its data */
+#define FILE_COST  8192 /* bytes that a file, and maybe its directory, takes beyond its data */
 
 static int over_max_write(struct deposit *d, struct err *e)
 {
@@ -23,7 +24,7 @@ static int over_max_write(struct deposit *d, struct err *e)
                    (unsigned long long)d->written);
 }
 
-/* Needs the lock. */
+/* Checks --min-free; needs the lock. */
 static int check_free(struct deposit *d, uint64_t cost, struct err *e)
 {
     char wanted[TEXT_SIZE_BYTES];

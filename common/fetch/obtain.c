@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One run of obtain_chunks, or the second one after room was made. */
+/* One attempt to fill the store, or the second one after room was made. */
 struct attempt {
     struct obtain *o;
     const char *what; /* for messages */
@@ -34,9 +34,9 @@ static void report_checked(void *user, uint64_t done, uint64_t total)
         events->progress(events->user, &p);
 }
 
-/* ---- what is to be done ---- */
+/* ---- the plan ---- */
 
-/* Takes the place of what the plan was. */
+/* Makes a new plan, which replaces that in *plan. */
 static int make_plan(struct obtain *o, struct plan *plan, struct err *e)
 {
     CLEANUP(store_missing_free) struct store_missing found = {0};
@@ -61,7 +61,8 @@ static int arrange(struct obtain *o, struct plan *plan, struct err *e)
     return 0;
 }
 
-/* What the seeds have need not be fetched: then there is another plan. */
+/* Searches the seeds, and arranges the plan anew, because what they have need not be fetched.
+ * With deposit NULL nothing is taken from them. */
 static int search_seeds(struct obtain *o, struct plan *plan, struct deposit *deposit, struct err *e)
 {
     size_t wanted = plan->fetched_count, found;
@@ -91,7 +92,7 @@ int obtain_estimate(struct obtain *o, struct err *e)
     return make_plan(o, &plan, e) < 0 ? -1 : search_seeds(o, &plan, NULL, e);
 }
 
-/* ---- whether it may be done ---- */
+/* ---- budgets and space ---- */
 
 static int check_plan_budget(const struct attempt *a, const char *option, const char *verb,
                              uint64_t needed, uint64_t budget, struct err *e)
@@ -119,8 +120,8 @@ static int check_write(const struct attempt *a, struct err *e)
                              a->deposit.max_write, e);
 }
 
-/* What writing so many bytes of data needs: what files take beyond it, and what is to stay
- * free. */
+/* How many bytes must be free to write this many bytes of chunk data: the files take more than
+ * their data, and --min-free must stay free. */
 static uint64_t bytes_needed(const struct obtain *o, uint64_t write)
 {
     size_t files = plan_cost_missing(&o->cost);
@@ -128,8 +129,8 @@ static uint64_t bytes_needed(const struct obtain *o, uint64_t write)
     return files == 0 ? 0 : store_disk_bytes(write, files) + o->min_free;
 }
 
-/* Refuses what cannot fit. What may turn out too large, because nobody knows how much of it
- * are zeros, is begun. */
+/* Refuses an image that cannot fit. One that may not fit is begun with a note, because nobody
+ * knows yet how much of it is zeros. */
 static int check_space(const struct obtain *o, struct err *e)
 {
     uint64_t needed = bytes_needed(o, plan_cost_write_least(&o->cost));
@@ -157,7 +158,7 @@ static int check_space(const struct obtain *o, struct err *e)
     return 0;
 }
 
-/* Frees the space for so many bytes of chunk data. */
+/* Removes releases until this many bytes of chunk data fit. */
 static int make_room(const struct obtain *o, uint64_t write, struct err *e)
 {
     struct store_room_wanted room = *o->make_room;
@@ -167,7 +168,7 @@ static int make_room(const struct obtain *o, uint64_t write, struct err *e)
     return store_make_room(o->store, &room, e);
 }
 
-/* Chunks that are present since they were adopted. */
+/* Gives the chunks that were adopted a way of their own; store_find_missing found them present. */
 static int mark_adopted(struct attempt *a, struct err *e)
 {
     if (!a->adopted)
@@ -178,8 +179,8 @@ static int mark_adopted(struct attempt *a, struct err *e)
     return arrange(a->o, &a->plan, e);
 }
 
-/* Plans, and compares it with the budgets. Seeds may spare part of the download, so with
- * seeds that is compared when they were searched. */
+/* Makes a plan and compares it with the budgets. Seeds may save part of the download, so with
+ * seeds --max-download is compared only after they were searched. */
 static int plan_allowed(struct attempt *a, struct err *e)
 {
     if (make_plan(a->o, &a->plan, e) < 0 || mark_adopted(a, e) < 0 || check_write(a, e) < 0)
@@ -187,8 +188,8 @@ static int plan_allowed(struct attempt *a, struct err *e)
     return a->o->seed_count > 0 ? 0 : check_download(a, e);
 }
 
-/* plan_allowed, then the check of free space. Making room gives up the store's lock for a
- * moment, so everything is looked up again. */
+/* Does what plan_allowed does and checks the free space. Making room gives up the store's lock
+ * for a moment, so a new plan is made afterwards. */
 static int plan_with_space(struct attempt *a, struct err *e)
 {
     struct obtain *o = a->o;
@@ -207,9 +208,9 @@ static int plan_with_space(struct attempt *a, struct err *e)
     return check_space(o, e);
 }
 
-/* ---- doing it ---- */
+/* ---- filling the store ---- */
 
-/* Whether an error leaves the store able to take what was fetched before it. */
+/* Whether after an error of this kind the store can still take what was fetched before. */
 static bool store_is_fine(const struct attempt *a, enum err_kind kind)
 {
     return kind == ERR_NETWORK || kind == ERR_PROTOCOL || kind == ERR_ARCHIVE ||
@@ -239,7 +240,7 @@ static int fill_store(struct attempt *a, struct err *e)
     struct err second = ERR_INIT;
 
     if (run_plan(a, e) < 0) {
-        /* Keep what came: the next run will not fetch it again. */
+        /* What was fetched is kept, so that the next run need not fetch it again. */
         if (store_is_fine(a, e->kind) && store_writer_finish(writer, &second) < 0)
             *e = second;
         return -1;
@@ -249,8 +250,8 @@ static int fill_store(struct attempt *a, struct err *e)
     return store_writer_finish(writer, e);
 }
 
-/* Notes that a chunk was adopted, if it is one of the image. Without memory it is not, which
- * only the counts tell. */
+/* Notes that a chunk was adopted, if it is one of the image. Without memory nothing is noted, and
+ * the chunk is counted as present. */
 static void note_adopted(void *user, const uint8_t *hash, size_t hash_length)
 {
     struct attempt *a = user;
@@ -299,8 +300,8 @@ static bool ran_out_of_space(const struct attempt *a, const struct err *e)
     return a->deposit.short_of_space || (e->kind == ERR_SPACE && e->sys_errno == ENOSPC);
 }
 
-/* After the disk was full, since there were fewer zeros than hoped for: makes room for all
- * that may still come, and tries once more. */
+/* Makes room for all that may still come, and tries once more: for when space ran out because the
+ * image has fewer zeros than hoped for. */
 static int fill_again(struct attempt *a, struct err *e)
 {
     events_note(a->o->events, "%s", e->text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* obtain: makes a store have all chunks of an image: what a clone does once it knows the
- * image, and what a repair does for a release that is there.
+/* obtain: gets all chunks of an image into a store. A clone does so once it knows the image, and
+ * a repair for a release that is in the store already.
  *
- * It is used from one thread; it starts and joins threads of its own.
+ * One thread uses a struct obtain; the functions start and join threads of their own.
  */
 #ifndef IHOP_FETCH_OBTAIN_H
 #define IHOP_FETCH_OBTAIN_H
@@ -29,38 +29,40 @@ struct obtain_partial {
 
 /* One image, and everything that obtaining it takes. The caller owns what is pointed to. */
 struct obtain {
-    struct store *store;       /* open for writing; for an estimate also for reading, or NULL when
-                                * there is none yet */
-    const struct image *image; /* which must have_archive */
-    struct reader *reader;     /* of its archive; not for an estimate */
+    struct store *store;       /* open for writing; for an estimate it may be open for reading, or
+                                * NULL when there is no store yet */
+    const struct image *image; /* its has_archive must be true */
+    struct reader *reader;     /* of the image's archive; an estimate needs none */
     const struct events *events;
 
     enum store_check check;
-    const bool *known_missing; /* for each chunk: what is missing; NULL: find out */
-    const char *const *seeds;  /* where to look before downloading (seed.h), in this order */
+    const bool *known_missing; /* for each chunk whether it is missing; NULL to find out */
+    const char *const *seeds;  /* searched in this order before downloading (seed.h) */
     size_t seed_count;
     unsigned jobs;         /* worker threads */
-    uint64_t max_download; /* bytes; UINT64_MAX: no budget */
-    uint64_t max_write;
-    uint64_t min_free; /* bytes to leave free in the file system */
-    /* How to free space when it is short, but for the amounts; NULL: not at all. */
+    uint64_t max_download; /* bytes; UINT64_MAX for no budget */
+    uint64_t max_write;    /* bytes of chunk data; UINT64_MAX for no budget */
+    uint64_t min_free;     /* bytes to leave free in the file system */
+    /* How to free space when it is short, except for the amounts; NULL when that is not allowed. */
     const struct store_room_wanted *make_room;
     const struct obtain_partial *partial; /* or NULL */
 
-    /* What it costs, filled as far as things went, also after a failure. */
+    /* Results, filled as far as the run went, even after a failure. */
     struct plan_cost cost;
-    size_t damaged;   /* chunks that were there, but wrong */
-    uint64_t written; /* bytes of chunk data, so far */
+    size_t damaged;   /* chunks that were in the store with wrong content */
+    uint64_t written; /* bytes of chunk data */
 };
 
-/* Finds out what it would cost. Nothing is written. */
+/* Finds out what obtain_chunks would cost. Nothing is written. */
 int obtain_estimate(struct obtain *o, struct err *e) __attribute__((warn_unused_result));
 
-/* Does it: adopts what an interrupted run left, finds what is missing, checks
- * budgets and free space (ERR_SPACE, before any chunk is requested, when they cannot be
- * held; later, and before more is written, when they turn out too small: then it makes room,
- * if it may, and tries once more), takes what the seeds have, fetches, verifies and commits.
- * What was fetched before an error stays in the store, unless the store itself failed. */
+/* Adopts what an interrupted run left, finds what is missing, checks budgets and free space,
+ * takes what the seeds have, and fetches, verifies and commits the rest.
+ *
+ * ERR_SPACE comes before any chunk is requested when budgets or space cannot suffice. When they
+ * turn out too small later, it comes before more is written; if make_room is set, room is made
+ * first and the whole is tried once more. What was fetched before an error stays in the store,
+ * unless the store itself failed. */
 int obtain_chunks(struct obtain *o, struct err *e) __attribute__((warn_unused_result));
 
 #endif

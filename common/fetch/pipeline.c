@@ -17,18 +17,18 @@ struct pipeline {
     const struct pipeline_job *job;
     struct range_queue queue;
 
-    /* The driver's. */
-    size_t next_range;    /* of the plan */
-    size_t asked_again;   /* chunks that came wrong and were requested once more */
-    struct range *active; /* in flight */
+    /* Used by the driver alone. */
+    size_t next_range;    /* number of the plan's range to request next */
+    size_t asked_again;   /* chunks that were wrong and were requested once more */
+    struct range *active; /* the ranges in flight */
     unsigned in_flight;
     uint64_t progress_at_ms;
-    uint64_t bytes_done; /* of completed ranges */
+    uint64_t bytes_done; /* bytes of completed ranges */
 };
 
 /* ---- workers ---- */
 
-/* A chunk that came wrong is fetched once more: the way may be at fault. */
+/* A chunk that arrived wrong is fetched once more, because the network may be at fault. */
 static enum range_outcome judge_wrong(const struct pipeline_job *job, const struct range_item *item,
                                       struct err *e)
 {
@@ -53,8 +53,8 @@ static int deposit_chunk(const struct pipeline_job *job, size_t i, const uint8_t
                        chunks->items[i].source_size, e);
 }
 
-/* From fetched bytes to a staged chunk. Another way that fetches bytes makes its chunk of
- * them here. */
+/* Makes a staged chunk from fetched bytes. A further way (way.h) that fetches bytes has its step
+ * here. */
 static enum range_outcome work_on(struct pipeline *p, struct chunk_decoder *decoder,
                                   const struct range_item *item, struct err *e)
 {
@@ -108,7 +108,7 @@ static int run_worker(void *user, unsigned number, struct err *e)
 
 /* ---- the driver: the caller's thread ---- */
 
-/* Whether another range of this size may be in hand; takes its part of the budget. */
+/* Whether another range of this size may be requested; if so, takes its part of the budget. */
 static bool reserve_range(struct pipeline *p, uint64_t size)
 {
     return p->in_flight < p->job->reader->parallel && range_queue_reserve(&p->queue, size);
@@ -129,7 +129,8 @@ static int request_range(struct pipeline *p, const struct plan_range *place, con
     return 0;
 }
 
-/* Chunks that came wrong go first: the first of them that stays wrong ends it all. */
+/* Requests the chunks that were wrong. They go before other ranges, because if one stays wrong
+ * all the rest is in vain. */
 static int request_again(struct pipeline *p, struct err *e)
 {
     const uint32_t *chunk;
@@ -163,8 +164,8 @@ static int request_more(struct pipeline *p, struct err *e)
     return 0;
 }
 
-/* Puts the chunks of a range that have arrived. While the reader still holds the request,
- * the last chunk waits: with it the range becomes the workers'. */
+/* Puts the chunks of a range that have arrived into the queue. The last chunk waits until the
+ * reader has completed the request, because with that chunk the range becomes the workers'. */
 static void put_arrived(struct pipeline *p, struct range *range, bool complete)
 {
     uint64_t arrived = range->request.offset + range->request.received;
@@ -180,8 +181,8 @@ static void put_arrived(struct pipeline *p, struct range *range, bool complete)
         range_queue_put(&p->queue, range, count);
 }
 
-/* Puts each chunk whose bytes have all arrived. done: the request that the reader has just
- * completed, or NULL. */
+/* Puts each chunk whose bytes have all arrived into the queue. done is the request that the
+ * reader has just completed, or NULL. */
 static void put_all_arrived(struct pipeline *p, const struct range_request *done)
 {
     struct range **at = &p->active;
@@ -227,7 +228,8 @@ static void report_progress(struct pipeline *p, size_t chunks_done)
     events->progress(events->user, &progress);
 }
 
-/* Until all chunks are good, or a worker has failed, who then has the error. */
+/* Requests ranges until all chunks are good, or until a worker has failed, which then has the
+ * error. */
 static int drive(struct pipeline *p, struct err *e)
 {
     size_t chunks_done = 0;
@@ -260,7 +262,7 @@ static void blame_change(struct pipeline *p, struct err *e)
         *e = why;
 }
 
-/* After the workers are joined: what an error left in flight. */
+/* Frees the ranges that an error left in flight, after the workers were joined. */
 static void drop_active(struct pipeline *p)
 {
     while (p->active) {
@@ -276,7 +278,7 @@ static int end_workers(struct pipeline *p, struct workers *workers, int r, struc
 {
     struct err why = ERR_INIT;
 
-    /* After a failure of the reader, too, what has arrived whole is kept. */
+    /* The workers finish what has arrived, even after a failure of the reader. */
     range_queue_close(&p->queue);
     if (workers_join(workers, &why) < 0 && r == 0) {
         *e = why;

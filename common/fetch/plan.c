@@ -15,7 +15,7 @@ void plan_free(struct plan *plan)
     *plan = (struct plan){0};
 }
 
-/* What a well-made stream adds to data that does not compress. */
+/* How many bytes a sensible encoder adds at most to data that does not compress. */
 static uint64_t stream_overhead(uint64_t size)
 {
     return 1024 + size / 128;
@@ -26,11 +26,11 @@ uint64_t plan_least_written(const struct image *image, const struct chunk *chunk
     uint64_t least = chunk->source_size % HOLE_MIN, overhead = stream_overhead(chunk->archive_size);
 
     if (chunk->source_size < HOLE_MIN)
-        return chunk->source_size; /* too short for a hole */
+        return chunk->source_size; /* It is too short for a hole. */
     if (image->compression == IMAGE_NONE)
         return least;
     if (chunk->archive_size == chunk->source_size)
-        return chunk->source_size; /* it does not compress: no zeros worth a hole */
+        return chunk->source_size; /* It does not compress, so no zeros in it are worth a hole. */
     return chunk->archive_size > overhead
                ? max_u64(least, min_u64(chunk->archive_size - overhead, chunk->source_size))
                : least;
@@ -45,7 +45,7 @@ static int by_place(const void *a, const void *b, void *context)
     return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
 }
 
-/* What there is to know of each chunk before anybody looks elsewhere for it. */
+/* Gives each chunk the way that it has before any seed is searched. */
 static int choose_ways(const struct image *image, const bool *missing, struct plan *plan,
                        struct err *e)
 {
@@ -78,7 +78,7 @@ static void count_item(const struct image *image, const struct plan_item *item,
     total->write_least += plan_least_written(image, chunk);
 }
 
-/* Counts the ways, and lists what is to be fetched by its place. */
+/* Counts the ways, and lists the chunks to fetch in the order of their places. */
 static int collect_fetched(struct plan *plan, const struct image *image, struct err *e)
 {
     plan->fetched = malloc((image->chunks.count + 1) * sizeof *plan->fetched);
@@ -102,7 +102,8 @@ static int compare_u64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The largest gap to fetch along. gaps has one less than the plan has chunks. */
+/* The size of the largest gap that is fetched along with the chunks around it. gaps has one
+ * entry less than there are chunks to fetch. */
 static uint64_t gap_limit(uint64_t *gaps, size_t count, uint64_t missing_bytes)
 {
     uint64_t limit = PLAN_FREE_GAP, waste = 0;
@@ -112,8 +113,8 @@ static uint64_t gap_limit(uint64_t *gaps, size_t count, uint64_t missing_bytes)
         uint64_t requests = (uint64_t)(count - i) * PLAN_REQUEST_COST;
 
         waste += gaps[i];
-        /* All gaps of one size are bought or none: the limit cannot tell them
-         * apart (every second chunk of a fixed size leaves only equal gaps). */
+        /* Gaps of one size are all fetched or none, because the limit cannot distinguish them.
+         * (Every second chunk of a fixed size leaves only equal gaps.) */
         if (gaps[i] > PLAN_FREE_GAP && (waste > missing_bytes / PLAN_WASTE_DIVISOR ||
                                         waste + requests > missing_bytes / PLAN_OVERHEAD_DIVISOR))
             return min_u64(limit, gaps[i] - 1);
@@ -127,7 +128,8 @@ static uint64_t item_end(const struct plan_item *item)
     return item->where + item->size;
 }
 
-/* Fills gaps (0 where two chunks touch or overlap); returns the missing bytes. */
+/* Fills gaps (with 0 where two chunks touch or overlap) and returns the sum of the sizes of the
+ * chunks to fetch. */
 static uint64_t measure_gaps(const struct plan *plan, uint64_t *gaps)
 {
     uint64_t bytes = 0, end = 0;

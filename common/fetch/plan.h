@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* plan: how each chunk of an image is obtained, which ranges of the archive that takes,
- * and what it costs. Pure: it does nothing of it (pipeline.h does).
+/* plan: decides how each chunk of an image is obtained, which ranges of the archive that takes,
+ * and what it costs. Carrying it out is up to seed.h and pipeline.h.
  *
- * Chunks to fetch are sorted by their place in the archive. A gap between two of at most
- * PLAN_FREE_GAP bytes is fetched along, since a request of its own costs more;
- * then the smallest gaps, until they make PLAN_WASTE_DIVISOR's share of the missing
- * bytes, or with the requests PLAN_OVERHEAD_DIVISOR's: the missing chunks of a small
- * update are so scattered that its requests alone come close to 1 %. A range ends at
- * PLAN_RANGE, at a chunk border; a larger chunk is a range of its own.
+ * Chunks to fetch are sorted by their place in the archive. A gap of at most PLAN_FREE_GAP bytes
+ * between two of them is fetched along, because another request would cost more. Larger gaps
+ * are fetched along as well, the smallest first, until they sum up to the share of the missing
+ * bytes that PLAN_WASTE_DIVISOR allows, or together with the requests to that of
+ * PLAN_OVERHEAD_DIVISOR: the missing chunks of a small update are so scattered that the
+ * requests alone come close to 1 %. A range has at most PLAN_RANGE bytes and ends with a
+ * chunk; a larger chunk is a range of its own.
+ *
+ * Nothing can fail but for ERR_MEMORY. A plan belongs to one thread at a time.
  */
 #ifndef IHOP_FETCH_PLAN_H
 #define IHOP_FETCH_PLAN_H
@@ -25,17 +28,18 @@
  * what a request costs (500 bytes, a round trip) does not count. */
 #define PLAN_RANGE            (2 * MIB)
 #define PLAN_FREE_GAP         512
-#define PLAN_REQUEST_COST     420 /* bytes of both headers, with nginx */
-#define PLAN_WASTE_DIVISOR    200 /* gaps: 0.5 % */
-#define PLAN_OVERHEAD_DIVISOR 110 /* gaps and requests: 0.9 % */
+#define PLAN_REQUEST_COST     420 /* bytes of the headers of request and response, with nginx */
+#define PLAN_WASTE_DIVISOR    200 /* for gaps: 0.5 % */
+#define PLAN_OVERHEAD_DIVISOR 110 /* for gaps and requests: 0.9 % */
 
 #define PLAN_BASE_MAX ((1u << 28) - 1)
 
-/* How one chunk is obtained. There is one for each chunk of the image, so it is small. */
+/* How one chunk is obtained. It is small, because there is one for each chunk of the image. */
 struct plan_item {
-    uint64_t where; /* its bytes begin here: in the archive, or in the seed */
-    uint32_t size;  /* how many bytes there are */
-    /* What they belong to: the number of the seed. A delta puts what it patches here. */
+    uint64_t where; /* the offset of its bytes in the archive, or in the seed */
+    uint32_t size;  /* how many bytes it has there */
+    /* The number of the seed that has these bytes. (A delta would put the number of the chunk that
+     * it patches here.) */
     unsigned base : 28; /* at most PLAN_BASE_MAX */
     unsigned way : 4;   /* enum way */
 };
@@ -54,33 +58,34 @@ struct plan_cost {
 
 struct plan {
     struct plan_item *items; /* for each chunk of the image */
-    uint32_t *fetched;       /* numbers of those whose way fetches, by their place */
+    uint32_t *fetched; /* numbers of the chunks whose way fetches, in the order of their places */
     size_t fetched_count;
     struct plan_range *ranges;
     size_t range_count;
     struct plan_cost cost;
 };
 
-/* Each chunk with missing[i] is made as a hole or downloaded; the others are present. The
- * image must have_archive. The caller frees *plan, which is empty after a failure. */
+/* Makes a plan in which chunk i is made as a hole or downloaded if missing[i] is set, and is
+ * present otherwise. The image's has_archive must be true. The caller frees *plan, which is
+ * empty after a failure. */
 int plan_make(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Once more from the items, some of which have another way now: which ranges they take and
- * what they cost. */
+/* Computes the ranges and the cost anew from the items, some of which have another way now. */
 int plan_arrange(struct plan *plan, const struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 void plan_free(struct plan *plan);
 
-/* Sums over all ways. */
+/* Sums over all ways of a cost. */
 size_t plan_cost_chunks(const struct plan_cost *cost);
-size_t plan_cost_missing(const struct plan_cost *cost); /* not there yet */
-size_t plan_cost_fetched(const struct plan_cost *cost);
-uint64_t plan_cost_write(const struct plan_cost *cost);       /* bytes, at most */
+size_t plan_cost_missing(const struct plan_cost *cost); /* chunks that are not there yet */
+size_t plan_cost_fetched(const struct plan_cost *cost); /* chunks requested from the archive */
+uint64_t plan_cost_write(const struct plan_cost *cost); /* bytes, at most */
 uint64_t plan_cost_write_least(const struct plan_cost *cost); /* bytes */
 
-/* The least that storing this chunk writes. Nobody knows where it has zeros before it is
- * there, but they compress to nearly nothing. */
+/* The least number of bytes that storing this chunk writes. Where it has zeros, which become
+ * holes, is not known before it is fetched; but zeros compress to nearly nothing, so the chunk
+ * cannot have more of them than its stored size allows. */
 uint64_t plan_least_written(const struct image *image, const struct chunk *chunk);
 
 #endif

@@ -23,7 +23,7 @@ void range_queue_destroy(struct range_queue *q)
         struct range *range = q->first;
 
         q->first = range->next_ready;
-        if (range->put == range->count) /* else the driver has it, too */
+        if (range->put == range->count) /* Otherwise the driver has it, too, and frees it. */
             range_free(range);
     }
     pthread_cond_destroy(&q->changed);
@@ -56,7 +56,8 @@ void range_free(struct range *range)
     free(range);
 }
 
-/* What a range takes of the budget: many small ones take more than their bytes. */
+/* What a range takes of the budget. It counts the struct, too, because ranges can be many and
+ * small. */
 static uint64_t range_cost(uint64_t size)
 {
     return size + sizeof(struct range);
@@ -118,7 +119,7 @@ void range_queue_stop(struct range_queue *q)
     pthread_cond_broadcast(&q->changed);
 }
 
-/* Takes the next chunk of the first range. Needs the lock. */
+/* Takes the next chunk of the first range; needs the lock. */
 static void take_first_range(struct range_queue *q, const struct range_item *item)
 {
     struct range *range = q->first;
@@ -153,7 +154,7 @@ bool range_queue_take(struct range_queue *q, struct range_item *item)
     }
 }
 
-/* Counts the item: true when it was the last one of its range. */
+/* Counts the item as done, and returns whether it was the last one of its range. */
 static bool count_done(struct range_queue *q, const struct range_item *item,
                        enum range_outcome outcome)
 {

@@ -12,12 +12,12 @@
 
 struct scan {
     const struct seed_job *job;
-    uint32_t *sorted; /* the image's chunks in order of hash */
-    /* One bit for each size that a wanted chunk has, sizes taken modulo SIZE_BITS:
-     * most chunks that are not wanted need no hash. */
+    uint32_t *sorted; /* the image's chunks in the order of their hashes */
+    /* The bits of all sizes, modulo SIZE_BITS, that a wanted chunk has. A chunk of another size is
+     * not hashed, and most chunks that are not wanted are such. */
     uint8_t sizes[SIZE_BITS / 8];
     struct chunk_hasher **hashers; /* one for each worker */
-    uint64_t size;                 /* of the seed; 0: not known */
+    uint64_t size;                 /* of the seed in bytes; 0 when it is not known */
 
     pthread_mutex_t lock; /* protects found, and the ways of the plan's items */
     size_t found;
@@ -39,7 +39,7 @@ static void note_wanted_sizes(struct scan *s)
     }
 }
 
-/* Whether this worker is the first one with a chunk that is wanted. */
+/* Gives the chunk the way WAY_SEED if it is still wanted: only one worker gets true. */
 static bool claim_chunk(struct scan *s, size_t chunk, const struct cut_chunk *c)
 {
     struct plan_item *item = &s->job->plan->items[chunk];
@@ -86,7 +86,7 @@ static void on_seed_progress(void *user, uint64_t bytes_done)
         events->progress(events->user, &p);
 }
 
-/* Links are followed: /dev/disk/by-partlabel/... is one. */
+/* Links are followed, because /dev/disk/by-partlabel/... is one. */
 static int open_seed(const char *path, struct input *in, struct err *e)
 {
     static const struct input_words words = {
@@ -126,7 +126,7 @@ static int scan_seed(struct scan *s, struct err *e)
     options.name = in.name;
     chunker_config_of(s->job->image, &config);
     if (chunker_config_check(&config, &why) < 0) {
-        /* Of the archive, not of the seed: it can be cloned all the same. */
+        /* The parameters are those of the archive, which can be cloned without the seed. */
         events_note(s->job->events, "seed %s is of no use, the archive was cut in an odd way: %s",
                     s->job->path, why.text);
         return 0;

@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 enum way {
-    WAY_PRESENT,  /* it is in the store */
-    WAY_ADOPTED,  /* it is in the store since an interrupted run had staged it */
-    WAY_ZERO,     /* it is all zeros, and made as a hole */
+    WAY_PRESENT,  /* it is in the store already */
+    WAY_ADOPTED,  /* an interrupted run had staged it, and it was adopted into the store */
+    WAY_ZERO,     /* it is all zeros and made as a hole */
     WAY_SEED,     /* it is copied from a seed (seed.h) */
     WAY_DOWNLOAD, /* it is read from the archive, decoded and verified (chunk_decoder.h) */
     WAY_COUNT
@@ -23,20 +23,20 @@ enum way {
 
 struct way_traits {
     const char *counted_as; /* the JSON member with the number of its chunks, or NULL */
-    bool on_device;         /* only a device has it, no comparison of two images */
-    bool is_there;          /* nothing is left to do */
+    bool on_device;         /* it occurs on a device only, not in a comparison of two images */
+    bool is_there;          /* the chunk is in the store, and nothing is left to do */
     bool fetches;           /* its bytes are requested from the archive */
     bool writes;            /* its content is written; that of a hole is not */
 };
 
 extern const struct way_traits way_traits[WAY_COUNT];
 
-/* All chunks of one way. */
+/* Sums over all chunks of one way. */
 struct way_total {
     size_t chunks;
-    uint64_t bytes;       /* of their content, decoded */
-    uint64_t write;       /* bytes of it that are written, at most; and at least, because */
-    uint64_t write_least; /* zeros within a chunk become holes */
+    uint64_t bytes;       /* of their content */
+    uint64_t write;       /* bytes that storing them writes, at most */
+    uint64_t write_least; /* and at least: zeros within a chunk become holes */
 };
 
 #endif
