@@ -20,11 +20,11 @@ struct clone {
     const struct events *events;
     struct clone_result *result;
     struct reader *reader;
-    struct store *store; /* as it was found, for reading; NULL: there is none */
-    struct image old;    /* the release of this name */
+    struct store *store; /* the store as it was found, open for reading; NULL when there is none */
+    struct image old;    /* the release that has the name now, if has_old */
     bool has_old;
-    bool replace;       /* what has the name now may be replaced */
-    struct image image; /* what the archive holds */
+    bool replace;       /* whatever has the name now may be replaced */
+    struct image image; /* the image that the archive holds */
     struct obtain obtain;
 };
 
@@ -43,9 +43,9 @@ static struct store_options store_options(const struct clone *c, enum store_acce
                                   .wait_seconds = c->o->wait_seconds};
 }
 
-/* Looks at the store as it is, before anything is fetched: a directory that is no store, or a
- * name that is the user's, stays as it is. A release that is damaged counts as absent: the
- * original leaves empty ones, and a clone is how to mend it. */
+/* Looks at the store before anything is fetched, and changes nothing. It refuses a directory
+ * that is no store, and a name that a file of the user has. A damaged release counts as absent,
+ * because a clone is how to mend it; ihop 0.1 leaves empty ones. */
 static int look_at_store(struct clone *c, struct err *e)
 {
     struct store_options options = store_options(c, STORE_READ);
@@ -73,7 +73,8 @@ static int look_at_store(struct clone *c, struct err *e)
     return -1;
 }
 
-/* Fills c->image; *same: it is the old release's, moved here. */
+/* Fills c->image. *same tells that the release of this name came from this very archive; then
+ * its image is moved there from c->old. */
 static int read_archive_header(struct clone *c, bool *same, struct err *e)
 {
     const struct events_progress progress = {.phase = EVENTS_HEADER};
@@ -82,8 +83,7 @@ static int read_archive_header(struct clone *c, bool *same, struct err *e)
 
     if (c->events->progress)
         c->events->progress(c->events->user, &progress);
-    /* Two small requests tell whether the release of this name came from this very
-     * archive; then its header is not needed. */
+    /* Two small requests tell whether the header has to be read. */
     if (archive_header_read_start(c->reader, &start, e) < 0 ||
         archive_header_is_of(c->reader, &start, &c->old, same, e) < 0)
         return -1;
@@ -103,8 +103,8 @@ static bool can_be_recorded(const char *location)
     return strlen(location) <= LIMIT_URL && text_is_utf8(location, strlen(location));
 }
 
-/* Records where the archive is. An address that a release cannot hold is left
- * out: a repair then needs it on its command line. */
+/* Records where the archive is. An address that a release cannot hold is left out, and a repair
+ * then needs it on its command line. */
 static int set_location(struct clone *c, struct err *e)
 {
     const char *location = c->o->record_url ? c->o->record_url : c->reader->location;
@@ -130,7 +130,7 @@ static void describe_image(struct clone *c)
     text_hex(c->image.source_checksum, CHUNK_HASH_SIZE, r->source_checksum);
 }
 
-/* The name may be taken by another image, which only --force replaces. */
+/* Fails when the name belongs to a different image, which only --force replaces. */
 static int check_release_name(struct clone *c, bool same, struct err *e)
 {
     c->replace =
@@ -150,10 +150,10 @@ static int estimate(struct clone *c, const struct image *image, struct err *e)
     return obtain_estimate(&c->obtain, e);
 }
 
-/* Whether the release is there and whole, so that nothing has to be written. Its
- * durability is confirmed all the same: an earlier run may have been cut off just
- * before it was. One of the original's is not taken for whole: publishing it
- * anew, after its chunks were hashed, vouches for them. */
+/* Whether the release is there with all its chunks, so that nothing has to be written. It is
+ * made durable nevertheless, because an earlier run may have been cut off just before that. A
+ * release of ihop 0.1 does not count as complete: publishing it anew, after its chunks were
+ * hashed, makes it vouch for them. */
 static int is_complete(struct clone *c, bool same, bool *complete, struct err *e)
 {
     const struct image *there = same ? &c->image : &c->old;
@@ -166,7 +166,8 @@ static int is_complete(struct clone *c, bool same, bool *complete, struct err *e
     return *complete ? store_confirm(c->store, e) : 0;
 }
 
-/* Another clone may have published the same image under this name meanwhile. */
+/* Publishes the release. Another clone may have published the same image under this name since
+ * this one looked; then the release is replaced. */
 static int publish(const struct clone *c, const struct store *store, const uint8_t *data,
                    size_t size, struct err *e)
 {
@@ -194,7 +195,7 @@ static void on_removed(void *user, const char *name)
     events_note(c->events, "removed release %s/%s to make room", c->o->store, name);
 }
 
-/* Fetches what is missing and publishes. */
+/* Fetches the missing chunks and publishes the release. */
 static int update_store(struct clone *c, struct err *e)
 {
     struct store_options options = store_options(c, STORE_WRITE);

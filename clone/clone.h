@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* clone: from an archive to a published release; the order of things. */
+/* clone: the steps of a run of ihop-clone, from an archive to a published release. One thread
+ * calls; clone_run starts and joins threads of its own. */
 #ifndef IHOP_CLONE_CLONE_H
 #define IHOP_CLONE_CLONE_H
 
@@ -12,26 +13,26 @@
 #include <stdint.h>
 
 enum clone_outcome {
-    CLONE_PUBLISHED, /* a new or replaced release */
-    CLONE_COMPLETE,  /* it was there, with all its chunks */
-    CLONE_RESTORED,  /* it was there; missing chunks were fetched */
-    CLONE_ESTIMATED, /* --dry-run */
+    CLONE_PUBLISHED, /* the release is new or was replaced */
+    CLONE_COMPLETE,  /* the release was there with all its chunks */
+    CLONE_RESTORED,  /* the release was there, and missing chunks were fetched */
+    CLONE_ESTIMATED, /* nothing was done, because of --dry-run */
 };
 
 struct clone_result {
     enum clone_outcome outcome;
     struct plan_cost cost;
-    size_t damaged; /* chunks that were there, but wrong */
+    size_t damaged; /* chunks that were in the store with wrong content */
     uint64_t image_size;
     char header_checksum[CHUNK_HASH_HEX];
     char source_checksum[CHUNK_HASH_HEX];
-    uint64_t downloaded; /* bytes of bodies */
+    uint64_t downloaded; /* bytes of the bodies of responses, or read from a file */
     uint64_t written;    /* bytes of chunk data */
     uint64_t requests, retries;
 };
 
-/* Errors have the kind that decides on the exit code. *result is filled as far
- * as things went. */
+/* Runs a clone. *result is filled as far as the run went, even after a failure. The kind of an
+ * error decides on the exit code. */
 int clone_run(const struct clone_options *o, const struct events *events,
               struct clone_result *result, struct err *e) __attribute__((warn_unused_result));
 

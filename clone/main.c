@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* What a run has fetched is adopted by the next one. */
+/* A run that is interrupted says that the next one adopts what it has fetched. */
 static void prepare_for_end(const struct clone_options *o)
 {
     if (!o->dry_run && !o->common.quiet)
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
     int r, code;
 
     output_prepare();
-    umask(022); /* another user may serve the store */
+    umask(022); /* A server that runs as another user may have to read the store. */
     memory_tune();
     r = clone_options_parse(argc, argv, &o, &e);
     output_init(&out, "ihop-clone", &o.common);

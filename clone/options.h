@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options: the command line of ihop-clone. */
+/* options: the command line of ihop-clone. Texts belong to argv, except store. */
 #ifndef IHOP_CLONE_OPTIONS_H
 #define IHOP_CLONE_OPTIONS_H
 
@@ -14,8 +14,8 @@
 
 struct clone_options {
     const char *archive; /* URL or path */
-    char *store;         /* directory */
-    const char *release; /* name */
+    char *store;         /* path of its directory */
+    const char *release; /* its name */
 
     struct common_options common;
     bool force, dry_run, recheck, compat_store;
@@ -25,7 +25,7 @@ struct clone_options {
     const char *record_url;
 
     unsigned jobs;
-    uint64_t max_download, max_write, min_free;
+    uint64_t max_download, max_write, min_free; /* bytes */
     bool make_room;
     const char **seeds;
     size_t seed_count, seed_capacity;
@@ -34,8 +34,8 @@ struct clone_options {
     struct network_options network;
 };
 
-/* ERR_USAGE names the option and what it takes. Free with clone_options_free in any
- * case. */
+/* Parses the command line. ERR_USAGE names the option and what it takes. The caller frees *o,
+ * even after a failure. */
 int clone_options_parse(int argc, char **argv, struct clone_options *o, struct err *e)
     __attribute__((warn_unused_result));
 void clone_options_free(struct clone_options *o);

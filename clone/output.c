@@ -10,7 +10,7 @@
 #define LINE_SIZE 8192
 #define SECTOR    512
 
-/* What the run took, or with --dry-run would take. */
+/* These sums are what the run took, or with --dry-run what it would take. */
 static uint64_t total_download(const struct clone_result *r)
 {
     return r->downloaded + (r->outcome == CLONE_ESTIMATED ? r->cost.download : 0);

@@ -7,6 +7,7 @@
 #include "clone/clone.h"
 #include "clone/options.h"
 
+/* Prints the result of a run that succeeded, as --json, --quiet and --verbose ask for it. */
 void clone_output_result(struct output *out, const struct clone_options *o,
                          const struct clone_result *result);
 

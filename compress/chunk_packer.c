@@ -13,11 +13,11 @@
 
 #define NOT_YET UINT32_MAX
 
-/* A worker gives the memory of a larger chunk back. */
+/* After a chunk larger than this many bytes a worker frees the memory that compression took. */
 #define LARGE_CHUNK (2 * MIB)
 
-/* In a dictionary, a chunk takes at least so much beside its hash, and an entry of
- * the order one byte. */
+/* The least number of bytes that a chunk takes in a dictionary, apart from its hash. An entry of
+ * the order takes at least one byte. */
 #define DESCRIPTOR_OVERHEAD 12
 
 struct worker {
@@ -25,12 +25,12 @@ struct worker {
     struct encoder encoder;
 };
 
-/* A content, in the order in which threads came across them. */
+/* One distinct content of chunks. Contents are in the order in which threads came across them. */
 struct content {
     uint8_t hash[CHUNK_HASH_SIZE];
-    uint32_t number; /* in the chunk table, or NOT_YET */
+    uint32_t number; /* its number in the chunk table, or NOT_YET */
     uint32_t source_size, stored_size;
-    uint8_t *waiting; /* what is to be stored, ready too early; or NULL */
+    uint8_t *waiting; /* its stored bytes, when they were ready before their turn; else NULL */
 };
 
 struct chunk_packer {
@@ -39,18 +39,19 @@ struct chunk_packer {
     struct worker *workers;
 
     pthread_mutex_t lock; /* protects all below, and output */
-    pthread_cond_t moved; /* next has moved, what comes next is known now, or failed is set */
+    pthread_cond_t moved; /* next has moved, the content that comes next is known, or failed is
+                           * set */
     bool failed;
 
     struct content *contents;
     size_t content_count, content_capacity;
     uint32_t *slots; /* hash table of indices into contents, or NOT_YET */
     size_t slot_count;
-    struct keyed secret; /* of where a hash goes in it */
+    struct keyed secret; /* key of the hash table */
 
-    uint32_t *order; /* of contents by index in the image; NOT_YET: not seen */
+    uint32_t *order; /* the content of each chunk of the image; NOT_YET when it was not seen */
     size_t order_capacity;
-    size_t next; /* all below this are in the table */
+    size_t next; /* the chunks of the image below this index are in the chunk table */
 
     struct chunk_table chunks;
     size_t waiting_bytes;
@@ -134,9 +135,9 @@ void chunk_packer_cleanup(struct chunk_packer **p)
     chunk_packer_free(*p);
 }
 
-/* ---- looking up; with the lock held ---- */
+/* ---- looking up contents; with the lock held ---- */
 
-/* The slot of a hash, or the empty one where it belongs. */
+/* Returns the slot that has this hash, or the empty slot where it belongs. */
 static size_t find_content_slot(const struct chunk_packer *p, const uint8_t *hash)
 {
     size_t at = (size_t)keyed_hash(&p->secret, hash) % p->slot_count;
@@ -165,7 +166,7 @@ static int grow_slots(struct chunk_packer *p, struct err *e)
     return 0;
 }
 
-/* Finds or adds a content; *added tells. */
+/* Finds the content with this hash, or adds it and sets *added. */
 static int add_content(struct chunk_packer *p, const uint8_t *hash, size_t size, uint32_t *content,
                        bool *added, struct err *e)
 {
@@ -201,13 +202,14 @@ static int set_order(struct chunk_packer *p, uint64_t index, uint32_t content, s
     return 0;
 }
 
-/* The content that the table waits for, or NOT_YET when that chunk is not seen. */
+/* Returns the content that comes next in the image, or NOT_YET when that chunk was not seen. */
 static uint32_t awaited(const struct chunk_packer *p)
 {
     return p->next < p->order_capacity ? p->order[p->next] : NOT_YET;
 }
 
-/* Early, as a large image may take hours. */
+/* Fails as soon as the archive's header would get too large, because a large image may take
+ * hours. */
 static int check_space_left(const struct chunk_packer *p, uint64_t index, struct err *e)
 {
     uint64_t dictionary = p->content_count * (p->chunks.hash_length + DESCRIPTOR_OVERHEAD) + index;
@@ -235,7 +237,7 @@ static int append(struct chunk_packer *p, struct content *c, const uint8_t *stor
     return 0;
 }
 
-/* Moves next over all that is known and ready. */
+/* Moves next over all chunks whose content is in the table or ready, and writes the latter. */
 static int advance(struct chunk_packer *p, struct err *e)
 {
     uint32_t content;
@@ -256,7 +258,7 @@ static int advance(struct chunk_packer *p, struct err *e)
     return 0;
 }
 
-/* Keeps a copy until its turn comes. */
+/* Keeps a copy of the stored bytes until the turn of the content comes. */
 static int put_aside(struct chunk_packer *p, struct content *c, const uint8_t *stored,
                      struct err *e)
 {
@@ -270,7 +272,8 @@ static int put_aside(struct chunk_packer *p, struct content *c, const uint8_t *s
 
 /* ---- the steps of one chunk ---- */
 
-/* *added: this thread is to compress it. */
+/* Enters a chunk of the image. *added tells that its content is new, so that this thread has to
+ * compress and deliver it. */
 static int enter(struct chunk_packer *p, uint64_t index, const uint8_t *hash, size_t size,
                  uint32_t *content, bool *added, struct err *e)
 {
@@ -293,7 +296,7 @@ static int deliver(struct chunk_packer *p, uint32_t content, const uint8_t *stor
         pthread_cond_wait(&p->moved, &p->lock);
     if (p->failed)
         return err_set(e, ERR_CANCELLED, "another chunk failed");
-    c = &p->contents[content]; /* not before the wait: the array may grow */
+    c = &p->contents[content]; /* only after the wait, because the array may move */
     c->stored_size = (uint32_t)size;
     if (awaited(p) != content)
         return put_aside(p, c, stored, e);

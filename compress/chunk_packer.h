@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* chunk_packer: from chunks that come in any order from several threads to an image's chunk
- * table and its chunk data, both in the order of first occurrence.
+/* chunk_packer: makes an image's chunk table and its chunk data, both in the order of first
+ * occurrence, from chunks that come in any order from several threads.
  *
- * Each chunk is hashed once and looked up. The thread that sees a content first
- * compresses it; whoever finishes what comes next writes it, and all behind it that
- * is ready. So the result depends on the chunks only. What is ready too early waits
- * in memory, up to CHUNK_PACKER_WAITING bytes; then its thread waits.
+ * Each chunk is hashed once and looked up. The thread that sees a content first compresses it.
+ * The thread that finishes the content whose turn it is writes it, together with all contents
+ * after it that are ready. So the result depends on nothing but the chunks. Contents that are
+ * ready before their turn wait in memory, up to CHUNK_PACKER_WAITING bytes; beyond that their
+ * threads wait.
  *
- * chunk_packer_chunk may be called by several threads, each with a worker of its own; all
- * else by one.
+ * Several threads may call chunk_packer_chunk, each with a worker number of its own. The other
+ * functions are for one thread.
  */
 #ifndef IHOP_COMPRESS_CHUNK_PACKER_H
 #define IHOP_COMPRESS_CHUNK_PACKER_H
@@ -26,7 +27,7 @@
 struct chunk_packer;
 
 struct chunk_packer_options {
-    unsigned jobs; /* workers */
+    unsigned jobs; /* number of workers */
     enum image_compression compression;
     uint32_t level;
     size_t hash_length;
@@ -39,14 +40,14 @@ struct chunk_packer *chunk_packer_new(const struct chunk_packer_options *options
 void chunk_packer_free(struct chunk_packer *p);
 void chunk_packer_cleanup(struct chunk_packer **p);
 
-/* Chunk number index of the image, from 0; each once. May wait for a lower index,
- * until that is there or a call fails. Besides ERR_MEMORY, and what output_file_write
- * gives: ERR_USAGE when no reader would take so many chunks. */
+/* Takes the chunk of the image with this index, counted from 0; each index occurs once. The call
+ * may wait for chunks of lower indices, until they are there or a call fails. ERR_USAGE when no
+ * reader would accept so many chunks, ERR_MEMORY, and the kinds of output_file_write. */
 int chunk_packer_chunk(struct chunk_packer *p, unsigned worker, uint64_t index, const uint8_t *data,
                        size_t size, struct err *e) __attribute__((warn_unused_result));
 
-/* When all chunks are there: moves table, hashes and order to image, whose
- * archive_offset are counts from the start of the output. */
+/* Moves chunk table and order to image, after all chunks were taken. The archive_offset of each
+ * chunk counts from the start of the output. */
 void chunk_packer_finish(struct chunk_packer *p, struct image *image);
 
 #endif

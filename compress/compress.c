@@ -12,9 +12,9 @@
 
 #include <string.h>
 
-/* From so much chunk data on, up to OUTPUT_FILE_BLOCK bytes of gap are nothing beside it,
- * and having to copy it would be something. It goes by the chunk data alone, so that
- * the archive is the same on every machine. */
+/* With at least this many bytes of chunk data, a gap of up to OUTPUT_FILE_BLOCK bytes before it
+ * does not matter, whereas copying the data would. Nothing but the size of the chunk data decides,
+ * so that the archive is the same on every machine. */
 #define GAP_FROM (4 * MIB)
 
 #define MADE_BY "ihop-compress " PACKAGE_VERSION
@@ -23,7 +23,7 @@ struct job {
     const struct compress_options *o;
     const struct compress_events *events;
     struct input source;
-    uint64_t shown; /* bytes of it so far */
+    uint64_t shown; /* bytes of it that were read so far */
     struct chunk_hasher *source_hasher;
     struct output_file output;
     struct chunk_packer *packer;
@@ -118,9 +118,8 @@ static int describe_result(struct job *j, struct err *e)
     return 0;
 }
 
-/* Reads the header as a device will. What is wrong with it then comes from what was
- * asked for: a short hash that two chunks share, more metadata or chunks than any
- * reader takes. */
+/* Reads the header as a device will. Anything wrong with it is due to the options: a short hash
+ * that two chunks share, or more metadata or chunks than any reader accepts. */
 static int read_back(const struct job *j, const uint8_t *header, size_t size, uint64_t archive_size,
                      struct image *image, struct err *e)
 {
@@ -169,7 +168,7 @@ int compress_run(const struct compress_options *o, const struct compress_events 
     struct job j = {.o = o, .events = events, .source.fd = -1, .output = OUTPUT_FILE_INIT};
     int r;
 
-    /* Lent, and taken back before it is freed. */
+    /* Borrowed from the options, and reset below so that image_free does not free it. */
     j.image.metadata = o->metadata;
     j.image.metadata_count = o->metadata_count;
     r = run_compress(&j, image, e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* compress: from an image to an archive; the order of things. */
+/* compress: the steps of ihop-compress, from an image to an archive. One thread calls;
+ * compress_run starts and joins threads of its own. */
 #ifndef IHOP_COMPRESS_COMPRESS_H
 #define IHOP_COMPRESS_COMPRESS_H
 
@@ -10,15 +11,15 @@
 #include <stdint.h>
 
 struct compress_events {
-    /* bytes_total is 0 when the image comes through a pipe. Called by any thread, one
-     * call at a time. */
+    /* Called by any thread, one call at a time. bytes_total is 0 when the image comes through a
+     * pipe. */
     void (*compressing)(void *user, uint64_t bytes_done, uint64_t bytes_total);
-    void (*writing)(void *user); /* the header, and to the disk */
+    void (*writing)(void *user); /* the header is written, and all is made durable */
     void *user;
 };
 
-/* Makes o->archive of o->image. *image is the archive as a reader sees it; the caller
- * frees it. Errors have the kind that decides on the exit code. */
+/* Makes the archive o->archive of the image o->image. *image is what a reader of the archive
+ * finds; the caller frees it. The kind of an error decides on the exit code. */
 int compress_run(const struct compress_options *o, const struct compress_events *events,
                  struct image *image, struct err *e) __attribute__((warn_unused_result));
 

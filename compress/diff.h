@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* diff: what an update from one image to another costs a device: a gate for those
- * who build images. */
+/* diff: computes what an update from one image to another costs a device, so that a build of
+ * images can fail when that is too much. One thread. */
 #ifndef IHOP_COMPRESS_DIFF_H
 #define IHOP_COMPRESS_DIFF_H
 
@@ -12,13 +12,13 @@
 #include <stdint.h>
 
 struct diff_result {
-    struct plan_cost cost; /* of the new image's chunks */
+    struct plan_cost cost; /* of obtaining the new image's chunks */
     uint64_t download;     /* bytes: the header and the ranges */
     uint64_t requests;
 };
 
-/* o->old is an archive or a release in a store, o->archive the new archive. ERR_SPACE
- * when the download is over o->max_download; *result is filled then. */
+/* Compares o->old, an archive or a release in a store, with the new archive o->archive.
+ * ERR_SPACE when the download exceeds o->max_download; *result is filled even then. */
 int diff_run(const struct compress_options *o, struct diff_result *result, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* info: reads the header of an archive that is there, to tell about it. */
+/* info: reads the header of an archive that exists, to show what it says. One thread. */
 #ifndef IHOP_COMPRESS_INFO_H
 #define IHOP_COMPRESS_INFO_H
 
@@ -8,8 +8,8 @@
 #include "reader/reader.h"
 #include "format/image.h"
 
-/* archive is a path or a URL. stats: what reading the header took, or NULL. The caller
- * frees *image. ERR_ARCHIVE, and the kinds of a reader (reader/reader.h). */
+/* Reads the header of the archive at a path or URL. The caller frees *image. *stats, unless stats
+ * is NULL, tells what that took. ERR_ARCHIVE, and the kinds of a reader (reader/reader.h). */
 int info_read(const char *archive, const struct network_options *network, struct image *image,
               struct reader_stats *stats, struct err *e) __attribute__((warn_unused_result));
 

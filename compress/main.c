@@ -46,7 +46,7 @@ static int make(const struct compress_options *o, struct output *out, struct err
     return 0;
 }
 
-/* The cost is told even when it is over the budget. */
+/* Prints the cost even when it exceeds the budget. */
 static int compare(const struct compress_options *o, struct output *out, struct err *e)
 {
     struct diff_result result;

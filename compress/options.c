@@ -20,7 +20,7 @@
 
 /* ---- metadata ---- */
 
-/* Takes value over. */
+/* Appends an entry. The value belongs to the options from then on, or is freed on failure. */
 static int add_metadata(struct compress_options *o, const char *key, uint8_t *value, size_t size,
                         struct err *e)
 {
@@ -61,7 +61,7 @@ static int add_metadata_file(void *options, const char *key, const char *path, s
         return -1;
     }
     if (io_read_file(fd, LIMIT_METADATA_BYTES, path, &data, &size, e) < 0) {
-        if (e->kind == ERR_DAMAGED) /* for io_read_file: not what was asked for */
+        if (e->kind == ERR_DAMAGED) /* io_read_file reports a wrong file type or size like that. */
             e->kind = ERR_USAGE;
         return -1;
     }
@@ -75,7 +75,7 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
-/* By key, as bita has them. */
+/* Sorts the metadata by key, as bita does, and checks it. */
 static int finish_metadata(struct compress_options *o, struct err *e)
 {
     uint64_t bytes = 0;
@@ -150,7 +150,7 @@ void compress_options_help(void)
     puts("\nSizes take a suffix: k, M, G or KiB, MiB, GiB. Exit codes: see ihop-compress(1).");
 }
 
-/* ---- what they mean ---- */
+/* ---- from the words to the parameters ---- */
 
 static int set_compression(struct compress_options *o, struct err *e)
 {
@@ -168,7 +168,7 @@ static int set_compression(struct compress_options *o, struct err *e)
     return 0;
 }
 
-/* The average is rounded down to a power of two: one bit less of it, as bita has it. */
+/* The average is rounded down to a power of two, 2^n, and n - 1 bits give it, as in bita. */
 static uint32_t filter_bits(uint64_t average)
 {
     return average < 2 ? 0 : 62 - (uint32_t)__builtin_clzll(average);
@@ -200,7 +200,7 @@ static int choose_chunker(struct compress_options *o, struct err *e)
     return chunker_config_check(c, e);
 }
 
-/* Looking at an archive that is there? */
+/* Whether the options ask to look at an archive that exists, instead of making one. */
 static bool is_look(const struct compress_options *o, int operands)
 {
     return o->info || o->old || o->metadata_key || (o->print_header && operands == 1 && !o->input);

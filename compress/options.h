@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options: the command line of ihop-compress. */
+/* options: the command line of ihop-compress. Texts belong to argv; the metadata is owned. */
 #ifndef IHOP_COMPRESS_OPTIONS_H
 #define IHOP_COMPRESS_OPTIONS_H
 
@@ -14,20 +14,20 @@
 #include <stdint.h>
 
 struct compress_options {
-    const char *image;   /* path or "-"; NULL: look at an archive that is there */
-    const char *archive; /* path; without an image also a URL */
+    const char *image;   /* path or "-"; NULL to look at an archive that exists */
+    const char *archive; /* path; without an image it may be a URL */
 
     struct common_options common;
     bool info, print_header;
-    const char *old;       /* --diff: an archive or a release; else NULL */
-    uint64_t max_download; /* with it */
+    const char *old;       /* with --diff an archive or a release; otherwise NULL */
+    uint64_t max_download; /* bytes, with --diff */
     const char *metadata_key;
     struct network_options network; /* for an archive at a URL */
 
     bool force;
     unsigned jobs;
 
-    /* As given; what they mean is below. */
+    /* These are as given. The members after them have what they mean. */
     const char *input;
     uint64_t average_size, min_size, max_size, window_size, fixed_size;
     unsigned compression_word, hash_word;
@@ -40,8 +40,8 @@ struct compress_options {
     size_t metadata_count, metadata_capacity;
 };
 
-/* Reads the metadata files as well. ERR_USAGE names the option and what it takes.
- * Free with compress_options_free in any case. */
+/* Parses the command line and reads the metadata files. ERR_USAGE names the option and what it
+ * takes. The caller frees *o, even after a failure. */
 int compress_options_parse(int argc, char **argv, struct compress_options *o, struct err *e)
     __attribute__((warn_unused_result));
 void compress_options_free(struct compress_options *o);

@@ -11,14 +11,14 @@
 
 #define LINE_SIZE 8192
 
-/* What is not in the image as it is printed. */
+/* What is printed of an image but has to be computed. */
 struct facts {
     char header_checksum[CHUNK_HASH_HEX], source_checksum[CHUNK_HASH_HEX];
-    uint64_t unique_bytes; /* of the chunks in the table, as they are in the image */
-    uint64_t stored_bytes; /* and in the archive */
+    uint64_t unique_bytes; /* source sizes of all chunks in the table */
+    uint64_t stored_bytes; /* their sizes in the archive */
 };
 
-static void collect_metadata(const struct image *image, struct facts *f)
+static void collect_facts(const struct image *image, struct facts *f)
 {
     *f = (struct facts){0};
     text_hex(image->header_checksum, CHUNK_HASH_SIZE, f->header_checksum);
@@ -44,7 +44,7 @@ static void set_chunker_members(json_t *line, const struct image *image)
     json_set_number(line, "max_chunk_size", image->max_chunk_size);
 }
 
-/* The members of both reports. */
+/* Makes the JSON object with the members that both results have. */
 static json_t *new_result(const struct compress_options *o, const struct image *image,
                           const struct facts *f)
 {
@@ -110,7 +110,7 @@ static void print_size(const char *label, uint64_t bytes)
     printf("  %s: %s (%llu bytes)\n", label, text_size(bytes, text), (unsigned long long)bytes);
 }
 
-/* A text from the archive, which must not drive a terminal. */
+/* Prints a text from the archive without the control characters that a terminal obeys. */
 static void print_foreign(const char *text)
 {
     char line[LINE_SIZE];
@@ -173,7 +173,7 @@ void compress_output_result(struct output *out, const struct compress_options *o
 {
     struct facts f;
 
-    collect_metadata(image, &f);
+    collect_facts(image, &f);
     output_clear(out);
     if (o->common.json)
         print_json_result(out, o, image, &f);
@@ -188,7 +188,7 @@ void compress_output_info(struct output *out, const struct compress_options *o,
 {
     struct facts f;
 
-    collect_metadata(image, &f);
+    collect_facts(image, &f);
     output_clear(out);
     if (o->common.json)
         print_json_info(o, image, &f);
@@ -241,6 +241,6 @@ int compress_output_metadata(const struct compress_options *o, const struct imag
     if (!m)
         return err_set(e, ERR_NOT_FOUND, "%s has no metadata named '%s'", o->archive,
                        o->metadata_key);
-    fwrite(m->value, 1, m->size, stdout); /* output_end looks for errors */
+    fwrite(m->value, 1, m->size, stdout); /* output_end checks for errors. */
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* output: what ihop-compress tells about an archive, for people and for programs. */
+/* output: prints what ihop-compress says about an archive, for people and for programs. */
 #ifndef IHOP_COMPRESS_OUTPUT_H
 #define IHOP_COMPRESS_OUTPUT_H
 
@@ -9,19 +9,20 @@
 #include "compress/options.h"
 #include "format/image.h"
 
-/* After a compression. */
+/* Prints the result of a compression. */
 void compress_output_result(struct output *out, const struct compress_options *o,
                             const struct image *image);
 
-/* --info, or --print-header of an archive that is there. */
+/* Prints what --info, or --print-header without an image, asks for. */
 void compress_output_info(struct output *out, const struct compress_options *o,
                           const struct image *image);
 
-/* --diff. ok: within the budget; otherwise the error is the last line. */
+/* Prints what --diff found. ok is false when the budget was exceeded: with --json the last line
+ * is the error then, which is not printed here. */
 void compress_output_diff(struct output *out, const struct compress_options *o,
                           const struct diff_result *result, bool ok);
 
-/* --metadata-key: the value as it is, on stdout. ERR_NOT_FOUND. */
+/* Writes the value that --metadata-key asks for to stdout as it is. ERR_NOT_FOUND. */
 int compress_output_metadata(const struct compress_options *o, const struct image *image,
                              struct err *e) __attribute__((warn_unused_result));
 

@@ -19,7 +19,7 @@ static int set_path(struct command *s, const char *path, struct err *e)
     return s->path ? 0 : err_nomem(e, "reading the command line");
 }
 
-/* STORE alone. */
+/* Takes an operand that must be a store. */
 static int take_store(struct command *s, const char *path, const char *usage, struct err *e)
 {
     const char *slash = strrchr(path, '/');
@@ -32,7 +32,7 @@ static int take_store(struct command *s, const char *path, const char *usage, st
     return set_path(s, path, e);
 }
 
-/* STORE/A [STORE/B]: all names with their store, which must be one. */
+/* Takes operands of the form STORE/NAME, which must all be in one store. */
 static int take_paths(struct command *s, int argc, char **argv, struct err *e)
 {
     for (int i = 0; i < argc; i++) {
@@ -56,7 +56,7 @@ int command_take_operands(struct command *s, int argc, char **argv, size_t least
                           const char *usage, struct err *e)
 {
     size_t count = argc < 0 ? 0 : (size_t)argc;
-    /* With a name that may be left out, STORE and STORE/NAME look alike. */
+    /* When the name may be left out, only a look at the file tells STORE from STORE/NAME. */
     bool paths = count == least ||
                  (count == 1 && least == 0 && most == 1 && !io_is_directory(AT_FDCWD, argv[0], 0));
 
@@ -78,8 +78,8 @@ int command_take_operands(struct command *s, int argc, char **argv, size_t least
     return set_path(s, argv[0], e);
 }
 
-/* What the whole store is looked at for, and what is none of it. */
-static int tell_others(struct command *s, struct err *e)
+/* Notes which files in the store are no releases. */
+static int note_other_files(struct command *s, struct err *e)
 {
     CLEANUP(store_names_free) struct store_names releases = {0};
     CLEANUP(store_names_free) struct store_names others = {0};
@@ -101,7 +101,7 @@ int command_open(struct command *s, enum store_access access, struct err *e)
             return -1;
     if (store_open(s->path, &options, &s->store, e) < 0)
         return -1;
-    return s->names[0] ? 0 : tell_others(s, e);
+    return s->names[0] ? 0 : note_other_files(s, e);
 }
 
 int command_releases(const struct command *s, struct store_release_list *list, struct err *e)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* command: one run of ihop-store: its options, its store, its output. */
+/* command: one run of ihop-store, with its options, its store and its output. One thread runs it.
+ * Errors name the store or the release, and their kind decides on the exit code. */
 #ifndef IHOP_MANAGE_COMMAND_H
 #define IHOP_MANAGE_COMMAND_H
 
@@ -22,10 +23,10 @@ struct command_options {
     struct network_options network;
     unsigned wait_seconds, jobs;
     bool dry_run, force, repair;
-    unsigned keep;             /* gc: releases to keep; 0: all */
-    unsigned partial_age_days; /* gc */
-    const char *from;          /* verify: where the archive is */
-    const char *metadata_key;  /* info */
+    unsigned keep;             /* gc: how many releases to keep; 0 for all */
+    unsigned partial_age_days; /* gc: how long an interrupted clone keeps its chunks */
+    const char *from;          /* verify: the archive to repair from, or NULL */
+    const char *metadata_key;  /* info: the metadata to print alone, or NULL */
 };
 
 #define COMMAND_NAMES 2
@@ -33,22 +34,21 @@ struct command_options {
 struct command {
     struct command_options o;
     struct output out;
-    char *path;                       /* of the store */
-    const char *names[COMMAND_NAMES]; /* releases on the command line; NULL: none */
-    struct store *store;
+    char *path;                       /* the store's directory */
+    const char *names[COMMAND_NAMES]; /* the releases on the command line, then NULL */
+    struct store *store;              /* NULL until command_open */
 };
 
-/* Finds STORE and the releases in the operands. Both "STORE NAME" and "STORE/NAME"
- * are understood. least and most: how many names the command takes. usage: for the
- * message. */
+/* Finds STORE and the releases in the operands, which may be "STORE NAME" or "STORE/NAME". The
+ * command takes from least to most names. usage is for the message of ERR_USAGE. */
 int command_take_operands(struct command *s, int argc, char **argv, size_t least, size_t most,
                           const char *usage, struct err *e) __attribute__((warn_unused_result));
 
-/* A command about the whole store tells, in one note, which files in it are no releases. */
+/* Opens the store. If no release was named, a note says which files in it are no releases. */
 int command_open(struct command *s, enum store_access access, struct err *e)
     __attribute__((warn_unused_result));
 
-/* The releases to work on: the one that was named, or all. */
+/* Lists the releases to work on: the one that was named, or all. The caller frees *list. */
 int command_releases(const struct command *s, struct store_release_list *list, struct err *e)
     __attribute__((warn_unused_result));
 
@@ -56,20 +56,21 @@ int command_releases(const struct command *s, struct store_release_list *list, s
 int command_load(const struct command *s, const char *name, struct image *image, bool *there,
                  struct err *e) __attribute__((warn_unused_result));
 
+/* Closes the store and frees what the command owns. */
 void command_free(struct command *s);
 
-/* The member "ok" and what else every result has. */
+/* Makes the JSON object of a result, with the members that every result has. */
 json_t *command_result(const struct command *s);
 
-/* The end of a command that shows something: prints, when r is 0, the result or the table,
- * as --json says, and drops both. Returns r. */
+/* Ends a command that shows something. If r is 0, it prints the result with --json and the table
+ * without; then it frees both. Returns r. */
 int command_show(const struct command *s, int r, struct table *t, json_t *result);
 
-/* "2026-01-31 09:05" in local time. */
+/* Writes when the release was published, as "2026-01-31 09:05" in local time, and returns text. */
 #define COMMAND_TIME_SIZE 32
 const char *command_time(const struct store_release *r, char text[COMMAND_TIME_SIZE]);
 
-/* Each is one command; returns 0 or -1 with the error. */
+/* Each of these functions is one command. */
 int command_list(struct command *s, struct err *e) __attribute__((warn_unused_result));
 int command_info(struct command *s, struct err *e) __attribute__((warn_unused_result));
 int command_verify(struct command *s, struct err *e) __attribute__((warn_unused_result));

@@ -52,7 +52,7 @@ static const struct option_spec remove_specs[] = {
 
 static const struct command_spec {
     const char *name, *usage, *help;
-    size_t least, most; /* releases that it takes */
+    size_t least, most; /* how many names of releases it takes */
     const struct option_spec *specs;
     int (*run)(struct command *s, struct err *e);
 } commands[] = {
@@ -118,7 +118,7 @@ static int run_command(const struct command_spec *command, struct command *s, in
     return command->run(s, e);
 }
 
-/* Options may come first: moves the command before them. */
+/* Moves the command before the options, which may stand before it on the command line. */
 static void move_command(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -168,7 +168,7 @@ int main(int argc, char **argv)
     int r, code;
 
     output_prepare();
-    umask(022); /* another user may serve the store */
+    umask(022); /* A server that runs as another user may have to read the store. */
     network_options_init(&s.o.network);
     output_init(&s.out, "ihop-store", &s.o.common);
     r = run_selected(&s, argc, argv, &e);

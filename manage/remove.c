@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What changes the store's releases: gc, remove, protect, unprotect. */
+/* remove: the commands that change which releases there are: gc, remove, protect, unprotect. */
 #include "manage/command.h"
 
 #include "base/array.h"
@@ -12,7 +12,7 @@
 
 #define DAY_S 86400
 
-/* Those that --keep lets go: names point into list. */
+/* The releases that --keep has removed. The names belong to the list of releases. */
 struct victims {
     const char **names;
     size_t count, capacity;
@@ -23,7 +23,7 @@ static void victims_free(struct victims *v)
     free(v->names);
 }
 
-/* All but the youngest, and those that are served or protected. */
+/* Chooses all releases but the youngest and those that are served or protected. */
 static int choose_victims(const struct store_release_list *list, size_t keep, struct victims *v,
                           struct err *e)
 {
@@ -39,12 +39,13 @@ static int choose_victims(const struct store_release_list *list, size_t keep, st
     return 0;
 }
 
-/* Which ones are the youngest must be known: a guess could remove the wrong one. */
+/* Fails when it is not certain which releases are the youngest, because a guess could remove the
+ * wrong one. */
 static int check_release_order(const struct command *s, const struct store_release_list *list,
                                size_t keep, struct err *e)
 {
     const struct store_release *items = list->items;
-    size_t first = list->count > keep ? list->count - keep : 0; /* that stays */
+    size_t first = list->count > keep ? list->count - keep : 0; /* the oldest that stays */
 
     if (first == 0 || items[first - 1].rank != items[first].rank)
         return 0;
@@ -65,7 +66,8 @@ static int remove_victims(struct command *s, const struct victims *v, struct err
     for (size_t i = 0; i < v->count; i++) {
         bool removed = s->o.dry_run || store_release_remove(s->store, v->names[i], false, e) == 0;
 
-        if (!removed && e->kind != ERR_BUSY) /* being served since just now: it stays */
+        if (!removed &&
+            e->kind != ERR_BUSY) /* ERR_BUSY: a server has opened it just now, so it stays. */
             return -1;
         output_note(&s->out, "%s release %s/%s",
                     s->o.dry_run ? "would remove"
@@ -167,8 +169,8 @@ int command_gc(struct command *s, struct err *e)
     return 0;
 }
 
-/* The result of a command that changes one release. */
-static int tell_done(const struct command *s, const char *what)
+/* Prints the result of a command that changes one release. */
+static int report_done(const struct command *s, const char *what)
 {
     json_t *result;
 
@@ -188,7 +190,7 @@ int command_remove(struct command *s, struct err *e)
     if (command_open(s, STORE_WRITE, e) < 0 ||
         store_release_remove(s->store, s->names[0], s->o.force, e) < 0)
         return -1;
-    return tell_done(s, "removed");
+    return report_done(s, "removed");
 }
 
 static int change_protection(struct command *s, bool on, struct err *e)
@@ -196,7 +198,7 @@ static int change_protection(struct command *s, bool on, struct err *e)
     if (command_open(s, STORE_WRITE, e) < 0 ||
         store_release_protect(s->store, s->names[0], on, e) < 0)
         return -1;
-    return tell_done(s, on ? "protected" : "not protected");
+    return report_done(s, on ? "protected" : "not protected");
 }
 
 int command_protect(struct command *s, struct err *e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What releases share: diff and du. */
+/* sharing: the commands that show which chunks releases share: diff and du. */
 #include "manage/command.h"
 
 #include "base/cleanup.h"
@@ -70,7 +70,7 @@ int command_diff(struct command *s, struct err *e)
 
 /* ---- du ---- */
 
-/* Counts all releases; *total: each chunk once. */
+/* Counts the chunks of all releases. *total has each chunk once. */
 static int count_all(struct command *s, const struct store_release_list *list,
                      struct chunk_usage *chunk_usage, struct chunk_usage_sum *total, struct err *e)
 {
@@ -82,7 +82,8 @@ static int count_all(struct command *s, const struct store_release_list *list,
         if (command_load(s, list->items[i].name, &image, &there, e) < 0 ||
             (there && chunk_usage_add(chunk_usage, &image.chunks, e) < 0))
             return -1;
-        first = chunk_usage_sum(chunk_usage, &image.chunks, 1); /* not in any before it */
+        first = chunk_usage_sum(chunk_usage, &image.chunks,
+                                1); /* the chunks that no earlier release has */
         total->chunks += first.chunks;
         total->bytes += first.bytes;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is there: list and info. */
+/* show: the commands that show what a store holds: list and info. */
 #include "manage/command.h"
 
 #include "base/cleanup.h"
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ID_SHOWN 16 /* hex digits of an image's checksum in tables */
+#define ID_SHOWN 16 /* how many hex digits of an image's checksum tables have */
 
 static void set_state_text(json_t *row, const struct store_release *r)
 {
@@ -88,7 +88,8 @@ static int list_releases(struct command *s, const struct store_release_list *lis
     return 0;
 }
 
-/* Nothing is wrong with what is listed, so this is a note. */
+/* Notes when it is unknown which releases are served. This is no error, because the list itself
+ * is right. */
 static void note_unknown(struct command *s, const struct store_release_list *list)
 {
     struct err why = ERR_INIT;
@@ -137,7 +138,7 @@ static int print_metadata(struct command *s, struct err *e)
     if (!m)
         return err_set(e, ERR_NOT_FOUND, "the release has no metadata with the key '%s'",
                        s->o.metadata_key);
-    fwrite(m->value, 1, m->size, stdout); /* output_end looks for errors */
+    fwrite(m->value, 1, m->size, stdout); /* output_end checks for errors. */
     return 0;
 }
 
@@ -148,7 +149,7 @@ static int row_of(struct table *t, struct err *e, const char *name, const char *
     return table_add(t, e, "%s", value);
 }
 
-/* One line of both outputs. number and text: one of the two. */
+/* One line of the table and one member of the JSON object. With text NULL it is the number. */
 struct fact {
     const char *name, *member;
     const char *text;
@@ -261,7 +262,7 @@ static int show_metadata(struct table *t, json_t *result, const struct image *im
     return 0;
 }
 
-/* With which releases it shares chunks, and how much. */
+/* Shows with which other releases the release shares chunks, and how many. */
 static int show_sharing(const struct command *s, struct table *t, json_t *result, const char *name,
                         const struct image *image, struct err *e)
 {

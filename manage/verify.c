@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* verify: hashes all chunks of releases again, each once, and repairs. */
+/* verify: the command that hashes all chunks of releases again, each once, and repairs them. */
 #include "manage/command.h"
 
 #include "base/array.h"
@@ -19,13 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BAD_SHOWN 10 /* chunks named one by one, without --verbose */
+#define BAD_SHOWN 10 /* how many bad chunks are named one by one without --verbose */
 
 struct verify {
     struct command *s;
     struct store_release_list list;
-    /* All chunks of the releases, each once, by length of hash. Later only those
-     * that are bad. */
+    /* All chunks of the releases, each once, in one table for each length of hash. check_all
+     * leaves only those that are bad. */
     struct chunk_table chunks[CHUNK_HASH_SIZE + 1];
     struct chunk_usage bad, mended;
     uint64_t checked, missing, damaged, repaired, bytes_done, bytes_total;
@@ -102,7 +102,7 @@ static int check_all(struct verify *v, struct err *e)
     return 0;
 }
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
 
 static void name_bad_chunks(const struct verify *v)
 {
@@ -130,7 +130,8 @@ static void name_bad_chunks(const struct verify *v)
                (unsigned long long)(shown - BAD_SHOWN));
 }
 
-/* Which chunks of image are still bad; the caller frees it. */
+/* Returns for each chunk of the image whether it is still bad, and sets *count to how many are.
+ * The caller frees the array. */
 static bool *find_bad(const struct verify *v, const struct image *image, size_t *count,
                       struct err *e)
 {
@@ -151,7 +152,7 @@ static bool *find_bad(const struct verify *v, const struct image *image, size_t 
     return bad;
 }
 
-static void tell_release(const struct verify *v, const char *name, size_t chunks, size_t bad)
+static void report_release(const struct verify *v, const char *name, size_t chunks, size_t bad)
 {
     json_t *line;
 
@@ -190,7 +191,7 @@ static struct reader *open_release_archive(const struct verify *v, const struct 
     return reader_open(from, &v->s->o.network.http, e);
 }
 
-/* The archive must be the very one that the release came from. */
+/* Fails unless the archive is the very one that the release came from. */
 static int check_archive(struct reader *reader, const struct image *image, struct err *e)
 {
     struct archive_header_start start;
@@ -209,9 +210,9 @@ static int check_archive(struct reader *reader, const struct image *image, struc
                    reader->name);
 }
 
-/* A release of the original does not say where in the archive its chunks are: the
- * header tells, and replaces *image. */
-static int read_original_archive(struct reader *reader, struct image *image, struct err *e)
+/* Reads the archive's header in place of a release of ihop 0.1, which does not say where in the
+ * archive its chunks are. What the header says replaces *image. */
+static int read_header_instead(struct reader *reader, struct image *image, struct err *e)
 {
     const struct trust trust = {.min_hash_length = image->chunks.hash_length};
     CLEANUP(image_free) struct image archive = {0};
@@ -252,7 +253,7 @@ static int fetch_bad(struct verify *v, const struct image *image, struct reader 
     return chunk_usage_add(&v->mended, &image->chunks, e);
 }
 
-/* An address that was recorded without its query or password may not lead there. */
+/* Adds what to do when the recorded address lacks its query or password and so may not work. */
 static void add_repair_remedy(const struct verify *v, const struct image *image, const char *name,
                               struct err *e)
 {
@@ -278,7 +279,7 @@ static int repair(struct verify *v, const struct store_release *r, struct image 
     if (!reader)
         return -1;
     result = image->has_archive ? check_archive(reader, image, e)
-                                : read_original_archive(reader, image, e);
+                                : read_header_instead(reader, image, e);
     if (result == 0)
         result = fetch_bad(v, image, reader, e);
     v->downloaded += reader->stats.bytes;
@@ -303,11 +304,11 @@ static int finish_release(struct verify *v, const struct store_release *r, struc
         return 0;
     if (!(bad = find_bad(v, &image, &count, e)))
         return -1;
-    tell_release(v, r->name, image.chunks.count, count);
+    report_release(v, r->name, image.chunks.count, count);
     return count > 0 && v->s->o.repair ? repair(v, r, &image, e) : 0;
 }
 
-/* What cannot be repaired does not keep the others from it. */
+/* A release that cannot be repaired does not stop the repair of the others. */
 static int finish_releases(struct verify *v, struct err *e)
 {
     int r = 0;
@@ -325,7 +326,7 @@ static int finish_releases(struct verify *v, struct err *e)
     return v->repaired > 0 && store_confirm(v->s->store, e) < 0 ? -1 : r;
 }
 
-static void tell_result(const struct verify *v)
+static void report_result(const struct verify *v)
 {
     char size[TEXT_SIZE_BYTES];
     json_t *result;
@@ -355,7 +356,8 @@ static int verify(struct verify *v, struct err *e)
 
     if (s->o.from && !s->o.repair)
         return err_set(e, ERR_USAGE, "--from is for --repair");
-    /* What a clean-up removes meanwhile would seem to be missing. */
+    /* The lock is held because chunks that a clean-up removes at the same time would seem to be
+     * missing. */
     if (command_open(s, s->o.repair ? STORE_WRITE : STORE_READ, e) < 0 ||
         (!s->o.repair && store_hold(s->store, s->o.wait_seconds, &held, e) < 0) ||
         command_releases(s, &v->list, e) < 0 || collect_chunks(v, e) < 0 || check_all(v, e) < 0)
@@ -372,7 +374,7 @@ static int verify(struct verify *v, struct err *e)
                        (unsigned long long)v->missing, v->missing == 1 ? "is" : "are",
                        held ? "" : " (or were freed meanwhile: this user cannot lock the store)",
                        s->path);
-    tell_result(v);
+    report_result(v);
     return 0;
 }
 
