@@ -146,7 +146,7 @@ class Bench:
                 by_job.setdefault(job, []).append((who, prepare, command))
         for i in range(rounds):
             for job, commands in by_job.items():
-                # Each goes first in turn: what one leaves behind slows down the next.
+                # Each program goes first in turn, because what one leaves to write slows down the next.
                 first = i % len(commands)
                 for who, prepare, command in commands[first:] + commands[:first]:
                     sh(prepare)

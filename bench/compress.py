@@ -33,7 +33,7 @@ def jobs(build, image, disk):
         yield job, "ihop", f"{build}/ihop-compress -q {options} {image} {disk}/a.cba"
         if bita:
             yield job, "bita", f"{bita} compress -i {image} {options} {disk}/a.cba 2>/dev/null; sync -f {disk}"
-        if desync and job == "zstd 3":  # the one compression that it has
+        if desync and job == "zstd 3":  # desync has no other compression
             yield job, "desync", f"{desync} make -s {disk}/s {disk}/a.caibx {image} 2>/dev/null; sync -f {disk}"
 
 
@@ -46,7 +46,7 @@ def run(commands, disk, rounds):
     for i in range(rounds):
         for job in dict.fromkeys(job for job, _, _ in commands):
             these = [(who, command) for j, who, command in commands if j == job]
-            first = i % len(these)  # each goes first in turn
+            first = i % len(these)  # each program goes first in turn
             for who, command in these[first:] + these[:first]:
                 sh(f"rm -rf {disk}/*; mkdir {disk}/s; sync -f {disk}; sleep 1")
                 before, begun = os.times(), time.monotonic()

@@ -10,7 +10,7 @@ import asyncio
 import sys
 
 BLOCK = 16384
-HELD_BLOCKS = 256  # at a time; more than rate times delay
+HELD_BLOCKS = 256  # blocks held at a time: more than rate times delay
 
 
 async def read_all(reader, queue, delay):

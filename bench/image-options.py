@@ -36,7 +36,7 @@ def sh(command):
     subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-# How to make an image OUT of the directory TREE. All but those that say so are reproducible.
+# How to make an image OUT of the directory TREE. These ways are reproducible unless they say so.
 KINDS = {
     "ext4": f"{SOURCE}/contrib/make-ext4.sh TREE OUT 640M {UUID}",
     "ext4, as mkfs makes it": "truncate -s 640M OUT && mkfs.ext4 -q -F -m 0 -d TREE OUT",

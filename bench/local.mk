@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Built with all the rest, so that it does not rot between two uses.
+# bench-limit is built with everything else, so that a change cannot break it unnoticed.
 noinst_PROGRAMS = bench-limit
 bench_limit_SOURCES = bench/limit.c
 bench_limit_LDADD = libcodec.la

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Makes three versions of a release image, each as ext4, squashfs and erofs. What
-# is there already is kept.
+# Makes three versions of a release image, each as ext4, squashfs and erofs. Images that exist
+# already are kept.
 set -euo pipefail
 
 usage() {
@@ -30,7 +30,7 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 PATH=$PATH:/sbin:/usr/sbin
 
-# All that would make equal files give different images.
+# Without these settings equal files would give different images.
 export SOURCE_DATE_EPOCH=1700000000
 export LC_ALL=C TZ=UTC
 umask 022
@@ -51,7 +51,7 @@ done
 work=$(mktemp -d "$out/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# source_line SUITE: the machine's own apt line for main of this suite.
+# source_line SUITE: prints an apt line for main of this suite, with the machine's own mirror.
 source_line() {
     local uri
     uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
@@ -68,7 +68,7 @@ debian_tree() {
     for suite in "${suites[@]}"; do
         sources+=("$(source_line "$suite")")
     done
-    # As a tar, because mmdebstrap fixes all times in it.
+    # The result is a tar, because mmdebstrap sets all times in it to fixed values.
     mmdebstrap --quiet --variant=important --include="$packages" \
         --customize-hook='echo device >"$1/etc/hostname"' \
         --customize-hook='rm -rf "$1"/var/log/*.log "$1"/var/log/apt "$1"/var/cache/ldconfig/aux-cache "$1"/etc/ssh/ssh_host_*' \
@@ -98,7 +98,7 @@ make_squashfs() {
         die "mksquashfs failed: see $out/mksquashfs.log"
 }
 
-# Not compressed: equal files then give equal chunks.
+# The images are not compressed, so that equal files give equal chunks.
 make_erofs() {
     mkfs.erofs -T "$SOURCE_DATE_EPOCH" -U "$uuid" "$2" "$1" >/dev/null
 }

@@ -212,8 +212,8 @@ def measure(disk, server, command):
     return (sent / 1e6, requests, (disk.written() - written) / 1e6, (disk.used() - before) / 1e6, memory, seconds)
 
 
-# Prints the peak memory, in KiB, of what a shell command runs. A process counts what it had
-# before it became another program, so this one is small: about 10 MB.
+# Prints the peak memory, in KiB, of what a shell command runs. A process also counts the memory
+# that it had before it became another program, so this program is small: about 10 MB.
 RUNNER = """
 import os, resource, sys
 code = os.spawnvp(os.P_WAIT, "bash", ["bash", "-o", "pipefail", "-c", sys.argv[1]])
@@ -238,7 +238,7 @@ def run_all(peers, disk, server, rounds, wanted):
             by_job.setdefault(job, []).append((who, prepare, command))
     for i in range(rounds):
         for job, commands in by_job.items():
-            # Each goes first in turn: what one leaves behind slows down the next.
+            # Each program goes first in turn, because what one leaves to write slows down the next.
             first = i % len(commands)
             for who, prepare, command in commands[first:] + commands[:first]:
                 sh(prepare)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The whole job on real release images, with real tools: bita makes the archives,
+# Does the whole job on real release images with real tools: bita makes the archives,
 # nginx serves them, ihop-clone puts three releases into one store, nbdkit serves
 # each, and each byte is compared with the image. Prints a table of what it took.
 set -euo pipefail
@@ -33,7 +33,7 @@ images=${IHOP_BENCH_DIR:-bench-images}${small:+/small}
 mkdir -p "$images"
 images=$(cd "$images" && pwd)
 PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/sbin:/usr/sbin
-# The store must not be in memory.
+# The store must be on a disk, not in memory.
 export TMPDIR=${TMPDIR:-$images}
 . "$srcdir/tests/lib/functions.sh"
 [ -x "$ihop_clone" ] || fail "$ihop_clone is not there: run contrib/build.sh first"
@@ -47,7 +47,7 @@ why_no_mount=$(can_mount)
 
 "$srcdir/bench/make-images.sh" $small "$images"
 
-# An archive gets its name when bita itself has made the image of it again.
+# An archive gets its name only after bita has restored the image from it.
 for kind in ext4 squashfs erofs; do
     for v in 1 2 3; do
         image=$images/v$v.$kind
@@ -60,8 +60,8 @@ for kind in ext4 squashfs erofs; do
 done
 rm -f "$tmp/bita.img"
 
-# new_store KIND: prints its path. It is on a fresh ext4 of its own, where that is
-# possible: the file system of a busy machine would hide what a store costs.
+# new_store KIND: makes a store and prints its path. Where possible the store is on a fresh ext4,
+# because other files of a busy machine would hide what a store costs.
 new_store() {
     local disk=$tmp/$1.disk
     mkdir -p "$tmp/$1"

@@ -39,7 +39,7 @@ def seconds(command):
 
 
 def median(command, rounds):
-    seconds(command)  # warm
+    seconds(command)  # fills the page cache
     return statistics.median(seconds(command) for _ in range(rounds))
 
 

@@ -42,7 +42,7 @@ import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 IMAGES = os.path.abspath(os.environ.get("IHOP_BENCH_DIR", "bench-images"))
-CGROUPS = "/sys/fs/cgroup"  # version 1
+CGROUPS = "/sys/fs/cgroup"  # of version 1
 MIB = 1024 * 1024
 
 
@@ -52,7 +52,7 @@ def sh(command):
 
 def drop_caches():
     sh("sync; echo 3 >/proc/sys/vm/drop_caches")
-    # The programs themselves are not what is measured.
+    # This fills the page cache with the programs themselves, which are not measured.
     sh("nbdcopy --version; nbdkit --version; nbdkit file --version; openssl version; fio --version")
 
 
@@ -67,7 +67,7 @@ def wait_for(condition):
 class Server:
     """nbdkit, from start to end of a with block."""
 
-    group = None  # every server is put into this control group
+    group = None  # the control group that every server is put into
 
     def __init__(self, arguments, work):
         self.command = ["nbdkit", "-f", "-U", f"{work}/socket.{random.randrange(2**40)}"] + arguments
@@ -160,7 +160,7 @@ def first_byte(server):
 
 @contextlib.contextmanager
 def control_group(controller, **settings):
-    """Servers that are started meanwhile are in it."""
+    """Puts all servers that are started within the with block into a control group."""
     Server.group = group = f"{CGROUPS}/{controller}/ihop-bench.{os.getpid()}"
     os.mkdir(group)
     try:
@@ -176,12 +176,12 @@ def control_group(controller, **settings):
 
 def charged(arguments, work):
     """MiB that a server holds after everything was read, and descriptors of chunks."""
-    drop_caches()  # what is cached stays charged to whoever read it first
+    drop_caches()  # Cached pages stay charged to the group that read them first.
     with control_group("memory") as group:
         with Server(arguments, work) as server:
             server.copy()
             server.random_reads(16, "--number_ios=2000")
-            for _ in range(3):  # inodes go only after their pages, and late
+            for _ in range(3):  # The kernel frees inodes only after their pages, and late.
                 sh("echo 3 >/proc/sys/vm/drop_caches; sleep 1")
             with open(f"{group}/memory.usage_in_bytes") as f:
                 used = int(f.read())
@@ -292,7 +292,7 @@ class Bench:
                 continue
             values = {who: [] for who in contenders}
             for i in range(rounds):
-                # Each goes first in turn.
+                # Each server goes first in turn.
                 first = i % len(contenders)
                 for who, make in (list(contenders.items()) * 2)[first : first + len(contenders)]:
                     values[who].append(measure(make))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# An update over a line of 20 Mbit/s with a round trip of 50 ms, in a network
-# namespace of its own: how much longer than its bytes take at line speed?
+# Measures an update over a line of 20 Mbit/s with a round trip of 50 ms, in a network namespace
+# of its own: how much longer does it take than its bytes at line speed?
 set -euo pipefail
 
 usage() {
@@ -39,7 +39,7 @@ ip -n "$space" address add $there/30 dev line
 ip -n "$space" link set line up
 ip -n "$space" link set lo up
 
-# nginx is beyond the line; the relay, if it must be, too.
+# nginx, and the relay if one is needed, are at the other end of the line.
 cat >"$tmp/nginx.conf" <<END
 daemon off; pid $tmp/pid; error_log $tmp/error.log; user root;
 events { }

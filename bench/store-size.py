@@ -42,7 +42,7 @@ class Sizes:
         print("|---" * len(COLUMNS) + "|")
 
     def run(self, *command):
-        """Returns (the result, the most space in use meanwhile)."""
+        """Returns (the result, the most space in use while it ran)."""
         most = self.disk.used()
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as p:
             while p.poll() is None:

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* How it works: pieces of the input are read in order, and whoever has read a piece
- * also searches it, marking each byte where the rolling sum lets a chunk end. That
- * depends on the window alone, so all workers search at a time. One cursor then goes
- * from mark to mark with the minimum and the maximum size and hands out the chunks;
- * it only looks at marks, so it may do that under the lock.
+/* How cutting works: the input is read in pieces, in order. The worker that has read a piece also
+ * searches it, and marks each byte after which the rolling sum lets a chunk end. These marks
+ * depend on nothing but the window, so all workers search at the same time. One cursor goes over
+ * the pieces, respects the minimum and the maximum size, and hands out the chunks. It only looks
+ * at marks, which is quick, so it works under the lock.
  *
- * The start of a BuzHash input depends on more than the window. There the cursor asks
- * a chunker, until the end of the piece in which that is over.
+ * At the start of a BuzHash input the ends of chunks depend on more than the window. There the
+ * cursor asks a chunker, up to the end of the piece in which this start is over.
  *
- * A chunk within a piece is used where it is. One that spans pieces is put together
- * in memory of its own, which lets go of the pieces.
+ * A chunk within one piece is used where it lies. A chunk that spans pieces is copied to memory of
+ * its own, so that the pieces can be used again.
  */
 #include "chunker/cut.h"
 
@@ -27,15 +27,16 @@
 #define MARKS_PER_WORD 64
 
 struct piece {
-    uint8_t *buffer; /* the window bytes before the piece, then the piece */
-    uint8_t *data;   /* the piece */
+    uint8_t *buffer; /* the window's bytes before the piece, then the piece */
+    uint8_t *data;   /* the piece, within buffer */
     size_t size;
-    uint64_t *marks; /* bit i: a chunk may end behind byte i */
-    bool searched;   /* this and users under the lock */
-    unsigned users;  /* the cursor, the input callback, chunks; 0: free */
+    uint64_t *marks; /* bit i is set when a chunk may end after byte i */
+    bool searched;   /* the marks are complete; the lock protects this and users */
+    unsigned users; /* how many use the piece (the cursor, the input callback, chunks); 0 when it is
+                     * free */
 };
 
-/* The beginning of a chunk that spans pieces; later the whole of it. */
+/* A copy of a chunk that spans pieces, first of its beginning and in the end of all of it. */
 struct spanning {
     uint8_t *data;
     size_t size, capacity;
@@ -46,33 +47,33 @@ struct cutter {
     const struct cut_options *options;
     size_t piece_size;
     struct rolling rolling;
-    size_t first_size, max_size; /* the smallest chunk (at least 1 byte) and the largest */
-    struct piece *pieces;        /* piece n is in pieces[n % piece_count] */
+    size_t first_size, max_size; /* bytes of the smallest chunk, at least 1, and of the largest */
+    struct piece *pieces;        /* piece number n is pieces[n % piece_count] */
     size_t piece_count;
 
     pthread_mutex_t lock; /* protects all below */
     pthread_cond_t changed;
-    uint64_t read, shown; /* pieces read so far, and shown to the input callback */
+    uint64_t read, shown; /* how many pieces were read, and shown to the input callback */
     bool reading, showing, ended;
     uint64_t size, done; /* bytes read, and bytes of finished chunks */
     bool stop;           /* a worker failed */
 
     /* The cursor. */
-    uint64_t cut; /* its piece */
-    size_t at;    /* where the chunk goes on in that piece */
-    size_t end;   /* where it ends there, or the end of the piece; 0: not known yet */
-    bool at_end;  /* end is the end of the chunk */
+    uint64_t cut; /* number of the piece where it is */
+    size_t at;    /* where the current chunk begins or goes on in that piece */
+    size_t end;   /* where the chunk ends there, or the end of the piece; 0 when not known yet */
+    bool at_end;  /* whether end is the end of the chunk */
     struct chunker *start;
-    bool ask_start; /* the chunker knows the boundaries of this piece */
+    bool ask_start; /* the chunker is asked for the ends of chunks in this piece */
     struct spanning head;
-    size_t spanning; /* bytes of buffers that are handed out */
+    size_t spanning; /* bytes of copies that workers have */
     uint64_t index, offset;
 };
 
 /* What a worker does next. */
 struct task {
     int (*run)(struct cutter *c, struct task *t, struct err *e);
-    struct piece *piece; /* NULL: the chunk spans pieces */
+    struct piece *piece; /* NULL for a chunk that spans pieces */
     struct spanning spanning;
     struct cut_chunk chunk;
 };
@@ -112,7 +113,7 @@ static void search(const struct rolling *r, struct piece *p)
     }
 }
 
-/* Fills the piece and what the window needs before it. */
+/* Reads a piece, and puts the window's bytes before it. */
 static int read_piece(struct cutter *c, struct piece *p, struct err *e)
 {
     ssize_t n = io_read_full(c->fd, p->data, c->piece_size);
@@ -120,7 +121,7 @@ static int read_piece(struct cutter *c, struct piece *p, struct err *e)
     if (n < 0)
         return err_sys(e, errno, "reading %s", c->options->name);
     p->size = (size_t)n;
-    /* The piece before is whole until it is read over, and only one reads. */
+    /* The piece before is still there, because only one worker reads at a time. */
     if (c->read > 0) {
         const struct piece *before = get_piece(c, c->read - 1);
 
@@ -211,7 +212,7 @@ static size_t next_mark(const uint64_t *marks, size_t from, size_t to)
     return to;
 }
 
-/* Sets end and at_end: how far the chunk goes in this piece. */
+/* Finds how far the current chunk goes in this piece: sets end and at_end. */
 static void find_end(struct cutter *c, const struct piece *p)
 {
     size_t length = c->head.size, first, full, to, mark;
@@ -228,15 +229,15 @@ static void find_end(struct cutter *c, const struct piece *p)
     c->at_end = mark < to || to == full;
 }
 
-/* What became of an attempt to take a chunk. */
+/* How an attempt to take a chunk ended. */
 enum taken {
     TAKEN_CHUNK,
-    TAKEN_NONE,   /* the cursor went on without one: go on */
-    TAKEN_LATER,  /* others must search a piece or give memory back first */
+    TAKEN_NONE,   /* there is none yet, but the cursor has moved and can go on */
+    TAKEN_LATER,  /* another worker must search a piece or free memory first */
     TAKEN_FAILED, /* ERR_MEMORY */
 };
 
-/* Makes head large enough for size more bytes; TAKEN_NONE when it is. */
+/* Makes head large enough for size more bytes; returns TAKEN_NONE when it is. */
 static enum taken grow_spanning(struct cutter *c, size_t size, struct err *e)
 {
     size_t need = c->head.size + size, capacity = c->head.capacity;
@@ -284,7 +285,8 @@ static int run_chunk(struct cutter *c, struct task *t, struct err *e)
     return 0;
 }
 
-/* Hands out the chunk of size bytes at data, within piece or put together in head. */
+/* Hands out the chunk of size bytes at data, which is within the piece p, or in head with p NULL.
+ */
 static void hand_out(struct cutter *c, struct task *t, struct piece *p, const uint8_t *data,
                      size_t size)
 {
@@ -301,7 +303,7 @@ static void hand_out(struct cutter *c, struct task *t, struct piece *p, const ui
     c->head = (struct spanning){0};
 }
 
-/* Takes what the piece has of the chunk. */
+/* Takes the part of the current chunk that is in this piece. */
 static enum taken take_piece_part(struct cutter *c, struct task *t, struct piece *p, struct err *e)
 {
     enum taken taken;
@@ -354,9 +356,9 @@ static bool finished(const struct cutter *c)
            (!c->options->input || c->shown == c->read);
 }
 
-/* Takes what can be done now; TAKEN_CHUNK stands for any task. Showing comes first,
- * because it cannot be shared; then one piece is read ahead, so that the disk is never
- * idle; more than that only where there is nothing else to do, because what is in the
+/* Takes a task that can be done now; TAKEN_CHUNK stands for any task. Showing comes first, because
+ * only one worker at a time can show. Then one piece is read ahead, so that the disk is never idle.
+ * More pieces are read only when there is nothing else to do, because data that is in the
  * processor's caches is best used first. */
 static enum taken take_task(struct cutter *c, struct task *t, struct err *e)
 {
@@ -369,7 +371,7 @@ static enum taken take_task(struct cutter *c, struct task *t, struct err *e)
     return taken == TAKEN_LATER && take_read(c, t) ? TAKEN_CHUNK : taken;
 }
 
-/* Waits for something to do; false at the end, or with e when it failed. */
+/* Waits for a task; returns false at the end, or with the error set when taking one failed. */
 static bool next_task(struct cutter *c, struct task *t, struct err *e)
 {
     LOCK_SCOPE(&c->lock);
@@ -466,7 +468,8 @@ int cut_input(int fd, const struct chunker_config *config, const struct cut_opti
     rolling_init(&c.rolling, config);
     if (make_pieces(&c, jobs, e) < 0)
         return -1;
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint; a pipe has none */
+    (void)posix_fadvise(fd, 0, 0,
+                        POSIX_FADV_SEQUENTIAL); /* This is a hint, which a pipe does not take. */
     if (workers_run(jobs, work, &c, e) < 0)
         return -1;
     *size = c.size;

@@ -8,15 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of zeros every encoder makes less than this part, and of long ones less than the other part
- * with what a stream has around it (xz a 6,500th, zstd and brotli at their fastest a 1,200th). */
+/* Every encoder makes zeros smaller by more than the first factor. It makes long runs of zeros
+ * smaller by more than the second, not counting what a stream has around its data (xz by 6,500,
+ * zstd and brotli at their fastest by 1,200). */
 #define ZEROS_SHRINK      64
 #define LONG_ZEROS_SHRINK 1024
 #define STREAM_OVERHEAD   128
 
-/* The hash of 16 MiB of zeros. As that is the maximum of bita and of ihop-compress, nearly every
- * image with free space has such a chunk, and hashing it took longer than all else that is done
- * with a header. */
+/* The hash of 16 MiB of zeros. Nearly every image with free space has such a chunk, because this
+ * is the default maximum of bita and of ihop-compress, and hashing it took longer than everything
+ * else that is done with a header. */
 #define KNOWN_SIZE ((uint32_t)(16 * MIB))
 static const uint8_t known_hash[CHUNK_HASH_SIZE] = {
     0x22, 0x93, 0xa7, 0xa4, 0xf4, 0x97, 0xaa, 0x92, 0x96, 0x4e, 0x17, 0x28, 0xa0, 0xbf, 0xca, 0x91,
@@ -49,7 +50,8 @@ static bool has_hash(const struct image *image, size_t chunk, const uint8_t *has
     return memcmp(hash, chunk_table_hash(&image->chunks, chunk), image->chunks.hash_length) == 0;
 }
 
-/* Feeds zeros up to each size in ascending order and compares on the way. */
+/* Hashes one stream of zeros. Whenever the stream is as long as the next suspect, the hash so far
+ * is compared with that of the suspect. suspects are in ascending order of size. */
 static int compare_with_zeros(struct image *image, const uint32_t *suspects, size_t count,
                               struct err *e)
 {
