@@ -6,8 +6,7 @@
  * Decodes and hashes the chunks of a local archive on all cores, writes one file
  * for each into a staging directory, syncs the file system, renames them, and syncs
  * again. Chunks that a RELEASE file has are left out. There is no network, no planning and no
- * check, and the header is not read within the measured time. So what ihop-clone takes beyond this
- * time is ihop's own cost.
+ * check, so what ihop-clone takes beyond the time of this program is ihop's own cost.
  */
 #include "base/cleanup.h"
 #include "base/io.h"
