@@ -100,7 +100,7 @@ static void write_chunk(size_t i, struct decoder *d, struct chunk_hasher *h, uin
         die("cannot write a file");
 }
 
-static void *work(void *arg)
+static void *decode_chunks(void *arg)
 {
     uint8_t *out = malloc(LIMIT_CHUNK);
     struct err e = ERR_INIT;
@@ -127,7 +127,7 @@ static void run_on_all_cores(void)
 
     n = n < 1 ? 1 : n > LIMIT_JOBS ? LIMIT_JOBS : n;
     for (long i = 0; i < n; i++)
-        if (pthread_create(&threads[i], NULL, work, NULL) != 0)
+        if (pthread_create(&threads[i], NULL, decode_chunks, NULL) != 0)
             die("cannot start a thread");
     for (long i = 0; i < n; i++)
         pthread_join(threads[i], NULL);
@@ -149,7 +149,7 @@ static size_t rename_all(void)
     return count;
 }
 
-static int open_directory(int dirfd, const char *path)
+static int open_new_directory(int dirfd, const char *path)
 {
     int fd;
 
@@ -179,9 +179,9 @@ int main(int argc, char **argv)
         die("out of memory");
     for (int i = 3; i < argc; i++)
         leave_out(argv[i]);
-    top = open_directory(AT_FDCWD, argv[2]);
-    staging_fd = open_directory(top, "staging");
-    target_fd = open_directory(top, "chunks");
+    top = open_new_directory(AT_FDCWD, argv[2]);
+    staging_fd = open_new_directory(top, "staging");
+    target_fd = open_new_directory(top, "chunks");
     run_on_all_cores();
     if (syncfs(top) < 0)
         die("cannot sync");

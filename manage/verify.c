@@ -42,11 +42,11 @@ static int collect_chunks(struct verify *v, struct err *e)
         CLEANUP(image_free) struct image image = {0};
         struct err why = ERR_INIT;
         size_t length;
-        bool there; /* one that was removed since has no chunks */
+        bool there; /* false when it was removed since then; then it has no chunks */
 
         if (command_load(v->s, v->list.items[r].name, &image, &there, &why) < 0) {
             if (why.kind == ERR_DAMAGED)
-                continue; /* the others are checked; finish_release tells of it */
+                continue; /* The other releases are checked; finish_release reports this one. */
             *e = why;
             return -1;
         }

@@ -392,7 +392,7 @@ static bool next_task(struct cutter *c, struct task *t, struct err *e)
     return false;
 }
 
-static int work(void *user, unsigned number, struct err *e)
+static int run_tasks(void *user, unsigned number, struct err *e)
 {
     struct cutter *c = user;
     struct task t;
@@ -470,7 +470,7 @@ int cut_input(int fd, const struct chunker_config *config, const struct cut_opti
         return -1;
     (void)posix_fadvise(fd, 0, 0,
                         POSIX_FADV_SEQUENTIAL); /* This is a hint, which a pipe does not take. */
-    if (workers_run(jobs, work, &c, e) < 0)
+    if (workers_run(jobs, run_tasks, &c, e) < 0)
         return -1;
     *size = c.size;
     return 0;

@@ -211,7 +211,7 @@ static uint64_t bytes_arrived(const struct pipeline *p)
     return bytes;
 }
 
-static void report_progress(struct pipeline *p, size_t chunks_done)
+static void report_fetched(struct pipeline *p, size_t chunks_done)
 {
     const struct events *events = p->job->events;
     struct events_progress progress = {.phase = EVENTS_CHUNKS,
@@ -247,7 +247,7 @@ static int drive(struct pipeline *p, struct err *e)
         put_all_arrived(p, done);
         if (!range_queue_goes_on(&p->queue, &chunks_done))
             return 0;
-        report_progress(p, chunks_done);
+        report_fetched(p, chunks_done);
     }
     return 0;
 }

@@ -51,8 +51,8 @@ int image_builder_add_chunk(struct image_builder *b, const ProtobufCBinaryData *
     return chunk_table_append(&b->image.chunks, hash->data, chunk, e);
 }
 
-static int add_metadata(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
-                        struct err *e)
+static int parse_metadata(struct image_builder *b, struct dict_reader *r,
+                          const struct dict_field *f, struct err *e)
 {
     const Ihop__MetadataEntry *entry =
         (const Ihop__MetadataEntry *)dict_unpack(r, f, &ihop__metadata_entry__descriptor, e);
@@ -84,8 +84,8 @@ static int add_metadata(struct image_builder *b, struct dict_reader *r, const st
     return 0;
 }
 
-static int set_chunker(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
-                       struct err *e)
+static int parse_chunker(struct image_builder *b, struct dict_reader *r, const struct dict_field *f,
+                         struct err *e)
 {
     const Ihop__ChunkerParameters *p = (const Ihop__ChunkerParameters *)dict_unpack(
         r, f, &ihop__chunker_parameters__descriptor, e);
@@ -105,8 +105,8 @@ static int set_chunker(struct image_builder *b, struct dict_reader *r, const str
     return 0;
 }
 
-static int set_compression(struct image_builder *b, struct dict_reader *r,
-                           const struct dict_field *f, struct err *e)
+static int parse_compression(struct image_builder *b, struct dict_reader *r,
+                             const struct dict_field *f, struct err *e)
 {
     const Ihop__ChunkCompression *c =
         (const Ihop__ChunkCompression *)dict_unpack(r, f, &ihop__chunk_compression__descriptor, e);
@@ -121,7 +121,7 @@ static int set_compression(struct image_builder *b, struct dict_reader *r,
     return 0;
 }
 
-static int set_source_checksum(struct image_builder *b, const struct dict_field *f, struct err *e)
+static int parse_source_checksum(struct image_builder *b, const struct dict_field *f, struct err *e)
 {
     if (!f->is_bytes || f->size != CHUNK_HASH_SIZE)
         return err_set(e, b->kind, "the source checksum has %zu bytes instead of 64",
@@ -137,17 +137,17 @@ int image_builder_add_field(struct image_builder *b, const struct image_fields *
     if (f->number == fields->application_version)
         return dict_get_text(r, f, LIMIT_VERSION_TEXT, &b->image.application_version, e);
     if (f->number == fields->source_checksum)
-        return set_source_checksum(b, f, e);
+        return parse_source_checksum(b, f, e);
     if (f->number == fields->source_size)
         b->image.source_size = f->value;
     if (f->number == fields->order)
         return dict_numbers_add(r, f, &b->order, e);
     if (f->number == fields->chunker)
-        return set_chunker(b, r, f, e);
+        return parse_chunker(b, r, f, e);
     if (f->number == fields->compression)
-        return set_compression(b, r, f, e);
+        return parse_compression(b, r, f, e);
     if (f->number == fields->metadata)
-        return add_metadata(b, r, f, e);
+        return parse_metadata(b, r, f, e);
     return 0;
 }
 
