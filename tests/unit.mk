@@ -17,6 +17,7 @@ unit_programs = \
 	tests/unit/test_chunker \
 	tests/unit/test_codec \
 	tests/unit/test_cut \
+	tests/unit/test_cut_cursor \
 	tests/unit/test_dictionary \
 	tests/unit/test_file \
 	tests/unit/test_gc \

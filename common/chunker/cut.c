@@ -3,13 +3,7 @@
  * searches it, and marks each byte after which the rolling sum lets a chunk end. These marks
  * depend on nothing but the window, so all workers search at the same time. One cursor goes over
  * the pieces, respects the minimum and the maximum size, and hands out the chunks. It only looks
- * at marks, which is quick, so it works under the lock.
- *
- * At the start of a BuzHash input the ends of chunks depend on more than the window. There the
- * cursor asks a chunker, up to the end of the piece in which this start is over.
- *
- * A chunk within one piece is used where it lies. A chunk that spans pieces is copied to memory of
- * its own, so that the pieces can be used again.
+ * at marks, which is quick, so it works under the lock. cut_cursor.h says more about it.
  */
 #include "chunker/cut.h"
 
@@ -18,13 +12,12 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/workers.h"
+#include "chunker/cut_cursor.h"
 #include "chunker/rolling.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-
-#define MARKS_PER_WORD 64
 
 struct piece {
     uint8_t *buffer; /* the window's bytes before the piece, then the piece */
@@ -36,19 +29,12 @@ struct piece {
                      * free */
 };
 
-/* A copy of a chunk that spans pieces, first of its beginning and in the end of all of it. */
-struct spanning {
-    uint8_t *data;
-    size_t size, capacity;
-};
-
 struct cutter {
     int fd;
     const struct cut_options *options;
     size_t piece_size;
     struct rolling rolling;
-    size_t first_size, max_size; /* bytes of the smallest chunk, at least 1, and of the largest */
-    struct piece *pieces;        /* piece number n is pieces[n % piece_count] */
+    struct piece *pieces; /* piece number n is pieces[n % piece_count] */
     size_t piece_count;
 
     pthread_mutex_t lock; /* protects all below */
@@ -58,23 +44,15 @@ struct cutter {
     uint64_t size, done; /* bytes read, and bytes of finished chunks */
     bool stop;           /* a worker failed */
 
-    /* The cursor. */
-    uint64_t cut; /* number of the piece where it is */
-    size_t at;    /* where the current chunk begins or goes on in that piece */
-    size_t end;   /* where the chunk ends there, or the end of the piece; 0 when not known yet */
-    bool at_end;  /* whether end is the end of the chunk */
-    struct chunker *start;
-    bool ask_start; /* the chunker is asked for the ends of chunks in this piece */
-    struct spanning head;
-    size_t spanning; /* bytes of copies that workers have */
-    uint64_t index, offset;
+    uint64_t cut; /* number of the piece where the cursor is */
+    struct cut_cursor cursor;
 };
 
 /* What a worker does next. */
 struct task {
     int (*run)(struct cutter *c, struct task *t, struct err *e);
     struct piece *piece; /* NULL for a chunk that spans pieces */
-    struct spanning spanning;
+    struct cut_copy copy;
     struct cut_chunk chunk;
 };
 
@@ -105,11 +83,11 @@ static void search(const struct rolling *r, struct piece *p)
     size_t at = 0;
     bool hit;
 
-    memset(p->marks, 0, (p->size + MARKS_PER_WORD - 1) / MARKS_PER_WORD * sizeof *p->marks);
+    memset(p->marks, 0, (p->size + CUT_MARKS_PER_WORD - 1) / CUT_MARKS_PER_WORD * sizeof *p->marks);
     while (at < p->size) {
         at += r->ops->roll(r, &sum, p->data + at, p->size - at, &hit);
         if (hit)
-            p->marks[(at - 1) / MARKS_PER_WORD] |= UINT64_C(1) << (at - 1) % MARKS_PER_WORD;
+            p->marks[(at - 1) / CUT_MARKS_PER_WORD] |= UINT64_C(1) << (at - 1) % CUT_MARKS_PER_WORD;
     }
 }
 
@@ -197,80 +175,13 @@ static bool take_show(struct cutter *c, struct task *t)
     return true;
 }
 
-/* ---- the cursor ---- */
-
-/* The first mark within [from, to), or to. */
-static size_t next_mark(const uint64_t *marks, size_t from, size_t to)
-{
-    while (from < to) {
-        uint64_t word = marks[from / MARKS_PER_WORD] >> from % MARKS_PER_WORD;
-
-        if (word)
-            return min_size(from + (size_t)__builtin_ctzll(word), to);
-        from += MARKS_PER_WORD - from % MARKS_PER_WORD;
-    }
-    return to;
-}
-
-/* Finds how far the current chunk goes in this piece: sets end and at_end. */
-static void find_end(struct cutter *c, const struct piece *p)
-{
-    size_t length = c->head.size, first, full, to, mark;
-
-    if (c->ask_start) {
-        c->end = c->at + chunker_push(c->start, p->data + c->at, p->size - c->at, &c->at_end);
-        return;
-    }
-    first = c->at + (length < c->first_size ? c->first_size - length : 1);
-    full = c->at + c->max_size - length;
-    to = min_size(full, p->size);
-    mark = next_mark(p->marks, first - 1, to);
-    c->end = mark < to ? mark + 1 : to;
-    c->at_end = mark < to || to == full;
-}
-
-/* How an attempt to take a chunk ended. */
-enum taken {
-    TAKEN_CHUNK,
-    TAKEN_NONE,   /* there is none yet, but the cursor has moved and can go on */
-    TAKEN_LATER,  /* another worker must search a piece or free memory first */
-    TAKEN_FAILED, /* ERR_MEMORY */
-};
-
-/* Makes head large enough for size more bytes; returns TAKEN_NONE when it is. */
-static enum taken grow_spanning(struct cutter *c, size_t size, struct err *e)
-{
-    size_t need = c->head.size + size, capacity = c->head.capacity;
-    uint8_t *grown;
-
-    if (need <= capacity)
-        return TAKEN_NONE;
-    capacity = min_size(c->max_size, need > 2 * capacity ? need : 2 * capacity);
-    if (c->spanning > 0 && c->spanning + capacity > CUT_SPANNING)
-        return TAKEN_LATER;
-    grown = realloc(c->head.data, capacity);
-    if (!grown) {
-        err_nomem(e, "putting a chunk together");
-        return TAKEN_FAILED;
-    }
-    c->head.data = grown;
-    c->head.capacity = capacity;
-    return TAKEN_NONE;
-}
-
-static void next_piece(struct cutter *c)
-{
-    let_go(c, get_piece(c, c->cut));
-    c->cut++;
-    c->at = 0;
-    c->ask_start = c->ask_start && !chunker_is_settled(c->start);
-}
+/* ---- chunks ---- */
 
 static int run_chunk(struct cutter *c, struct task *t, struct err *e)
 {
     if (c->options->chunk(c->options->user, &t->chunk, e) < 0)
         return -1;
-    free(STEAL(t->spanning.data));
+    free(STEAL(t->copy.data));
 
     LOCK_SCOPE(&c->lock);
     c->done += t->chunk.size;
@@ -279,84 +190,71 @@ static int run_chunk(struct cutter *c, struct task *t, struct err *e)
     if (t->piece) {
         let_go(c, t->piece);
     } else {
-        c->spanning -= t->spanning.capacity;
+        cut_cursor_return(&c->cursor, &t->copy);
         pthread_cond_broadcast(&c->changed);
     }
     return 0;
 }
 
-/* Hands out the chunk of size bytes at data, which is within the piece p, or in head with p NULL.
- */
-static void hand_out(struct cutter *c, struct task *t, struct piece *p, const uint8_t *data,
-                     size_t size)
+/* Makes a task of a chunk that the cursor has found in the piece or in its copy. */
+static void hand_out(struct task *t, struct piece *p, const struct cut_found *found)
 {
-    *t = (struct task){.run = run_chunk, .piece = p, .chunk = {.data = data, .size = size}};
-    t->chunk.index = c->index++;
-    t->chunk.offset = c->offset;
-    c->offset += size;
-    if (p) {
-        p->users++;
+    *t = (struct task){.run = run_chunk,
+                       .copy = found->copy,
+                       .chunk = {.index = found->index,
+                                 .offset = found->offset,
+                                 .data = found->data,
+                                 .size = found->size}};
+    if (found->copy.data)
         return;
-    }
-    t->spanning = c->head;
-    c->spanning += c->head.capacity;
-    c->head = (struct spanning){0};
+    t->piece = p;
+    p->users++;
 }
 
-/* Takes the part of the current chunk that is in this piece. */
-static enum taken take_piece_part(struct cutter *c, struct task *t, struct piece *p, struct err *e)
-{
-    enum taken taken;
-    size_t size;
-
-    if (c->end == 0)
-        find_end(c, p);
-    size = c->end - c->at;
-    if (c->at_end && c->head.size == 0) {
-        hand_out(c, t, p, p->data + c->at, size);
-    } else {
-        taken = grow_spanning(c, size, e);
-        if (taken != TAKEN_NONE)
-            return taken;
-        memcpy(c->head.data + c->head.size, p->data + c->at, size);
-        c->head.size += size;
-        if (c->at_end)
-            hand_out(c, t, NULL, c->head.data, c->head.size);
-    }
-    c->at = c->end;
-    c->end = 0;
-    return c->at_end ? TAKEN_CHUNK : TAKEN_NONE;
-}
+/* How an attempt to take a task ended. */
+enum taken {
+    TAKEN_TASK,
+    TAKEN_LATER,  /* another worker must search a piece or free memory first */
+    TAKEN_FAILED, /* ERR_MEMORY */
+};
 
 static enum taken take_chunk(struct cutter *c, struct task *t, struct err *e)
 {
+    struct cut_found found;
+
     while (c->cut < c->read) {
         struct piece *p = get_piece(c, c->cut);
-        enum taken taken;
+        const struct cut_piece piece = {.data = p->data, .size = p->size, .marks = p->marks};
+        enum cut_step step;
 
         if (!p->searched)
             return TAKEN_LATER;
-        taken = c->at < p->size ? take_piece_part(c, t, p, e) : TAKEN_NONE;
-        if (taken != TAKEN_NONE)
-            return taken;
-        if (c->at == p->size)
-            next_piece(c);
+        step = cut_cursor_step(&c->cursor, &piece, &found, e);
+        if (step == CUT_STEP_CHUNK) {
+            hand_out(t, p, &found);
+            return TAKEN_TASK;
+        }
+        if (step != CUT_STEP_NEXT_PIECE)
+            return step == CUT_STEP_LATER ? TAKEN_LATER : TAKEN_FAILED;
+        let_go(c, p);
+        c->cut++;
     }
-    if (!c->ended || c->head.size == 0)
+    if (!c->ended || !cut_cursor_has_rest(&c->cursor))
         return TAKEN_LATER;
-    hand_out(c, t, NULL, c->head.data, c->head.size);
-    return TAKEN_CHUNK;
+    cut_cursor_take_rest(&c->cursor, &found);
+    hand_out(t, NULL, &found);
+    return TAKEN_TASK;
 }
 
 /* ---- workers ---- */
 
 static bool finished(const struct cutter *c)
 {
-    return c->ended && c->cut == c->read && c->head.size == 0 &&
+    return c->ended && c->cut == c->read && !cut_cursor_has_rest(&c->cursor) &&
            (!c->options->input || c->shown == c->read);
 }
 
-/* Takes a task that can be done now; TAKEN_CHUNK stands for any task. Showing comes first, because
+/* Takes a task that can be done now. Showing comes first, because
  * only one worker at a time can show. Then one piece is read ahead, so that the disk is never idle.
  * More pieces are read only when there is nothing else to do, because data that is in the
  * processor's caches is best used first. */
@@ -366,9 +264,9 @@ static enum taken take_task(struct cutter *c, struct task *t, struct err *e)
     enum taken taken;
 
     if (take_show(c, t) || (low && take_read(c, t)))
-        return TAKEN_CHUNK;
+        return TAKEN_TASK;
     taken = take_chunk(c, t, e);
-    return taken == TAKEN_LATER && take_read(c, t) ? TAKEN_CHUNK : taken;
+    return taken == TAKEN_LATER && take_read(c, t) ? TAKEN_TASK : taken;
 }
 
 /* Waits for a task; returns false at the end, or with the error set when taking one failed. */
@@ -379,7 +277,7 @@ static bool next_task(struct cutter *c, struct task *t, struct err *e)
     while (!c->stop) {
         enum taken taken = take_task(c, t, e);
 
-        if (taken == TAKEN_CHUNK)
+        if (taken == TAKEN_TASK)
             return true;
         if (taken == TAKEN_FAILED)
             stop_workers(c);
@@ -402,7 +300,7 @@ static int run_tasks(void *user, unsigned number, struct err *e)
 
         t.chunk.worker = number;
         r = t.run(c, &t, e);
-        free(t.spanning.data);
+        free(t.copy.data);
         if (r < 0) {
             LOCK_SCOPE(&c->lock);
             stop_workers(c);
@@ -416,7 +314,7 @@ static int run_tasks(void *user, unsigned number, struct err *e)
 
 static int make_pieces(struct cutter *c, unsigned jobs, struct err *e)
 {
-    size_t words = (c->piece_size + MARKS_PER_WORD - 1) / MARKS_PER_WORD;
+    size_t words = (c->piece_size + CUT_MARKS_PER_WORD - 1) / CUT_MARKS_PER_WORD;
 
     c->piece_count = 2 * (size_t)jobs + 2;
     c->pieces = calloc(c->piece_count, sizeof *c->pieces);
@@ -441,8 +339,7 @@ static void free_cutter(struct cutter *c)
         free(c->pieces[i].marks);
     }
     free(c->pieces);
-    free(c->head.data);
-    chunker_free(c->start);
+    cut_cursor_release(&c->cursor);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
 }
@@ -454,17 +351,12 @@ int cut_input(int fd, const struct chunker_config *config, const struct cut_opti
     struct cutter c = {.fd = fd,
                        .options = options,
                        .piece_size = options->piece_size ? options->piece_size : CUT_PIECE,
-                       .max_size = config->max_size,
                        .lock = PTHREAD_MUTEX_INITIALIZER,
                        .changed = PTHREAD_COND_INITIALIZER};
     unsigned jobs = options->jobs < 1 ? 1 : (unsigned)min_size(options->jobs, LIMIT_JOBS);
 
-    c.start = chunker_new(config, e);
-    if (!c.start)
+    if (cut_cursor_init(&c.cursor, config, e) < 0)
         return -1;
-    c.ask_start = !chunker_is_settled(c.start);
-    c.first_size =
-        config->algorithm == IMAGE_FIXED_SIZE || config->min_size == 0 ? 1 : config->min_size;
     rolling_init(&c.rolling, config);
     if (make_pieces(&c, jobs, e) < 0)
         return -1;
