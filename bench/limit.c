@@ -11,7 +11,6 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/text.h"
 #include "codec/decoder.h"
 #include "format/archive.h"
 #include "format/release.h"

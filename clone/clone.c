@@ -8,9 +8,9 @@
 #include "format/release.h"
 #include "reader/open.h"
 #include "store/foreign.h"
+#include "store/make_room.h"
 #include "store/publish.h"
 #include "store/release_load.h"
-#include "store/make_room.h"
 #include "store/store.h"
 
 #include <string.h>

@@ -5,11 +5,10 @@
 #define IHOP_CLONE_CLONE_H
 
 #include "base/err.h"
+#include "base/events.h"
 #include "clone/options.h"
 #include "fetch/obtain.h"
-#include "base/events.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum clone_outcome {

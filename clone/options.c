@@ -2,7 +2,6 @@
 #include "clone/options.h"
 
 #include "base/array.h"
-#include "base/text.h"
 #include "store/foreign.h"
 #include "store/release_name.h"
 

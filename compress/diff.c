@@ -10,7 +10,6 @@
 #include "format/release.h"
 #include "reader/open.h"
 
-#include <errno.h>
 #include <fcntl.h>
 
 /* Whether the local file is a release in a store, by its first bytes. */

@@ -8,7 +8,6 @@
 #include "compress/options.h"
 #include "fetch/plan.h"
 
-#include <stddef.h>
 #include <stdint.h>
 
 struct diff_result {

@@ -2,7 +2,6 @@
 #include "compress/info.h"
 
 #include "base/cleanup.h"
-#include "base/limits.h"
 #include "fetch/archive_header.h"
 #include "reader/open.h"
 

@@ -5,8 +5,8 @@
 
 #include "base/err.h"
 #include "cli/network_options.h"
-#include "reader/reader.h"
 #include "format/image.h"
+#include "reader/reader.h"
 
 /* Reads the header of the archive at a path or URL. The caller frees *image. *stats, unless stats
  * is NULL, tells what that took. ERR_ARCHIVE, and the kinds of a reader (reader/reader.h). */

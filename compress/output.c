@@ -7,7 +7,6 @@
 #include "codec/decoder.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define LINE_SIZE 8192
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "compress/output_file.h"
 
-#include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "compress/remove_on_signal.h"

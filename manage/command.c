@@ -4,8 +4,8 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/foreign.h"
-#include "store/release_name.h"
 #include "store/release_load.h"
+#include "store/release_name.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -5,14 +5,14 @@
 #define IHOP_MANAGE_COMMAND_H
 
 #include "base/err.h"
-#include "cli/network_options.h"
 #include "cli/json.h"
+#include "cli/network_options.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "format/image.h"
-#include "store/release_list.h"
 #include "store/gc.h"
+#include "store/release_list.h"
 #include "store/store.h"
 
 #include <stdbool.h>

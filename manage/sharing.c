@@ -7,8 +7,6 @@
 #include "store/chunk_usage.h"
 #include "store/release_load.h"
 
-#include <stdio.h>
-
 static int sum_cells(struct table *t, const char *name, const struct chunk_usage_sum *sum,
                      struct err *e)
 {

@@ -8,7 +8,6 @@
 #include "store/chunk_usage.h"
 #include "store/release_load.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -4,20 +4,17 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "base/limits.h"
 #include "base/text.h"
-#include "fetch/obtain.h"
 #include "fetch/archive_header.h"
+#include "fetch/obtain.h"
 #include "reader/open.h"
-#include "store/chunk_usage.h"
 #include "store/chunk_file.h"
+#include "store/chunk_usage.h"
 #include "store/missing.h"
 #include "store/publish.h"
-#include "store/release_load.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define BAD_SHOWN 10 /* how many bad chunks are named one by one without --verbose */
 

@@ -3,8 +3,8 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
-#include "store/chunk_file.h"
 #include "plugin/stats.h"
+#include "store/chunk_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,12 +5,12 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
-#include "store/chunk_file.h"
-#include "store/missing.h"
-#include "store/release_load.h"
 #include "format/zero_chunks.h"
 #include "plugin/lost_chunk.h"
 #include "plugin/stats.h"
+#include "store/chunk_file.h"
+#include "store/missing.h"
+#include "store/release_load.h"
 
 #include <errno.h>
 #include <fcntl.h>

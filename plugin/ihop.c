@@ -7,10 +7,10 @@
  */
 #include "config.h"
 
+#include "plugin/exports.h"
 #include "plugin/extents.h"
 #include "plugin/options.h"
 #include "plugin/readahead.h"
-#include "plugin/exports.h"
 #include "plugin/stats.h"
 
 #include "base/checked.h"
@@ -23,7 +23,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <sys/stat.h>
 
 /* Chunks are hashed in this many lanes, by chunk number: of two threads that need the same

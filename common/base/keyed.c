@@ -4,7 +4,6 @@
 #include "base/io.h"
 #include "base/text.h"
 
-#include <string.h>
 #include <sys/random.h>
 #include <sys/types.h>
 

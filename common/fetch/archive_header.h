@@ -11,9 +11,9 @@
 #define IHOP_FETCH_ARCHIVE_HEADER_H
 
 #include "base/err.h"
-#include "reader/reader.h"
 #include "fetch/trust.h"
 #include "format/archive.h"
+#include "reader/reader.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,13 +6,12 @@
 #include "fetch/deposit.h"
 #include "fetch/pipeline.h"
 #include "fetch/seed.h"
-#include "store/publish.h"
 #include "store/chunk_writer.h"
+#include "store/publish.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <string.h>
 
 /* One attempt to fill the store, or the second one after room was made. */
 struct attempt {

@@ -2,13 +2,10 @@
 #include "fetch/pipeline.h"
 
 #include "base/checked.h"
-#include "base/cleanup.h"
 #include "base/io.h"
 #include "base/workers.h"
 #include "fetch/chunk_decoder.h"
 #include "fetch/range_queue.h"
-
-#include <string.h>
 
 #define STEP_MS     100
 #define PROGRESS_MS 100

@@ -6,7 +6,6 @@
 #include "chunker/cut.h"
 
 #include <pthread.h>
-#include <string.h>
 
 #define SIZE_BITS 65536
 

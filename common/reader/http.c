@@ -19,7 +19,6 @@
 
 #include <curl/curl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define SLACK (64 * KIB) /* above --max-download, for answers that are of no use */

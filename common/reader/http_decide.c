@@ -8,7 +8,6 @@
 #include "reader/retry.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #define PROGRESS_BYTES (64 * KIB) /* so much progress forgives earlier failures */

@@ -3,20 +3,19 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "store/foreign.h"
-#include "store/lock_holder.h"
-#include "store/store_private.h"
-#include "store/lock.h"
-#include "store/release_name.h"
-#include "store/chunk_file.h"
-#include "store/release_load.h"
-#include "store/partial_age.h"
 #include "store/adopt.h"
+#include "store/chunk_file.h"
+#include "store/foreign.h"
+#include "store/lock.h"
+#include "store/lock_holder.h"
+#include "store/partial_age.h"
+#include "store/release_load.h"
+#include "store/release_name.h"
+#include "store/store_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #define DISK_BLOCK 512 /* what st_blocks counts */

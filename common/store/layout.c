@@ -3,10 +3,10 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "store/chunk_file.h"
 #include "store/foreign.h"
 #include "store/format_file.h"
 #include "store/store_private.h"
-#include "store/chunk_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,9 +5,9 @@
 #include "base/text.h"
 #include "store/chunk_usage.h"
 #include "store/gc.h"
-#include "store/store_private.h"
-#include "store/release_load.h"
 #include "store/release_list.h"
+#include "store/release_load.h"
+#include "store/store_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>

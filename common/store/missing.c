@@ -3,7 +3,6 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/workers.h"
 #include "store/chunk_directory.h"
 #include "store/chunk_file.h"

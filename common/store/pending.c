@@ -5,10 +5,10 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/foreign.h"
-#include "store/store_private.h"
 #include "store/lock.h"
-#include "store/release_name.h"
 #include "store/publish.h"
+#include "store/release_name.h"
+#include "store/store_private.h"
 
 #include <errno.h>
 #include <fcntl.h>

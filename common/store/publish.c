@@ -4,15 +4,14 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "format/release.h"
-#include "store/release_order.h"
 #include "store/foreign.h"
+#include "store/lock.h"
+#include "store/partial_age.h"
+#include "store/pending.h"
+#include "store/release_name.h"
+#include "store/release_order.h"
 #include "store/release_sync.h"
 #include "store/store_private.h"
-#include "store/lock.h"
-#include "store/release_name.h"
-#include "store/pending.h"
-#include "store/release_load.h"
-#include "store/partial_age.h"
 
 #include <errno.h>
 #include <fcntl.h>

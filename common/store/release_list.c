@@ -4,14 +4,14 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "store/release_order.h"
 #include "store/foreign.h"
-#include "store/lock_holder.h"
-#include "store/store_private.h"
 #include "store/lock.h"
-#include "store/release_name.h"
+#include "store/lock_holder.h"
 #include "store/pending.h"
 #include "store/release_load.h"
+#include "store/release_name.h"
+#include "store/release_order.h"
+#include "store/store_private.h"
 
 #include <errno.h>
 #include <fcntl.h>

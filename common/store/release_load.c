@@ -7,10 +7,10 @@
 #include "base/limits.h"
 #include "format/release.h"
 #include "store/foreign.h"
-#include "store/store_private.h"
 #include "store/lock.h"
-#include "store/release_name.h"
 #include "store/pending.h"
+#include "store/release_name.h"
+#include "store/store_private.h"
 
 #include <errno.h>
 #include <fcntl.h>

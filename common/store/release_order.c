@@ -4,9 +4,9 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "format/release.h"
-#include "store/store_private.h"
 #include "store/pending.h"
 #include "store/release_load.h"
+#include "store/store_private.h"
 
 #include <errno.h>
 #include <stdlib.h>

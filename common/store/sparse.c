@@ -4,7 +4,6 @@
 #include "base/io.h"
 
 #include <stdbool.h>
-#include <string.h>
 #include <unistd.h>
 
 int store_write_sparse(int fd, const uint8_t *data, size_t size, uint64_t *written)

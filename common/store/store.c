@@ -4,9 +4,9 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/format_file.h"
-#include "store/lock_holder.h"
 #include "store/layout.h"
 #include "store/lock.h"
+#include "store/lock_holder.h"
 #include "store/pending.h"
 
 #include <errno.h>

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>

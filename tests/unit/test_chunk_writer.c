@@ -2,20 +2,14 @@
 /* test_chunk_writer: chunks are staged, committed in batches and given their names. */
 #include "store_support.h"
 
-#include "base/limits.h"
-#include "base/text.h"
 #include "store/chunk_writer.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const uint32_t sizes[] = {1000, 200000, 5};
 

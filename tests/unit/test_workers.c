@@ -2,8 +2,6 @@
 /* test_workers: threads that share a job are started and joined, whatever fails. */
 #include "support.h"
 
-#include "base/checked.h"
-#include "base/cleanup.h"
 #include "base/workers.h"
 
 #include <stdatomic.h>
