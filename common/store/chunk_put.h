@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* chunk_put: makes one chunk durable, for whoever has just one. */
+/* chunk_put: stores one chunk safely, for whoever has just one. */
 #ifndef IHOP_STORE_CHUNK_PUT_H
 #define IHOP_STORE_CHUNK_PUT_H
 
@@ -9,9 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Stores one chunk with the guarantees of a batch (staging.h): it is whole under its name
- * or not there at all, and durable when this returns 0, as the store's enum store_sync
- * says. data NULL: size zero bytes, stored as a hole.
+/* Stores one chunk with the guarantees of a batch (staging.h): its content is durable before it
+ * gets its name, so after a power cut it is whole under that name or not there at all. The name
+ * itself is durable at once with STORE_SYNC_FILES, and otherwise after the next syncfs
+ * (store_confirm). data NULL: size zero bytes, stored as a hole.
  *
  * The caller has verified the content: data must have this hash, and a hash_length below
  * LIMIT_HASH_TRUSTED names nothing safely. A chunk that is there already is replaced by the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_chunk_put: one chunk is made durable by one call, also when several threads put it. */
+/* test_chunk_put: one chunk is stored by one call, also when several threads put it. */
 #include "store_support.h"
 
 #include "store/adopt.h"
