@@ -130,11 +130,6 @@ void chunk_packer_free(struct chunk_packer *p)
     free(p);
 }
 
-void chunk_packer_cleanup(struct chunk_packer **p)
-{
-    chunk_packer_free(*p);
-}
-
 /* ---- looking up contents; with the lock held ---- */
 
 /* Returns the slot that has this hash, or the empty slot where it belongs. */

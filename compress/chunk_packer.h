@@ -38,7 +38,6 @@ struct chunk_packer *chunk_packer_new(const struct chunk_packer_options *options
                                       struct output_file *output, struct err *e)
     __attribute__((warn_unused_result));
 void chunk_packer_free(struct chunk_packer *p);
-void chunk_packer_cleanup(struct chunk_packer **p);
 
 /* Takes the chunk of the image with this index, counted from 0; each index occurs once. The call
  * may wait for chunks of lower indices, until they are there or a call fails. ERR_USAGE when no

@@ -82,15 +82,6 @@ void store_release_list_free(struct store_release_list *list)
     *list = (struct store_release_list){0};
 }
 
-const struct store_release *store_release_list_find(const struct store_release_list *list,
-                                                    const char *name)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i].name, name) == 0)
-            return &list->items[i];
-    return NULL;
-}
-
 int store_releases_check_served(const struct store *store, const struct store_release_list *list,
                                 struct err *e)
 {

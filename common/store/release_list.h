@@ -45,10 +45,6 @@ int store_release_list_read(const struct store *store, struct store_release_list
                             struct err *e) __attribute__((warn_unused_result));
 void store_release_list_free(struct store_release_list *list);
 
-/* The release of this name in list, or NULL. */
-const struct store_release *store_release_list_find(const struct store_release_list *list,
-                                                    const char *name);
-
 /* Fails with ERR_IO when it is not known whether a release of list is served. */
 int store_releases_check_served(const struct store *store, const struct store_release_list *list,
                                 struct err *e) __attribute__((warn_unused_result));
