@@ -215,6 +215,7 @@ static void hand_out(struct task *t, struct piece *p, const struct cut_found *fo
 enum taken {
     TAKEN_TASK,
     TAKEN_LATER,  /* another worker must search a piece or free memory first */
+    TAKEN_END,    /* nothing is left to do, or a worker has failed */
     TAKEN_FAILED, /* ERR_MEMORY */
 };
 
@@ -269,33 +270,33 @@ static enum taken take_task(struct cutter *c, struct task *t, struct err *e)
     return taken == TAKEN_LATER && take_read(c, t) ? TAKEN_TASK : taken;
 }
 
-/* Waits for a task; returns false at the end, or with the error set when taking one failed. */
-static bool next_task(struct cutter *c, struct task *t, struct err *e)
+/* Waits for a task; the others go on when there is none. */
+static enum taken next_task(struct cutter *c, struct task *t, struct err *e)
 {
+    enum taken taken = TAKEN_END;
+
     LOCK_SCOPE(&c->lock);
-
     while (!c->stop) {
-        enum taken taken = take_task(c, t, e);
-
+        taken = take_task(c, t, e);
         if (taken == TAKEN_TASK)
-            return true;
-        if (taken == TAKEN_FAILED)
-            stop_workers(c);
-        else if (finished(c))
+            return TAKEN_TASK;
+        if (taken == TAKEN_FAILED || finished(c))
             break;
-        else
-            pthread_cond_wait(&c->changed, &c->lock);
+        pthread_cond_wait(&c->changed, &c->lock);
     }
+    if (taken == TAKEN_FAILED)
+        stop_workers(c);
     pthread_cond_broadcast(&c->changed);
-    return false;
+    return taken == TAKEN_FAILED ? TAKEN_FAILED : TAKEN_END;
 }
 
 static int run_tasks(void *user, unsigned number, struct err *e)
 {
     struct cutter *c = user;
+    enum taken taken;
     struct task t;
 
-    while (next_task(c, &t, e)) {
+    while ((taken = next_task(c, &t, e)) == TAKEN_TASK) {
         int r;
 
         t.chunk.worker = number;
@@ -307,7 +308,7 @@ static int run_tasks(void *user, unsigned number, struct err *e)
             return -1;
         }
     }
-    return e->kind == ERR_NONE ? 0 : -1;
+    return taken == TAKEN_FAILED ? -1 : 0;
 }
 
 /* ---- life ---- */
