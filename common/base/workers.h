@@ -2,12 +2,11 @@
 /* workers: threads that do one job side by side.
  *
  * Each thread calls the same function with a number of its own, and what they share is
- * up to them. The first error of a
- * worker is the error of the job; ERR_CANCELLED, which a worker gives when it stops
- * because of another one, gives way to any other.
+ * up to them. The first error of a worker is the error of the job; ERR_CANCELLED, which a
+ * worker returns when it stops because of another one, gives way to any other.
  *
- * How the others are told to stop is up to the function, since only it knows what they
- * wait for.
+ * When one worker fails, the function has to see to it that the others stop, because only
+ * it knows what they wait for.
  */
 #ifndef IHOP_BASE_WORKERS_H
 #define IHOP_BASE_WORKERS_H

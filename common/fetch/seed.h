@@ -28,7 +28,8 @@ struct seed_job {
 
 /* Searches the seed for the chunks that the plan would download. The chunks found have WAY_SEED
  * from then on and are staged at once, because a seed may be a pipe, which is read only once.
- * *found is their number. Afterwards, even after a failure, plan_arrange must be called.
+ * *found is their number. The ranges and the cost of the plan are out of date then, until
+ * plan_arrange is called; so they are after a failure, when the plan is of no use any more.
  * ERR_NOT_FOUND and ERR_IO for the seed, and the kinds of deposit_add. */
 int seed_scan(const struct seed_job *job, size_t *found, struct err *e)
     __attribute__((warn_unused_result));
