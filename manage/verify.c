@@ -188,30 +188,38 @@ static struct reader *open_release_archive(const struct verify *v, const struct 
     return reader_open(from, &v->s->o.network.http, e);
 }
 
+/* A repair demands hashes as long as those that were accepted when the release was cloned. */
+static struct trust repair_trust(const struct image *image)
+{
+    return (struct trust){.min_hash_length = image->chunks.hash_length};
+}
+
 /* Fails unless the archive is the very one that the release came from. */
 static int check_archive(struct reader *reader, const struct image *image, struct err *e)
 {
+    const struct trust trust = repair_trust(image);
     struct archive_header_start start;
     bool same;
 
     if (archive_header_read_start(reader, &start, e) < 0 ||
         archive_header_is_of(reader, &start, image, &same, e) < 0)
         return -1;
-    if (same) {
-        archive_header_arm(reader, image);
-        return 0;
-    }
-    return err_set(e, ERR_ARCHIVE,
-                   "%s is not the archive that this release was made from (its header checksum "
-                   "differs): pass --from with one that is",
-                   reader->name);
+    if (!same)
+        return err_set(e, ERR_ARCHIVE,
+                       "%s is not the archive that this release was made from (its header checksum "
+                       "differs): pass --from with one that is",
+                       reader->name);
+    if (trust_check_image(&trust, image, e) < 0)
+        return err_context(e, "%s", reader->name);
+    archive_header_arm(reader, image);
+    return 0;
 }
 
 /* Reads the archive's header in place of a release of ihop 0.1, which does not say where in the
  * archive its chunks are. What the header says replaces *image. */
 static int read_header_instead(struct reader *reader, struct image *image, struct err *e)
 {
-    const struct trust trust = {.min_hash_length = image->chunks.hash_length};
+    const struct trust trust = repair_trust(image);
     CLEANUP(image_free) struct image archive = {0};
     struct archive_header_start start;
     struct image swap;
