@@ -21,7 +21,10 @@ static uint64_t stream_overhead(uint64_t size)
     return 1024 + size / 128;
 }
 
-uint64_t plan_least_written(const struct image *image, const struct chunk *chunk)
+/* The least number of bytes that storing this chunk writes. Where it has zeros, which become
+ * holes, is not known before it is fetched; but zeros compress to nearly nothing, so the chunk
+ * cannot have more of them than its stored size allows. */
+static uint64_t least_written(const struct image *image, const struct chunk *chunk)
 {
     uint64_t least = chunk->source_size % HOLE_MIN, overhead = stream_overhead(chunk->archive_size);
 
@@ -75,7 +78,7 @@ static void count_item(const struct image *image, const struct plan_item *item,
     if (!way_traits[item->way].writes)
         return;
     total->write += chunk->source_size;
-    total->write_least += plan_least_written(image, chunk);
+    total->write_least += least_written(image, chunk);
 }
 
 /* Counts the ways, and lists the chunks to fetch in the order of their places. */

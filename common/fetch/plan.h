@@ -83,9 +83,4 @@ size_t plan_cost_fetched(const struct plan_cost *cost); /* chunks requested from
 uint64_t plan_cost_write(const struct plan_cost *cost); /* bytes, at most */
 uint64_t plan_cost_write_least(const struct plan_cost *cost); /* bytes */
 
-/* The least number of bytes that storing this chunk writes. Where it has zeros, which become
- * holes, is not known before it is fetched; but zeros compress to nearly nothing, so the chunk
- * cannot have more of them than its stored size allows. */
-uint64_t plan_least_written(const struct image *image, const struct chunk *chunk);
-
 #endif

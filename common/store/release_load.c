@@ -185,7 +185,8 @@ int store_release_names(const struct store *store, struct store_names *list, str
     return store_scan(store, list, NULL, e);
 }
 
-const char *store_names_tell(const struct store_names *list, char text[STORE_NAMES_TEXT])
+/* Writes "a, b, c and 3 more". */
+static const char *list_names(const struct store_names *list, char text[STORE_NAMES_TEXT])
 {
     size_t used = 0, i;
 
@@ -218,7 +219,7 @@ const char *store_others_tell(const struct store *store, const struct store_name
         snprintf(more, sizeof more, " (%zu cannot be read)", unreadable);
     snprintf(text, STORE_OTHERS_TEXT, "%.400s: %zu %s and %s left alone%s: %s", store->path,
              others->count, others->count == 1 ? "file is no release" : "files are no releases",
-             others->count == 1 ? "was" : "were", more, store_names_tell(others, names));
+             others->count == 1 ? "was" : "were", more, list_names(others, names));
     return text;
 }
 
@@ -231,7 +232,7 @@ int store_release_missing(const struct store *store, const char *name, struct er
     if (store_release_names(store, &names, &ignored) < 0 || names.count == 0)
         return err_set(e, ERR_NOT_FOUND, "store %s has no release %s", store->path, name);
     return err_set(e, ERR_NOT_FOUND, "store %s has no release %s; it has %s", store->path, name,
-                   store_names_tell(&names, text));
+                   list_names(&names, text));
 }
 
 int store_release_find(const struct store *store, const char *name, struct image *image,

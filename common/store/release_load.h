@@ -29,11 +29,10 @@ int store_scan(const struct store *store, struct store_names *releases, struct s
 int store_release_names(const struct store *store, struct store_names *list, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Writes "a, b, c and 3 more", for messages. */
+/* A list of names in a message: "a, b, c and 3 more". */
 #define STORE_NAMES_TOLD 5
 #define STORE_NAME_TOLD  60 /* bytes of each */
 #define STORE_NAMES_TEXT (STORE_NAMES_TOLD * (STORE_NAME_TOLD + 2) + 40)
-const char *store_names_tell(const struct store_names *list, char text[STORE_NAMES_TEXT]);
 
 /* Writes "STORE: 2 files are no releases and were left alone: a, b". */
 #define STORE_OTHERS_TEXT (STORE_NAMES_TEXT + 512)
