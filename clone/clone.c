@@ -85,16 +85,13 @@ static int read_archive_header(struct clone *c, bool *same, struct err *e)
         c->events->progress(c->events->user, &progress);
     /* Two small requests tell whether the header has to be read. */
     if (archive_header_read_start(c->reader, &start, e) < 0 ||
-        archive_header_is_of(c->reader, &start, &c->old, same, e) < 0)
+        archive_header_is_of(c->reader, &start, &trust, &c->old, same, e) < 0)
         return -1;
     if (!*same)
         return archive_header_read(c->reader, &start, &trust, &c->image, e);
-    if (trust_check_image(&trust, &c->old, e) < 0)
-        return err_context(e, "%s", c->reader->name);
     c->image = c->old;
     c->old = (struct image){0};
     c->has_old = false;
-    archive_header_arm(c->reader, &c->image);
     return 0;
 }
 

@@ -202,17 +202,14 @@ static int check_archive(struct reader *reader, const struct image *image, struc
     bool same;
 
     if (archive_header_read_start(reader, &start, e) < 0 ||
-        archive_header_is_of(reader, &start, image, &same, e) < 0)
+        archive_header_is_of(reader, &start, &trust, image, &same, e) < 0)
         return -1;
-    if (!same)
-        return err_set(e, ERR_ARCHIVE,
-                       "%s is not the archive that this release was made from (its header checksum "
-                       "differs): pass --from with one that is",
-                       reader->name);
-    if (trust_check_image(&trust, image, e) < 0)
-        return err_context(e, "%s", reader->name);
-    archive_header_arm(reader, image);
-    return 0;
+    if (same)
+        return 0;
+    return err_set(e, ERR_ARCHIVE,
+                   "%s is not the archive that this release was made from (its header checksum "
+                   "differs): pass --from with one that is",
+                   reader->name);
 }
 
 /* Reads the archive's header in place of a release of ihop 0.1, which does not say where in the

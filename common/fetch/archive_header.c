@@ -19,8 +19,14 @@ int archive_header_read_start(struct reader *r, struct archive_header_start *sta
     return 0;
 }
 
+static void note_identity(struct reader *r, const struct image *image)
+{
+    reader_set_identity(r, image->header_size - CHUNK_HASH_SIZE, image->header_checksum);
+}
+
 int archive_header_is_of(struct reader *r, const struct archive_header_start *start,
-                         const struct image *image, bool *same, struct err *e)
+                         const struct trust *trust, const struct image *image, bool *same,
+                         struct err *e)
 {
     uint8_t checksum[CHUNK_HASH_SIZE];
 
@@ -29,7 +35,12 @@ int archive_header_is_of(struct reader *r, const struct archive_header_start *st
         return 0;
     if (reader_read(r, start->size - sizeof checksum, sizeof checksum, checksum, e) < 0)
         return -1;
-    *same = memcmp(checksum, image->header_checksum, sizeof checksum) == 0;
+    if (memcmp(checksum, image->header_checksum, sizeof checksum) != 0)
+        return 0;
+    if (trust_check_image(trust, image, e) < 0)
+        return err_context(e, "%s", r->name);
+    note_identity(r, image);
+    *same = true;
     return 0;
 }
 
@@ -60,11 +71,6 @@ int archive_header_read(struct reader *r, const struct archive_header_start *sta
         return -1;
     if (parse_trusted(header, size, r->size, trust, image, e) < 0)
         return err_context(e, "%s", r->name);
-    archive_header_arm(r, image);
+    note_identity(r, image);
     return 0;
-}
-
-void archive_header_arm(struct reader *r, const struct image *image)
-{
-    reader_set_identity(r, image->header_size - CHUNK_HASH_SIZE, image->header_checksum);
 }

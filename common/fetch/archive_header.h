@@ -2,7 +2,8 @@
 /* archive_header: reads an archive's header through a reader, in two steps.
  *
  * First its start is read, which tells how large the header is. Then follows either the checksum
- * at its end, when the image may be known already, or all the rest.
+ * at its end, when the image may be known already, or all the rest. Either way the archive has
+ * passed trust.h when these functions return an image or say that it is known.
  *
  * Errors name the archive and have the kinds of the reader, or are ERR_ARCHIVE. The thread that
  * calls must be the one that drives the reader.
@@ -28,19 +29,16 @@ int archive_header_read_start(struct reader *r, struct archive_header_start *sta
     __attribute__((warn_unused_result));
 
 /* A second step: reads only the checksum at the header's end, and tells whether the archive is
- * the one that image came from. */
+ * the one that image came from. If it is, trust must accept the image (ERR_ARCHIVE), and the
+ * reader notices from then on when the archive changes. */
 int archive_header_is_of(struct reader *r, const struct archive_header_start *start,
-                         const struct image *image, bool *same, struct err *e)
-    __attribute__((warn_unused_result));
+                         const struct trust *trust, const struct image *image, bool *same,
+                         struct err *e) __attribute__((warn_unused_result));
 
 /* The other second step: reads and parses all the rest of the header, if trust accepts it.
- * From then on the reader notices when the archive changes. The caller frees *image. */
+ * The reader notices from then on when the archive changes. The caller frees *image. */
 int archive_header_read(struct reader *r, const struct archive_header_start *start,
                         const struct trust *trust, struct image *image, struct err *e)
     __attribute__((warn_unused_result));
-
-/* Has the reader notice when the archive is not the one that image came from, which is known
- * already. */
-void archive_header_arm(struct reader *r, const struct image *image);
 
 #endif

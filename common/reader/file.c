@@ -154,7 +154,7 @@ struct reader *reader_open_file(const char *path, struct err *e)
         free(f);
         return NULL;
     }
-    f->base.name = f->path;
+    f->base.archive = f->base.name = f->path;
     if (open_archive_file(f, e) < 0) {
         file_close(&f->base);
         return NULL;

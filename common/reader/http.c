@@ -75,7 +75,8 @@ static int ms_until_due(const struct http_reader *h, int timeout_ms)
  * keep each other going. */
 static int check_sent(const struct http_reader *h, const struct range_request *q, struct err *e)
 {
-    unsigned most = 2 * (h->settings->retries + 1) * (LIMIT_REDIRECTS + 1) + 4 * LIMIT_CONNECTIONS;
+    unsigned most =
+        2 * (h->base.settings->retries + 1) * (LIMIT_REDIRECTS + 1) + 4 * LIMIT_CONNECTIONS;
 
     if (q->history.sent < most)
         return 0;
@@ -121,7 +122,7 @@ static int start_request(struct http_reader *h, struct transfer *t, struct range
     if (check_sent(h, q, e) < 0 || check_limit(h, q, e) < 0)
         return -1;
     q->history.sent++;
-    return transfer_start(t, h->multi, h->settings, &target, q, e);
+    return transfer_start(t, h->multi, h->base.settings, &target, q, e);
 }
 
 static struct transfer *idle_transfer(struct http_reader *h)
@@ -188,11 +189,11 @@ static int end_stalled(struct http_reader *h, struct err *e)
         struct transfer *t = &h->transfers[i];
         bool done = t->q && transfer_lingers(t);
 
-        if (!t->q || (!done && !transfer_has_stalled(t, h->settings->timeout_ms)))
+        if (!t->q || (!done && !transfer_has_stalled(t, h->base.settings->timeout_ms)))
             continue;
         if (!done && t->error.kind == ERR_NONE)
             err_set(&t->error, ERR_NETWORK, "nothing came for %u s",
-                    h->settings->timeout_ms / 1000);
+                    h->base.settings->timeout_ms / 1000);
         if (finish_request(h, t, done ? CURLE_OK : CURLE_OPERATION_TIMEDOUT, e) < 0)
             return -1;
     }
@@ -308,22 +309,23 @@ static int prepare_headers(struct http_reader *h, struct err *e)
     for (size_t i = 0; ok && i < sizeof own / sizeof *own; i++)
         ok = append_header(&h->own_headers, own[i]) && append_header(&h->all_headers, own[i]);
 
-    for (size_t i = 0; ok && i < h->settings->header_count; i++)
-        ok = append_header(&h->all_headers, h->settings->headers[i]);
+    for (size_t i = 0; ok && i < h->base.settings->header_count; i++)
+        ok = append_header(&h->all_headers, h->base.settings->headers[i]);
     return ok ? 0 : err_nomem(e, "preparing a download");
 }
 
-static int prepare_reader(struct http_reader *h, const char *url, struct err *e)
+static int prepare_reader(struct http_reader *h, struct err *e)
 {
     if (http_error_init() != CURLE_OK || !(h->multi = curl_multi_init()))
         return err_nomem(e, "preparing a download");
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->settings->connections);
-    if (http_site_init(&h->site, url, h->settings->mirrors, h->settings->mirror_count, e) < 0)
+    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->base.settings->connections);
+    if (http_site_init(&h->site, h->base.archive, h->base.settings->mirrors,
+                       h->base.settings->mirror_count, e) < 0)
         return -1;
     h->base.name = http_site_origin(&h->site)->name;
     h->base.location = h->base.name;
-    h->base.location_lacks = http_url_has_private_part(url);
+    h->base.location_lacks = http_url_has_private_part(h->base.archive);
     return prepare_headers(h, e);
 }
 
@@ -338,7 +340,8 @@ struct reader *reader_open_http(const char *url, const struct http_settings *set
     }
     h->base.ops = &http_ops;
     h->base.parallel = settings->connections;
-    h->settings = settings;
+    h->base.archive = url;
+    h->base.settings = settings;
     h->connections = settings->connections;
     http_queue_init(&h->queue);
     h->rate.limit = settings->limit_rate;
@@ -346,7 +349,7 @@ struct reader *reader_open_http(const char *url, const struct http_settings *set
         h->transfers[i] = (struct transfer){
             .judge = http_judge, .user = h, .stats = &h->base.stats, .rate = &h->rate};
     srandom((unsigned)(io_now_ms() ^ (uint64_t)getpid() << 16));
-    if (prepare_reader(h, url, e) < 0) {
+    if (prepare_reader(h, e) < 0) {
         http_close(&h->base);
         return NULL;
     }

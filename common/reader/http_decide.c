@@ -68,9 +68,9 @@ static void note_retry(struct http_reader *h, const struct range_request *q, uin
 
     if (news) {
         h->noted_failures = q->history.failures;
-        events_note(h->settings->events, "%s; trying again in %llu.%llu s (%u of %u)", e->text,
+        events_note(h->base.settings->events, "%s; trying again in %llu.%llu s (%u of %u)", e->text,
                     (unsigned long long)delay / 1000, (unsigned long long)delay % 1000 / 100,
-                    q->history.failures, h->settings->retries);
+                    q->history.failures, h->base.settings->retries);
     }
     h->noted_until_ms = max_u64(h->noted_until_ms, now + max_u64(delay, NOTE_PAUSE_MS));
 }
@@ -80,15 +80,15 @@ static int retry_later(struct http_reader *h, struct range_request *q, struct er
 {
     uint64_t delay;
 
-    if (q->history.failures >= h->settings->retries) {
-        if (h->settings->retries > 0)
-            err_context(e, "gave up after %u retr%s", h->settings->retries,
-                        h->settings->retries == 1 ? "y" : "ies");
+    if (q->history.failures >= h->base.settings->retries) {
+        if (h->base.settings->retries > 0)
+            err_context(e, "gave up after %u retr%s", h->base.settings->retries,
+                        h->base.settings->retries == 1 ? "y" : "ies");
         return -1;
     }
     q->history.failures++;
     h->base.stats.retries++;
-    delay = retry_delay_ms(h->settings->retry_delay_ms, q->history.failures, e->retry_after_s);
+    delay = retry_delay_ms(h->base.settings->retry_delay_ms, q->history.failures, e->retry_after_s);
     q->history.due_ms = io_now_ms() + delay;
     note_retry(h, q, delay, e);
     e->kind = ERR_NONE;
@@ -137,7 +137,7 @@ static void slow_down(struct http_reader *h, const struct transfer *t, struct ra
         h->connections /= 2;
         /* The server may count idle connections, too. */
         curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->connections);
-        events_note(h->settings->events,
+        events_note(h->base.settings->events,
                     "%s; it seems to take fewer than %u connections: going on with %u", e->text,
                     t->beside, h->connections);
     }
@@ -160,10 +160,10 @@ static bool wait_and_see(struct http_reader *h, const struct transfer *t, struct
     q->history.crowded = true;
     h->base.stats.retries++;
     q->history.due_ms =
-        io_now_ms() + retry_delay_ms(h->settings->retry_delay_ms, 1, e->retry_after_s);
+        io_now_ms() + retry_delay_ms(h->base.settings->retry_delay_ms, 1, e->retry_after_s);
     if (e->retry_after_s > 0 && io_now_ms() >= h->noted_until_ms) {
         h->noted_until_ms = q->history.due_ms;
-        events_note(h->settings->events, "%s; waiting", e->text);
+        events_note(h->base.settings->events, "%s; waiting", e->text);
     }
     e->kind = ERR_NONE;
     ask_again(h, q);
@@ -199,10 +199,10 @@ static int go_home(struct http_reader *h, struct range_request *q, struct err *e
         q->history.went_home = h->successes + 1;
         if (pause && io_now_ms() >= h->noted_until_ms) {
             h->noted_until_ms = io_now_ms() + NOTE_PAUSE_MS;
-            events_note(h->settings->events, "%s; asking the first address again", e->text);
+            events_note(h->base.settings->events, "%s; asking the first address again", e->text);
         }
         q->history.due_ms =
-            pause ? io_now_ms() + retry_delay_ms(h->settings->retry_delay_ms, 1, 0) : 0;
+            pause ? io_now_ms() + retry_delay_ms(h->base.settings->retry_delay_ms, 1, 0) : 0;
         h->base.stats.retries += pause;
         e->kind = ERR_NONE;
         ask_again(h, q);
@@ -411,11 +411,11 @@ static int fail_over(struct http_reader *h, struct range_request *q, struct err 
     if (moved < 0)
         return -1;
     h->base.name = http_site_origin(&h->site)->name;
-    events_note(h->settings->events, "%s; going on with %s", failure.text, h->base.name);
+    events_note(h->base.settings->events, "%s; going on with %s", failure.text, h->base.name);
     e->kind = ERR_NONE;
     identity_forget_tags(&h->base.identity);
     h->pause_ms = 0;
-    h->connections = h->settings->connections;
+    h->connections = h->base.settings->connections;
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->connections);
     if (h->base.identity.known && q != &h->probe.request)
         send_probe(h, "");

@@ -36,7 +36,6 @@ struct http_probe {
 
 struct http_reader {
     struct reader base;
-    const struct http_settings *settings;
     CURLM *multi;
     struct http_site site;
     bool network_failed;            /* for some origin, since the last success */

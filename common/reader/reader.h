@@ -36,6 +36,8 @@ struct reader_stats {
 
 struct reader;
 
+struct http_settings;
+
 struct reader_ops {
     void (*submit)(struct reader *r, struct range_request *q);
     int (*step)(struct reader *r, int timeout_ms, struct range_request **done, struct err *e);
@@ -46,11 +48,13 @@ struct reader_ops {
 
 struct reader {
     const struct reader_ops *ops;
-    const char *name;     /* for messages: the path, or the URL without secrets */
-    const char *location; /* to record in a release, or NULL for a local file */
-    bool location_lacks;  /* location lacks the query, user or password of the address */
-    uint64_t size;        /* of the archive; 0 until the first request is done */
-    unsigned parallel;    /* how many requests are useful at a time */
+    const char *archive;                  /* the address or path that it was opened with */
+    const struct http_settings *settings; /* those that it was opened with; NULL for a file */
+    const char *name;                     /* for messages: the path, or the URL without secrets */
+    const char *location;                 /* to record in a release, or NULL for a local file */
+    bool location_lacks; /* location lacks the query, user or password of the address */
+    uint64_t size;       /* of the archive; 0 until the first request is done */
+    unsigned parallel;   /* how many requests are useful at a time */
     struct reader_stats stats;
     /* The limit on stats.bytes; 0: none. A request that could exceed it is not sent: that is
      * ERR_SPACE, and over_limit is set. */
