@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "format/zero_chunks.h"
 #include "plugin/lost_chunk.h"
+#include "plugin/page_cache.h"
 #include "plugin/stats.h"
 #include "store/chunk_file.h"
 #include "store/missing.h"
@@ -202,7 +203,7 @@ static void drop_pages(const struct export *x, int fd, const struct part *p)
 
     if (end == x->image.chunks.items[p->chunk].source_size)
         start = end = 0; /* an end of 0: the whole file */
-    posix_fadvise(fd, (off_t)start, (off_t)(end - start), POSIX_FADV_DONTNEED);
+    page_cache_drop(fd, start, end - start);
 }
 
 static int read_from(const struct export *x, const struct part *p, int fd, struct err *e)
@@ -309,72 +310,43 @@ int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, st
     return 0;
 }
 
-/* Parts to be read ahead, which go to the read_list whenever there are enough. */
-struct prefetch_list {
-    struct export *x;
-    struct prefetch_part parts[PREFETCH_PARTS];
-    size_t count;  /* of parts */
-    size_t chunks; /* asked for so far */
-    bool cold;     /* one of them at least was not in memory */
-};
-
-static void flush_list(struct prefetch_list *list)
+/* A chunk that cannot be opened is left to the read that needs it. */
+static void prefetch_chunk(struct export *x, size_t chunk, uint64_t offset, uint64_t size)
 {
-    if (list->count == 0)
-        return;
-    list->cold |= read_list_read(&list->x->shared->read_list, list->parts, list->count);
-    list->count = 0;
-}
-
-/* A chunk that cannot be opened is left to the read that needs it. The list is handed over at
- * once when a descriptor is not kept, as there are few of those. */
-static void prefetch_chunk(struct prefetch_list *list, size_t chunk, uint64_t offset, uint64_t size)
-{
-    struct chunk_fds *fds = &list->x->fds;
     struct chunk_lease lease;
     struct err ignored;
 
-    if (list->x->image.chunks.items[chunk].zero || chunk_fds_get(fds, chunk, &lease, &ignored) < 0)
+    if (x->image.chunks.items[chunk].zero || chunk_fds_get(&x->fds, chunk, &lease, &ignored) < 0)
         return;
-    for (uint64_t end = offset + size; offset < end; offset += size) {
-        size = min_u64(end - offset, PREFETCH_PART_SIZE);
-        list->parts[list->count++] =
-            (struct prefetch_part){.offset = offset, .size = (size_t)size, .fd = lease.fd};
-        if (list->count == PREFETCH_PARTS || !lease.kept)
-            flush_list(list);
-    }
-    chunk_fds_put(fds, &lease);
-    list->chunks++;
+    page_cache_fill(lease.fd, offset, size);
+    chunk_fds_put(&x->fds, &lease);
+    stats_count(STATS_PREFETCHED, 1);
 }
 
-static void prefetch_range(struct prefetch_list *list, uint64_t count, uint64_t offset)
+void export_prefetch(struct export *x, uint64_t count, uint64_t offset)
 {
-    const uint64_t *starts = list->x->map.starts;
-    size_t i = count > 0 ? chunk_map_find(&list->x->map, offset) : 0;
+    const uint64_t *starts = x->map.starts;
+    size_t i = count > 0 ? chunk_map_find(&x->map, offset) : 0;
 
     for (; count > 0; i++) {
         uint64_t size = min_u64(count, starts[i + 1] - offset);
 
-        prefetch_chunk(list, list->x->image.order[i], offset - starts[i], size);
+        prefetch_chunk(x, x->image.order[i], offset - starts[i], size);
         offset += size;
         count -= size;
     }
-    flush_list(list);
-}
-
-bool export_prefetch(struct export *x, uint64_t count, uint64_t offset)
-{
-    struct prefetch_list list = {.x = x};
-
-    prefetch_range(&list, count, offset);
-    stats_count(STATS_PREFETCHED, list.chunks);
-    return list.cold;
 }
 
 bool export_is_cold(struct export *x, uint64_t offset)
 {
-    struct prefetch_list list = {.x = x};
+    size_t i = chunk_map_find(&x->map, offset), chunk = x->image.order[i];
+    struct chunk_lease lease;
+    struct err ignored;
+    bool cold;
 
-    prefetch_range(&list, 1, offset);
-    return list.cold;
+    if (x->image.chunks.items[chunk].zero || chunk_fds_get(&x->fds, chunk, &lease, &ignored) < 0)
+        return false;
+    cold = !page_cache_has(lease.fd, offset - x->map.starts[i]);
+    chunk_fds_put(&x->fds, &lease);
+    return cold;
 }

@@ -10,7 +10,6 @@
 #define IHOP_PLUGIN_EXPORT_H
 
 #include "plugin/chunk_fds.h"
-#include "plugin/read_list.h"
 #include "plugin/verifier.h"
 
 #include "base/err.h"
@@ -36,7 +35,6 @@ struct export_shared {
     struct export_options options;
     struct store *store;
     struct fd_budget budget;
-    struct read_list read_list;
 };
 
 struct export
@@ -82,11 +80,11 @@ int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, st
 int export_verify(const struct export *x, size_t chunk, int fd, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Asks the kernel to read the range in the background. Returns whether any of it was not in
- * memory, and true also when that is not known. It is only advice, so it cannot fail. */
-bool export_prefetch(struct export *x, uint64_t count, uint64_t offset);
+/* Asks the kernel to read the range in the background. It is only advice, so it cannot fail. */
+void export_prefetch(struct export *x, uint64_t count, uint64_t offset);
 
-/* Whether the byte at offset was not in memory, as export_prefetch says it; begins to read it. */
+/* Whether the byte at offset would have to be read from the disk; true also when that is not
+ * known. */
 bool export_is_cold(struct export *x, uint64_t offset);
 
 #endif

@@ -123,7 +123,6 @@ static int ihop_get_ready(void)
         fd_budget_init(&shared.budget, options.max_fds, &e) < 0)
         return report_to_nbdkit(&e);
     shared.options = options.export;
-    read_list_init(&shared.read_list, !options.no_uring);
     exports_init(&opened, &shared);
     is_ready = true;
     if (options.release) {
@@ -170,7 +169,6 @@ static void ihop_unload(void)
     stats_print();
     if (is_ready) {
         exports_free(&opened);
-        read_list_free(&shared.read_list);
         fd_budget_free(&shared.budget);
     }
     store_close(shared.store);

@@ -11,15 +11,15 @@ nbdkit_ihop_plugin_la_SOURCES = \
 	plugin/ihop.c \
 	plugin/lost_chunk.c plugin/lost_chunk.h \
 	plugin/options.c plugin/options.h \
-	plugin/read_list.c plugin/read_list.h \
+	plugin/page_cache.c plugin/page_cache.h \
 	plugin/readahead.c plugin/readahead.h \
 	plugin/stats.c plugin/stats.h \
 	plugin/verifier.c plugin/verifier.h
 nbdkit_ihop_plugin_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugin
-nbdkit_ihop_plugin_la_CFLAGS = $(AM_CFLAGS) $(NBDKIT_CFLAGS) $(LIBURING_CFLAGS)
+nbdkit_ihop_plugin_la_CFLAGS = $(AM_CFLAGS) $(NBDKIT_CFLAGS)
 nbdkit_ihop_plugin_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(srcdir)/plugin/plugin.syms
-nbdkit_ihop_plugin_la_LIBADD = libstore.la $(LIBURING_LIBS)
+nbdkit_ihop_plugin_la_LIBADD = libstore.la
 nbdkit_ihop_plugin_la_DEPENDENCIES = libstore.la plugin/plugin.syms
 EXTRA_DIST += plugin/plugin.syms
 

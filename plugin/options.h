@@ -15,7 +15,6 @@ struct options {
     char *release; /* NULL: every release is an export */
     char *id;
     unsigned max_fds;
-    bool no_uring;
     struct export_options export;
 };
 
@@ -33,7 +32,7 @@ struct options {
     "verify=off|first     Hash each chunk before its first use (default: off).\n"                  \
     "cache=default|none   Keep what was read in the page cache or drop it.\n"                      \
     "maxfds=<N>           Keep at most N chunk files open (default: by memory).\n"                 \
-    "uring=on|off         Whether io_uring may be used to read ahead (default: on)."
+    "uring=on|off         Accepted for older command lines; it changes nothing."
 
 int options_set(struct options *o, const char *key, const char *value)
     __attribute__((warn_unused_result));

@@ -55,25 +55,21 @@ static uint64_t claim_window(struct readahead *r, uint64_t end, uint64_t image, 
     return to - *from;
 }
 
-/* Advice about what is in memory takes as long as reading a part of it; so when everything is
- * cached, only two bytes are probed. */
-static bool is_needed(const struct readahead *r, struct export *x, uint64_t from, uint64_t size)
+/* Advice about what is in memory takes as long as reading a part of it, so two bytes are looked
+ * at first. */
+static bool is_needed(struct export *x, uint64_t from, uint64_t size)
 {
-    return atomic_load_explicit(&r->cold, memory_order_relaxed) ||
-           export_is_cold(x, from + size - 1) || export_is_cold(x, from);
+    return export_is_cold(x, from + size - 1) || export_is_cold(x, from);
 }
 
 void readahead_note(struct readahead *r, struct export *x, uint32_t count, uint64_t offset)
 {
     unsigned run = count_run(r, offset, offset + count);
     uint64_t from, size;
-    bool cold;
 
     if (run < NEAR_READS)
         return;
     size = claim_window(r, offset + count, x->image.source_size, run == NEAR_READS, &from);
-    if (size == 0)
-        return;
-    cold = is_needed(r, x, from, size) && export_prefetch(x, size, from);
-    atomic_store_explicit(&r->cold, cold, memory_order_relaxed);
+    if (size > 0 && is_needed(x, from, size))
+        export_prefetch(x, size, from);
 }

@@ -19,7 +19,6 @@ struct readahead {
     atomic_uint place; /* where the latest read ended */
     atomic_uint run;   /* how many reads in a row were near one another */
     atomic_uint ahead; /* all before this place was read ahead or was in memory */
-    atomic_bool cold;  /* the latest advice was about something that was not in memory */
 };
 
 /* To be called for each read, before it happens. */

@@ -31,7 +31,7 @@ unit_programs = \
 	tests/unit/test_plan \
 	tests/unit/test_publish \
 	tests/unit/test_rate \
-	tests/unit/test_read_list \
+	tests/unit/test_page_cache \
 	tests/unit/test_release \
 	tests/unit/test_release_list \
 	tests/unit/test_release_lock \
@@ -66,9 +66,7 @@ tests_unit_test_release_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_chunk_packer_SOURCES = tests/unit/test_chunk_packer.c \
 	compress/chunk_packer.c compress/chunk_packer.h compress/output_file.c compress/output_file.h \
 	compress/remove_on_signal.c compress/remove_on_signal.h
-tests_unit_test_read_list_SOURCES = tests/unit/test_read_list.c plugin/read_list.c
-tests_unit_test_read_list_CFLAGS = $(AM_CFLAGS) $(LIBURING_CFLAGS)
-tests_unit_test_read_list_LDADD = $(LDADD) $(LIBURING_LIBS)
+tests_unit_test_page_cache_SOURCES = tests/unit/test_page_cache.c plugin/page_cache.c
 tests_unit_test_remove_on_signal_SOURCES = tests/unit/test_remove_on_signal.c \
 	compress/remove_on_signal.c compress/remove_on_signal.h
 tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c plugin/verifier.c

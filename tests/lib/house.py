@@ -46,7 +46,6 @@ HOMES = {
     "lzma": r"common/codec/xz_state\.h",
     "zstd": r"common/codec/zstd_(de|en)coder\.c",
     "openssl/": r"common/format/chunk_hash\.c",
-    "liburing": r"plugin/read_list\.c",
     "jansson": r"cli/json\.h",
     "protobuf-c/": r"common/format/dictionary\.h",
 }
