@@ -159,7 +159,7 @@ static int is_complete(struct clone *c, bool same, bool *complete, struct err *e
         return 0;
     if (estimate(c, there, e) < 0)
         return -1;
-    *complete = plan_cost_missing(&c->obtain.cost) == 0 && !store_has_pending(c->store);
+    *complete = c->obtain.cost.missing == 0 && !store_has_pending(c->store);
     return *complete ? store_confirm(c->store, e) : 0;
 }
 

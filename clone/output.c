@@ -23,7 +23,7 @@ static uint64_t total_requests(const struct clone_result *r)
 
 static uint64_t total_written(const struct clone_result *r)
 {
-    return r->outcome == CLONE_ESTIMATED ? plan_cost_write(&r->cost) : r->written;
+    return r->outcome == CLONE_ESTIMATED ? r->cost.write : r->written;
 }
 
 static void print_clone_json(const struct output *out, const struct clone_options *o,
@@ -43,7 +43,7 @@ static void print_clone_json(const struct output *out, const struct clone_option
     json_set_number(line, "bytes_downloaded", total_download(r));
     json_set_number(line, "bytes_written", total_written(r));
     if (r->outcome == CLONE_ESTIMATED)
-        json_set_number(line, "bytes_written_least", plan_cost_write_least(&r->cost));
+        json_set_number(line, "bytes_written_least", r->cost.write_least);
     json_set_number(line, "requests", total_requests(r));
     json_set_number(line, "retries", r->retries);
     json_set_decimal(line, "seconds", output_seconds(out));
@@ -63,12 +63,10 @@ static void format_result(const struct output *out, const struct clone_options *
         "%s/%s: %s: %zu chunk%s reused,%s %zu fetched%s, %s downloaded in %llu request%s, %s%s "
         "written, %.1f s",
         o->store, o->release, words[r->outcome], cost_reused(&r->cost),
-        text_s(cost_reused(&r->cost)), seeded, plan_cost_fetched(&r->cost),
+        text_s(cost_reused(&r->cost)), seeded, r->cost.fetched,
         r->damaged ? " (some were damaged)" : "", text_size(total_download(r), down),
         (unsigned long long)total_requests(r), text_s(total_requests(r)),
-        r->outcome == CLONE_ESTIMATED && plan_cost_write_least(&r->cost) < plan_cost_write(&r->cost)
-            ? "at most "
-            : "",
+        r->outcome == CLONE_ESTIMATED && r->cost.write_least < r->cost.write ? "at most " : "",
         text_size(total_written(r), written), output_seconds(out));
     text_make_printable(line);
 }

@@ -207,8 +207,8 @@ static void print_json_diff(const struct compress_options *o, const struct diff_
     json_set_text(line, "archive", o->archive);
     cost_to_json(line, &r->cost, false);
     json_set_number(line, "bytes_downloaded", r->download);
-    json_set_number(line, "bytes_written", plan_cost_write(&r->cost));
-    json_set_number(line, "bytes_written_least", plan_cost_write_least(&r->cost));
+    json_set_number(line, "bytes_written", r->cost.write);
+    json_set_number(line, "bytes_written_least", r->cost.write_least);
     json_set_number(line, "requests", r->requests);
     json_print(line);
 }
@@ -216,7 +216,7 @@ static void print_json_diff(const struct compress_options *o, const struct diff_
 void compress_output_diff(struct output *out, const struct compress_options *o,
                           const struct diff_result *r, bool ok)
 {
-    uint64_t write = plan_cost_write(&r->cost);
+    uint64_t write = r->cost.write;
     size_t reused = cost_reused(&r->cost);
     char down[TEXT_SIZE_BYTES], written[TEXT_SIZE_BYTES];
 
@@ -227,9 +227,9 @@ void compress_output_diff(struct output *out, const struct compress_options *o,
         printf(
             "%zu chunk%s reused, %zu fetched, %s (%llu bytes) downloaded in %llu request%s, %s%s "
             "written\n",
-            reused, text_s(reused), plan_cost_fetched(&r->cost), text_size(r->download, down),
+            reused, text_s(reused), r->cost.fetched, text_size(r->download, down),
             (unsigned long long)r->download, (unsigned long long)r->requests, text_s(r->requests),
-            plan_cost_write_least(&r->cost) < write ? "at most " : "", text_size(write, written));
+            r->cost.write_least < write ? "at most " : "", text_size(write, written));
 }
 
 int compress_output_metadata(const struct compress_options *o, const struct image *image,

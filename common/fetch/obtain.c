@@ -113,7 +113,7 @@ static int check_download(const struct attempt *a, struct err *e)
 
 static int check_write(const struct attempt *a, struct err *e)
 {
-    uint64_t least = plan_cost_write_least(&a->o->cost), most = plan_cost_write(&a->o->cost);
+    uint64_t least = a->o->cost.write_least, most = a->o->cost.write;
 
     return check_plan_budget(a, "--max-write", most > least ? "write at least" : "write", least,
                              a->deposit.max_write, e);
@@ -123,7 +123,7 @@ static int check_write(const struct attempt *a, struct err *e)
  * their data, and --min-free must stay free. */
 static uint64_t bytes_needed(const struct obtain *o, uint64_t write)
 {
-    size_t files = plan_cost_missing(&o->cost);
+    size_t files = o->cost.missing;
 
     return files == 0 ? 0 : store_disk_bytes(write, files) + o->min_free;
 }
@@ -132,9 +132,9 @@ static uint64_t bytes_needed(const struct obtain *o, uint64_t write)
  * knows yet how much of it is zeros. */
 static int check_space(const struct obtain *o, struct err *e)
 {
-    uint64_t needed = bytes_needed(o, plan_cost_write_least(&o->cost));
-    uint64_t most = bytes_needed(o, plan_cost_write(&o->cost));
-    size_t files = plan_cost_missing(&o->cost);
+    uint64_t needed = bytes_needed(o, o->cost.write_least);
+    uint64_t most = bytes_needed(o, o->cost.write);
+    size_t files = o->cost.missing;
     char text[TEXT_SIZE_BYTES], available[TEXT_SIZE_BYTES];
     uint64_t bytes, inodes;
 
@@ -163,7 +163,7 @@ static int make_room(const struct obtain *o, uint64_t write, struct err *e)
     struct store_room_wanted room = *o->make_room;
 
     room.bytes = bytes_needed(o, write);
-    room.inodes = plan_cost_missing(&o->cost);
+    room.inodes = o->cost.missing;
     return store_make_room(o->store, &room, e);
 }
 
@@ -202,7 +202,7 @@ static int plan_with_space(struct attempt *a, struct err *e)
         *e = why;
         return -1;
     }
-    if (make_room(o, plan_cost_write_least(&o->cost), e) < 0 || plan_allowed(a, e) < 0)
+    if (make_room(o, o->cost.write_least, e) < 0 || plan_allowed(a, e) < 0)
         return -1;
     return check_space(o, e);
 }
@@ -305,7 +305,7 @@ static int fill_again(struct attempt *a, struct err *e)
 {
     events_note(a->o->events, "%s", e->text);
     *e = (struct err)ERR_INIT;
-    if (make_plan(a->o, &a->plan, e) < 0 || make_room(a->o, plan_cost_write(&a->o->cost), e) < 0)
+    if (make_plan(a->o, &a->plan, e) < 0 || make_room(a->o, a->o->cost.write, e) < 0)
         return -1;
     a->deposit.over_budget = a->deposit.short_of_space = false;
     a->deposit.allowance = 0;

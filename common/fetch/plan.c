@@ -169,6 +169,20 @@ static void cut_ranges(struct plan *plan, uint64_t limit)
     plan->cost.requests = plan->range_count;
 }
 
+/* What all ways come to. */
+static void sum_ways(struct plan_cost *cost)
+{
+    for (enum way way = 0; way < WAY_COUNT; way++) {
+        const struct way_total *total = &cost->ways[way];
+
+        cost->chunks += total->chunks;
+        cost->missing += way_traits[way].is_there ? 0 : total->chunks;
+        cost->fetched += way_traits[way].fetches ? total->chunks : 0;
+        cost->write += total->write;
+        cost->write_least += total->write_least;
+    }
+}
+
 int plan_arrange(struct plan *plan, const struct image *image, struct err *e)
 {
     CLEANUP(plan_free) struct plan p = {.items = STEAL(plan->items)};
@@ -178,6 +192,7 @@ int plan_arrange(struct plan *plan, const struct image *image, struct err *e)
     plan_free(plan);
     if (collect_fetched(&p, image, e) < 0)
         return -1;
+    sum_ways(&p.cost);
     gaps = malloc((p.fetched_count + 1) * sizeof *gaps);
     p.ranges = malloc((p.fetched_count + 1) * sizeof *p.ranges);
     if (!gaps || !p.ranges)
@@ -195,49 +210,4 @@ int plan_make(const struct image *image, const bool *missing, struct plan *plan,
     if (choose_ways(image, missing, plan, e) < 0)
         return -1;
     return plan_arrange(plan, image, e);
-}
-
-size_t plan_cost_chunks(const struct plan_cost *cost)
-{
-    size_t chunks = 0;
-
-    for (enum way way = 0; way < WAY_COUNT; way++)
-        chunks += cost->ways[way].chunks;
-    return chunks;
-}
-
-size_t plan_cost_missing(const struct plan_cost *cost)
-{
-    size_t chunks = 0;
-
-    for (enum way way = 0; way < WAY_COUNT; way++)
-        chunks += way_traits[way].is_there ? 0 : cost->ways[way].chunks;
-    return chunks;
-}
-
-size_t plan_cost_fetched(const struct plan_cost *cost)
-{
-    size_t chunks = 0;
-
-    for (enum way way = 0; way < WAY_COUNT; way++)
-        chunks += way_traits[way].fetches ? cost->ways[way].chunks : 0;
-    return chunks;
-}
-
-uint64_t plan_cost_write(const struct plan_cost *cost)
-{
-    uint64_t bytes = 0;
-
-    for (enum way way = 0; way < WAY_COUNT; way++)
-        bytes += cost->ways[way].write;
-    return bytes;
-}
-
-uint64_t plan_cost_write_least(const struct plan_cost *cost)
-{
-    uint64_t bytes = 0;
-
-    for (enum way way = 0; way < WAY_COUNT; way++)
-        bytes += cost->ways[way].write_least;
-    return bytes;
 }

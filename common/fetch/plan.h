@@ -52,7 +52,14 @@ struct plan_range {
 
 struct plan_cost {
     struct way_total ways[WAY_COUNT];
-    uint64_t download; /* bytes: the sum of the ranges */
+    /* Sums over the ways: */
+    size_t chunks;        /* all of the image */
+    size_t missing;       /* that are not there yet */
+    size_t fetched;       /* that are requested from the archive */
+    uint64_t write;       /* bytes that are written, at most */
+    uint64_t write_least; /* and at least */
+    /* Of the ranges: */
+    uint64_t download; /* bytes */
     size_t requests;
 };
 
@@ -75,12 +82,5 @@ int plan_make(const struct image *image, const bool *missing, struct plan *plan,
 int plan_arrange(struct plan *plan, const struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 void plan_free(struct plan *plan);
-
-/* Sums over all ways of a cost. */
-size_t plan_cost_chunks(const struct plan_cost *cost);
-size_t plan_cost_missing(const struct plan_cost *cost); /* chunks that are not there yet */
-size_t plan_cost_fetched(const struct plan_cost *cost); /* chunks requested from the archive */
-uint64_t plan_cost_write(const struct plan_cost *cost); /* bytes, at most */
-uint64_t plan_cost_write_least(const struct plan_cost *cost); /* bytes */
 
 #endif

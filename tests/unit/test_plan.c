@@ -79,7 +79,7 @@ static void neighbours_share_a_range(void **state)
     assert_int_equal(p.fetched[1], 2);
     assert_int_equal(p.fetched[2], 0);
     assert_int_equal(p.cost.download, 300);
-    assert_int_equal(plan_cost_write(&p.cost), 600);
+    assert_int_equal(p.cost.write, 600);
     assert_int_equal(p.items[0].way, WAY_DOWNLOAD);
     assert_true(p.items[0].where == 300);
     assert_int_equal(p.items[0].size, 100);
@@ -208,7 +208,7 @@ static void zero_chunks_are_not_fetched(void **state)
     assert_int_equal(p.cost.ways[WAY_ZERO].chunks, 1);
     assert_int_equal(p.fetched_count, 1);
     assert_int_equal(p.cost.download, 10);
-    assert_int_equal(plan_cost_write(&p.cost), 20);
+    assert_int_equal(p.cost.write, 20);
     plan_free(&p);
 }
 
@@ -236,9 +236,9 @@ static void arranged_anew_for_other_ways(void **state)
     assert_int_equal(p.cost.requests, 1);
     for (enum way way = 0; way < WAY_COUNT; way++)
         assert_int_equal(p.cost.ways[way].chunks, way == WAY_PRESENT ? 0 : 1);
-    assert_int_equal(plan_cost_chunks(&p.cost), 4);
-    assert_int_equal(plan_cost_missing(&p.cost), 3);
-    assert_int_equal(plan_cost_write(&p.cost), 20 + 40);
+    assert_int_equal(p.cost.chunks, 4);
+    assert_int_equal(p.cost.missing, 3);
+    assert_int_equal(p.cost.write, 20 + 40);
     plan_free(&p);
 }
 
