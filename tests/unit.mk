@@ -28,10 +28,11 @@ unit_programs = \
 	tests/unit/test_io_walk \
 	tests/unit/test_make_room \
 	tests/unit/test_missing \
+	tests/unit/test_page_cache \
 	tests/unit/test_plan \
 	tests/unit/test_publish \
+	tests/unit/test_range_queue \
 	tests/unit/test_rate \
-	tests/unit/test_page_cache \
 	tests/unit/test_release \
 	tests/unit/test_release_list \
 	tests/unit/test_release_lock \
