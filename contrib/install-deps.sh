@@ -24,7 +24,7 @@ packages=(
     gcc libc6-dev make autoconf automake libtool pkg-config perl python3
     nbdkit nbdkit-plugin-dev libnbd-bin python3-libnbd fuse3 mount util-linux
     libcurl4-openssl-dev libjansson-dev libssl-dev liblzma-dev libzstd-dev libbrotli-dev
-    protobuf-c-compiler libprotobuf-c-dev libcmocka-dev nginx-light xz-utils e2fsprogs
+    protobuf-c-compiler libprotobuf-c-dev libmnl-dev libcmocka-dev nginx-light xz-utils e2fsprogs
 )
 test_packages=(
     strace xfsprogs btrfs-progs squashfs-tools erofs-utils fdisk

@@ -44,6 +44,10 @@ unit_programs = \
 	tests/unit/test_trust \
 	tests/unit/test_verifier \
 	tests/unit/test_workers
+if WITH_ATTACH
+unit_programs += \
+	tests/unit/test_nbd_handshake
+endif
 check_PROGRAMS += $(unit_programs)
 TESTS += $(unit_programs)
 
@@ -67,6 +71,7 @@ tests_unit_test_release_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_chunk_packer_SOURCES = tests/unit/test_chunk_packer.c \
 	compress/chunk_packer.c compress/chunk_packer.h compress/output_file.c compress/output_file.h \
 	compress/remove_on_signal.c compress/remove_on_signal.h
+tests_unit_test_nbd_handshake_SOURCES = tests/unit/test_nbd_handshake.c attach/nbd_handshake.c
 tests_unit_test_page_cache_SOURCES = tests/unit/test_page_cache.c plugin/page_cache.c
 tests_unit_test_remove_on_signal_SOURCES = tests/unit/test_remove_on_signal.c \
 	compress/remove_on_signal.c compress/remove_on_signal.h
