@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "attach/device.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define WORD            "ihop "
+#define SECTOR_SIZE     512
+#define ATTRIBUTE_SIZE  4096 /* the kernel's maximum: a page */
+#define NBD_NAME        "nbd"
+#define DEVICE_PATH_MAX (PATH_MAX + 64)
+
+int device_parse(const char *path, unsigned *index, struct err *e)
+{
+    CLEANUP_FREE char *real = realpath(path, NULL);
+    const char *name = real ? real : path;
+    const char *slash = strrchr(name, '/');
+    uint64_t n;
+
+    name = slash ? slash + 1 : name;
+    if (strncmp(name, NBD_NAME, strlen(NBD_NAME)) != 0 ||
+        !text_parse_u64(name + strlen(NBD_NAME), 0, LIMIT_NBD_DEVICE, &n))
+        return err_set(e, ERR_USAGE, "%s is no NBD device: use /dev/nbd0 to /dev/nbd%u", path,
+                       LIMIT_NBD_DEVICE);
+    *index = (unsigned)n;
+    return 0;
+}
+
+void device_path(unsigned index, char path[DEVICE_PATH_SIZE])
+{
+    snprintf(path, DEVICE_PATH_SIZE, "/dev/" NBD_NAME "%u", index);
+}
+
+/* Reads an attribute without its newline. One that is not there is empty, and *there is false. */
+static int read_attribute(int dirfd, const char *name, char text[ATTRIBUTE_SIZE + 1], bool *there,
+                          struct err *e)
+{
+    CLEANUP_FD int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : io_read_full(fd, text, ATTRIBUTE_SIZE);
+
+    if ((fd < 0 && errno != ENOENT) || n < 0)
+        return err_sys(e, errno, "cannot read %s in " DEVICE_SYS_BLOCK, name);
+    *there = fd >= 0;
+    text[n] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return 0;
+}
+
+/* The id is what follows the last space, because the name of a release may have spaces. */
+static void take_identifier(const char *text, struct device *device)
+{
+    const char *space = strrchr(text, ' ');
+    uint8_t bytes[CHUNK_HASH_SIZE];
+
+    snprintf(device->identifier, sizeof device->identifier, "%.*s", DEVICE_IDENTIFIER_SIZE - 1,
+             text);
+    if (strncmp(text, WORD, strlen(WORD)) != 0 ||
+        text_unhex(space + 1, bytes, sizeof bytes) != CHUNK_HASH_SIZE)
+        return;
+    device->is_ours = true;
+    text_hex(bytes, sizeof bytes, device->id);
+}
+
+int device_look(const char *sys_block, unsigned index, struct device *device, struct err *e)
+{
+    char path[DEVICE_PATH_MAX], text[ATTRIBUTE_SIZE + 1];
+    struct device found = {.exists = false};
+    CLEANUP_FD int dirfd = -1;
+    uint64_t sectors;
+    bool there;
+
+    snprintf(path, sizeof path, "%s/" NBD_NAME "%u", sys_block, index);
+    dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dirfd < 0 && errno != ENOENT)
+        return err_sys(e, errno, "cannot look at %s", path);
+    if (dirfd >= 0) {
+        found.exists = true;
+        if (read_attribute(dirfd, "pid", text, &found.connected, e) < 0 ||
+            read_attribute(dirfd, "size", text, &there, e) < 0)
+            return -1;
+        if (text_parse_u64(text, 0, LIMIT_IMAGE / SECTOR_SIZE, &sectors))
+            found.size = sectors * SECTOR_SIZE;
+        if (read_attribute(dirfd, "backend", text, &there, e) < 0)
+            return -1;
+        if (found.connected)
+            take_identifier(text, &found);
+    }
+    *device = found;
+    return 0;
+}
+
+void device_identifier(const char *release, const char *id, char text[DEVICE_IDENTIFIER_SIZE])
+{
+    snprintf(text, DEVICE_IDENTIFIER_SIZE, WORD "%s %s", release, id);
+}
+
+int device_claim(unsigned index, int *fd, struct err *e)
+{
+    char path[DEVICE_PATH_SIZE];
+    int opened;
+
+    device_path(index, path);
+    opened = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
+    if (opened < 0 && errno == EBUSY)
+        return err_set(e, ERR_BUSY,
+                       "%s is in use: unmount it and take away the devices on it (lsblk %s)", path,
+                       path);
+    if (opened < 0)
+        return err_sys(e, errno, "cannot open %s", path);
+    *fd = opened;
+    return 0;
+}

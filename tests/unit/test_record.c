@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* test_record: the records of keepers, good ones and broken ones; locks; who a process is. */
+#include "support.h"
+
+#include "attach/record.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct record example(void)
+{
+    return (struct record){
+        .keeper = {.pid = 12, .started = 345},
+        .server = {.pid = 4194304, .started = UINT64_MAX},
+        .store = "/var/lib/a store",
+        .release = "v 1",
+        .id = "00ff",
+        .connections = 2,
+        .timeout_s = 10,
+        .dead_timeout_s = 3600,
+        .restarts = 7,
+    };
+}
+
+static void write_example(const char *directory)
+{
+    struct record r = example();
+    struct err e = ERR_INIT;
+
+    assert_ok(record_write(directory, 3, &r, &e), e);
+}
+
+static void what_is_written_is_read(void **state)
+{
+    struct record r = {.restarts = 0}, expected = example();
+
+    assert_false(record_read(*state, 3, &r));
+    write_example(*state);
+    assert_true(record_read(*state, 3, &r));
+    assert_false(record_read(*state, 4, &r));
+    assert_int_equal(r.keeper.pid, 12);
+    assert_int_equal(r.keeper.started, 345);
+    assert_int_equal(r.server.pid, 4194304);
+    assert_true(r.server.started == UINT64_MAX);
+    assert_string_equal(r.store, expected.store);
+    assert_string_equal(r.release, expected.release);
+    assert_string_equal(r.id, expected.id);
+    assert_int_equal(r.connections, 2);
+    assert_int_equal(r.timeout_s, 10);
+    assert_int_equal(r.dead_timeout_s, 3600);
+    assert_int_equal(r.restarts, 7);
+}
+
+static void the_longest_values_fit(void **state)
+{
+    struct record r = example(), back;
+    struct err e = ERR_INIT;
+
+    memset(r.store, 's', sizeof r.store - 1);
+    memset(r.release, 'r', sizeof r.release - 1);
+    memset(r.id, 'f', sizeof r.id - 1);
+    assert_ok(record_write(*state, 3, &r, &e), e);
+    assert_true(record_read(*state, 3, &back));
+    assert_string_equal(back.store, r.store);
+    assert_string_equal(back.release, r.release);
+}
+
+/* Any record that was cut short, has a byte too many in a line, or a line twice, is like none.
+ * Lines of a later version are skipped. */
+static void broken_records_are_none(void **state)
+{
+    const char *path = support_path(*state, "nbd3");
+    struct record r;
+    uint8_t *data;
+    size_t size;
+
+    write_example(*state);
+    data = support_read_file(path, &size);
+    for (size_t i = 0; i < size - 1; i++) {
+        support_write_file(path, data, i);
+        assert_false(record_read(*state, 3, &r));
+    }
+    for (size_t i = 0; i < size; i++) {
+        uint8_t kept = data[i];
+
+        data[i] = '\0';
+        support_write_file(path, data, size);
+        assert_false(record_read(*state, 3, &r));
+        data[i] = kept;
+    }
+    free(data);
+}
+
+static void rewrite(const char *path, const char *old, const char *new)
+{
+    char text[8192];
+    size_t size;
+    uint8_t *data = support_read_file(path, &size);
+    const char *at = memmem(data, size, old, strlen(old));
+    int n;
+
+    assert_non_null(at);
+    n = snprintf(text, sizeof text, "%.*s%s%.*s", (int)(at - (char *)data), (char *)data, new,
+                 (int)(size - (size_t)(at - (char *)data) - strlen(old)), at + strlen(old));
+    support_write_file(path, text, (size_t)n);
+    free(data);
+}
+
+static void bad_values_are_refused(void **state)
+{
+    const struct {
+        const char *old, *new;
+        bool good;
+    } cases[] = {
+        {"keeper 12\n", "keeper -12\n", false},
+        {"keeper 12\n", "keeper 12x\n", false},
+        {"keeper 12\n", "keeper 99999999999\n", false},
+        {"keeper 12\n", "keeper 12\nkeeper 12\n", false},
+        {"keeper 12\n", "keeper\n", false},
+        {"keeper 12\n", "", false},
+        {"connections 2\n", "connections 17\n", false},
+        {"id 00ff\n", "id 00ff\nnew line of a later version\n", true},
+        {"restarts 7\n", "restarts 4294967296\n", false},
+    };
+    const char *path = support_path(*state, "nbd3");
+    struct record r;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        write_example(*state);
+        rewrite(path, cases[i].old, cases[i].new);
+        assert_int_equal(record_read(*state, 3, &r), cases[i].good);
+    }
+}
+
+static void one_keeper_has_the_lock(void **state)
+{
+    const char *directory = support_path(*state, "run");
+    struct err e = ERR_INIT;
+    int first = -1, second = -1, other = -1;
+
+    assert_ok(record_lock(directory, 3, 0, &first, &e), e);
+    assert_ok(record_lock(directory, 4, 0, &other, &e), e);
+    assert_fails(record_lock(directory, 3, 30, &second, &e), e, ERR_BUSY, "/dev/nbd3 has a keeper");
+    assert_int_equal(second, -1);
+    record_remove(directory, 3);
+    assert_fails(record_lock(directory, 3, 0, &second, &e), e, ERR_BUSY, "has a keeper");
+    close(first);
+    assert_ok(record_lock(directory, 3, 0, &second, &e), e);
+    close(second);
+    close(other);
+}
+
+static void removes_its_own_files_alone(void **state)
+{
+    const char *const names[] = {"nbd3.1.0.sock", "nbd3.22.1.sock", "nbd33.1.0.sock", "nbd33",
+                                 "nbd3.lock"};
+
+    write_example(*state);
+    for (size_t i = 0; i < COUNT(names); i++)
+        support_write_file(support_path(*state, names[i]), "", 0);
+    record_remove(*state, 3);
+    assert_int_equal(access(support_path(*state, "nbd3"), F_OK), -1);
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_int_equal(access(support_path(*state, names[i]), F_OK), i < 2 ? -1 : 0);
+}
+
+static void a_process_is_its_number_and_its_begin(void **state)
+{
+    struct process me, other;
+    pid_t child = fork();
+    int fd;
+
+    (void)state;
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    assert_true(process_identify(getpid(), &me));
+    assert_true(process_identify(child, &other));
+    fd = process_open(&other);
+    assert_true(fd >= 0);
+    close(fd);
+    me.started++; /* somebody else had this number before */
+    assert_int_equal(process_open(&me), -1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_int_equal(process_open(&other), -1);
+    assert_int_equal(process_open(&(struct process){.pid = 0}), -1);
+    assert_false(process_identify(child, &other));
+}
+
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, support_make_directory, support_remove_directory)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_written_is_read),
+        TEST(the_longest_values_fit),
+        TEST(broken_records_are_none),
+        TEST(bad_values_are_refused),
+        TEST(one_keeper_has_the_lock),
+        TEST(removes_its_own_files_alone),
+        TEST(a_process_is_its_number_and_its_begin),
+    };
+
+    return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}
