@@ -49,7 +49,8 @@ unit_programs += \
 	tests/unit/test_device \
 	tests/unit/test_nbd_handshake \
 	tests/unit/test_nbd_netlink \
-	tests/unit/test_record
+	tests/unit/test_record \
+	tests/unit/test_server
 endif
 check_PROGRAMS += $(unit_programs)
 TESTS += $(unit_programs)
@@ -79,6 +80,9 @@ tests_unit_test_nbd_netlink_SOURCES = tests/unit/test_nbd_netlink.c attach/nbd_n
 tests_unit_test_nbd_netlink_CFLAGS = $(AM_CFLAGS) $(MNL_CFLAGS)
 tests_unit_test_nbd_netlink_LDADD = $(LDADD) $(MNL_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c attach/record.c
+tests_unit_test_server_SOURCES = tests/unit/test_server.c \
+	attach/connections.c attach/nbd_handshake.c attach/nbd_netlink.c attach/record.c attach/server.c
+tests_unit_test_server_LDADD = $(LDADD) $(MNL_LIBS)
 tests_unit_test_nbd_handshake_SOURCES = tests/unit/test_nbd_handshake.c attach/nbd_handshake.c
 tests_unit_test_page_cache_SOURCES = tests/unit/test_page_cache.c plugin/page_cache.c
 tests_unit_test_remove_on_signal_SOURCES = tests/unit/test_remove_on_signal.c \

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "attach/server.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define LISTEN_PAUSE_MS 2
+#define END_WAIT_MS     5000 /* after SIGKILL: longer when the server waits for a disk */
+#define SECTOR_SIZE     512
+#define OWN_ARGUMENTS   16
+
+/* The pipes between the keeper and the process that becomes the server. */
+struct start_pipes {
+    int hello[2]; /* the server's pid, then errno if it cannot be executed */
+    int go[2];    /* closed, or one byte: the server's parent has ended */
+    int messages[2];
+};
+
+static void start_pipes_close(struct start_pipes *p)
+{
+    int *const ends[] = {p->hello, p->go, p->messages};
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        for (int k = 0; k < 2; k++)
+            if (ends[i][k] >= 0)
+                close(ends[i][k]);
+}
+
+static int start_pipes_open(struct start_pipes *p, struct err *e)
+{
+    /* Writing a message must never block the server, even if its keeper is stopped. */
+    if (pipe2(p->hello, O_CLOEXEC) < 0 || pipe2(p->go, O_CLOEXEC) < 0 ||
+        pipe2(p->messages, O_CLOEXEC | O_NONBLOCK) < 0)
+        return err_sys(e, errno, "cannot start a server");
+    return 0;
+}
+
+/* The arguments of nbdkit. argv[0] begins with @, which tells systemd not to kill the process when
+ * it shuts the system down: the root file system needs it until the end. */
+struct arguments {
+    char **argv;
+    char texts[5][PATH_MAX + 32];
+};
+
+static void arguments_free(struct arguments *a)
+{
+    free(a->argv);
+}
+
+static int make_arguments(const struct server_command *c, const char *socket, struct arguments *a,
+                          struct err *e)
+{
+    size_t more = 0, n = 0;
+
+    while (c->parameters && c->parameters[more])
+        more++;
+    a->argv = calloc(OWN_ARGUMENTS + more, sizeof *a->argv);
+    if (!a->argv)
+        return err_nomem(e, "starting a server");
+    a->argv[n++] = (char *)"@nbdkit";
+    a->argv[n++] = (char *)"--foreground";
+    a->argv[n++] = (char *)"--unix";
+    a->argv[n++] = strcpy(a->texts[0], socket);
+    /* The kernel's devices have whole sectors. */
+    if (c->size % SECTOR_SIZE != 0)
+        a->argv[n++] = (char *)"--filter=truncate";
+    snprintf(a->texts[1], sizeof *a->texts, "%s", c->plugin);
+    snprintf(a->texts[2], sizeof *a->texts, "store=%s", c->store);
+    snprintf(a->texts[3], sizeof *a->texts, "release=%s", c->release);
+    snprintf(a->texts[4], sizeof *a->texts, "id=%s", c->id);
+    for (size_t i = 1; i < sizeof a->texts / sizeof *a->texts; i++)
+        a->argv[n++] = a->texts[i];
+    if (c->size % SECTOR_SIZE != 0)
+        a->argv[n++] = (char *)"round-up=512";
+    for (size_t i = 0; i < more; i++)
+        a->argv[n++] = c->parameters[i];
+    return 0;
+}
+
+/* In the process that becomes the server. Only calls that are safe after a fork. */
+static void become_server(const struct server_command *c, char **argv, const struct start_pipes *p)
+{
+    pid_t pid = getpid();
+    int null = open("/dev/null", O_RDWR);
+    sigset_t set;
+    char byte;
+    int errnum;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGQUIT);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+    if (write(p->hello[1], &pid, sizeof pid) != sizeof pid || read(p->go[0], &byte, 1) != 1)
+        _exit(1); /* the keeper has died */
+    setsid();
+    dup2(null, 0);
+    dup2(null, 1);
+    dup2(p->messages[1], 2);
+    execvp(c->nbdkit, argv);
+    errnum = errno;
+    if (write(p->hello[1], &errnum, sizeof errnum) < 0)
+        _exit(126);
+    _exit(127);
+}
+
+/* In the process between the keeper and the server, which ends at once. */
+static void fork_server(const struct server_command *c, char **argv, const struct start_pipes *p)
+{
+    pid_t pid;
+
+    close(p->go[1]);
+    close(p->hello[0]);
+    pid = fork();
+    if (pid == 0)
+        become_server(c, argv, p);
+    _exit(pid < 0 ? 1 : 0);
+}
+
+/* When the process in between has been waited for, the server has its new parent: only then may it
+ * be executed, since nbdkit asks at once for the signal at its parent's death. */
+static int fork_orphan(const struct server_command *c, char **argv, struct start_pipes *p,
+                       struct err *e)
+{
+    pid_t between = fork();
+    int status = 0;
+
+    if (between == 0)
+        fork_server(c, argv, p);
+    if (between < 0)
+        return err_sys(e, errno, "cannot start a server");
+    while (waitpid(between, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_sys(e, errno, "cannot start a server");
+    if (status != 0)
+        return err_set(e, ERR_MEMORY, "cannot start a server: no process is left");
+    return 0;
+}
+
+static int take_hello(const struct server_command *c, struct start_pipes *p, struct server *s,
+                      struct err *e)
+{
+    pid_t pid;
+    int errnum;
+
+    close(steal_fd(&p->hello[1]));
+    close(steal_fd(&p->messages[1]));
+    if (io_read_full(p->hello[0], &pid, sizeof pid) != sizeof pid)
+        return err_set(e, ERR_IO, "the server ended before it began");
+    s->pidfd = pidfd_open(pid, 0);
+    if (s->pidfd < 0 || !process_identify(pid, &s->process))
+        return err_sys(e, errno, "cannot watch the server");
+    if (write(p->go[1], "", 1) != 1)
+        return err_sys(e, errno, "cannot start a server");
+    if (io_read_full(p->hello[0], &errnum, sizeof errnum) == 0)
+        return 0;
+    err_sys(e, errnum, "cannot start %s", c->nbdkit);
+    if (errnum == ENOENT) {
+        e->kind = ERR_NOT_FOUND;
+        return err_context(e, "nbdkit is missing");
+    }
+    return -1;
+}
+
+int server_start(const struct server_command *command, const char *socket, struct server *server,
+                 struct err *e)
+{
+    CLEANUP(start_pipes_close)
+    struct start_pipes pipes = {.hello = {-1, -1}, .go = {-1, -1}, .messages = {-1, -1}};
+    CLEANUP(arguments_free) struct arguments arguments = {NULL};
+    struct server started = SERVER_INIT;
+
+    if (strlen(socket) >= sizeof started.socket)
+        return err_set(e, ERR_USAGE, "the path %s is too long for a socket", socket);
+    strcpy(started.socket, socket);
+    if (make_arguments(command, socket, &arguments, e) < 0 || start_pipes_open(&pipes, e) < 0 ||
+        fork_orphan(command, arguments.argv, &pipes, e) < 0)
+        return -1;
+    if (take_hello(command, &pipes, &started, e) < 0) {
+        server_stop(&started);
+        return -1;
+    }
+    started.messages = steal_fd(&pipes.messages[0]);
+    *server = started;
+    return 0;
+}
+
+static int try_connect(const char *path, int *fd)
+{
+    CLEANUP_FD int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    strcpy(address.sun_path, path);
+    if (s < 0 || connect(s, (struct sockaddr *)&address, sizeof address) < 0)
+        return -1;
+    *fd = steal_fd(&s);
+    return 0;
+}
+
+int server_connect(struct server *server, uint64_t deadline_ms, int *fd, struct err *e)
+{
+    while (try_connect(server->socket, fd) < 0) {
+        struct pollfd p = {.fd = server->pidfd, .events = POLLIN};
+
+        if (errno != ENOENT && errno != ECONNREFUSED && errno != EINTR)
+            return err_sys(e, errno, "cannot connect to the server");
+        if (poll(&p, 1, LISTEN_PAUSE_MS) > 0) {
+            while (server_read_message(server))
+                ;
+            return err_set(e, ERR_IO, "the server ended%s%s", *server->last ? ": " : "",
+                           server->last);
+        }
+        if (io_now_ms() >= deadline_ms)
+            return err_set(e, ERR_IO, "the server does not listen on its socket in time");
+    }
+    return 0;
+}
+
+bool server_ended(const struct server *server)
+{
+    struct pollfd p = {.fd = server->pidfd, .events = POLLIN};
+
+    return server->pidfd < 0 || poll(&p, 1, 0) > 0;
+}
+
+/* A byte at a time: messages are rare, and what follows the line stays in the pipe. */
+bool server_read_message(struct server *server)
+{
+    char line[SERVER_MESSAGE_SIZE];
+    size_t size = 0;
+    ssize_t n = 0;
+    char c = '\0';
+
+    while (server->messages >= 0 && c != '\n' && (n = read(server->messages, &c, 1)) == 1)
+        if (c != '\n' && size < sizeof line - 1)
+            line[size++] = c;
+    if (n == 0 && server->messages >= 0)
+        close(steal_fd(&server->messages));
+    if (size == 0)
+        return false;
+    line[size] = '\0';
+    text_make_printable(line);
+    strcpy(server->last, line);
+    return true;
+}
+
+static void kill_and_wait(int pidfd)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+    pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+    while (poll(&p, 1, END_WAIT_MS) < 0 && errno == EINTR)
+        ;
+}
+
+void server_stop(struct server *server)
+{
+    if (server->pidfd >= 0) {
+        kill_and_wait(server->pidfd);
+        close(steal_fd(&server->pidfd));
+    }
+    if (server->messages >= 0)
+        close(steal_fd(&server->messages));
+    if (*server->socket)
+        unlink(server->socket);
+    server->socket[0] = '\0';
+    server->process = (struct process){.pid = 0};
+}
+
+void server_stop_process(const struct process *process)
+{
+    CLEANUP_FD int pidfd = process_open(process);
+
+    if (pidfd >= 0)
+        kill_and_wait(pidfd);
+}
