@@ -24,8 +24,12 @@ EXTRA_DIST += docs/images/make-demo-svg.py
 
 manuals = ihop-clone.1 ihop-compress.1 ihop-store.1 nbdkit-ihop-plugin.1
 man1_MANS += $(manuals)
-CLEANFILES += $(manuals)
+if WITH_ATTACH
+man8_MANS += ihop-attach.8
+endif
+CLEANFILES += $(manuals) ihop-attach.8
 EXTRA_DIST += \
+	docs/ihop-attach.pod \
 	docs/ihop-clone.pod \
 	docs/ihop-compress.pod \
 	docs/ihop-store.pod \
@@ -37,3 +41,6 @@ nbdkit-ihop-plugin.1: pod2man_name = --name=nbdkit-ihop-plugin
 %.1: docs/%.pod
 	$(AM_V_GEN)$(POD2MAN) --section=1 --center=ihop --release='$(pod2man_release)' \
 		$(pod2man_name) $< $@.tmp && mv $@.tmp $@
+ihop-attach.8: docs/ihop-attach.pod
+	$(AM_V_GEN)$(POD2MAN) --section=8 --center=ihop --release='$(pod2man_release)' \
+		$< $@.tmp && mv $@.tmp $@

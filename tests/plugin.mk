@@ -27,4 +27,4 @@ TESTS += $(plugin_tests)
 EXTRA_DIST += $(plugin_tests)
 
 # By hand: it needs a kernel for a virtual machine.
-EXTRA_DIST += tests/vm/attach.sh
+EXTRA_DIST += tests/vm/attach.sh tests/vm/attach-kill.sh tests/vm/readers.py tests/vm/uml.sh

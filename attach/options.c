@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "attach/options.h"
+
+#include "base/limits.h"
+#include "format/chunk_hash.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct attach_options, member)
+
+static const struct option_spec specs[] = {
+    {"detach", 'd', OPTION_FLAG, AT(detach), NULL, "take the device away, unless it is in use"},
+    {"status", 's', OPTION_FLAG, AT(status), NULL, "say what the device is and who keeps it"},
+    {"list", 'l', OPTION_FLAG, AT(list), NULL, "the devices of ihop-attach"},
+    {"connections", 'C', OPTION_NUMBER, AT(connections), "N", "between kernel and server [2]", 1,
+     LIMIT_CONNECTIONS},
+    {"timeout", 0, OPTION_NUMBER, AT(timeout_s), "SECONDS",
+     "after which a read is tried again [10]", 1, LIMIT_WAIT_S},
+    {"dead-timeout", 0, OPTION_NUMBER, AT(dead_timeout_s), "SECONDS",
+     "how long reads wait for a new server before they fail [3600]", 1, LIMIT_DEAD_TIMEOUT_S},
+    {"id", 0, OPTION_TEXT, AT(id), "HEX", "refuse an image whose checksum does not begin so"},
+    {"foreground", 'f', OPTION_FLAG, AT(foreground), NULL, "keep the device until it is detached"},
+    {"nbdkit", 0, OPTION_TEXT, AT(nbdkit), "PROGRAM", "the server [nbdkit]"},
+    {"plugin", 0, OPTION_TEXT, AT(plugin), "FILE", "its plugin [the installed one]"},
+    OPTIONS_COMMON(AT(common)),
+    {NULL},
+};
+
+void attach_options_help(void)
+{
+    puts("usage: ihop-attach [options] STORE/RELEASE [/dev/nbdN] [-- PARAMETER=VALUE...]\n"
+         "       ihop-attach --detach | --status /dev/nbdN\n"
+         "       ihop-attach --list\n"
+         "\n"
+         "Makes a release a block device that survives the death of its server. Prints the\n"
+         "device. What comes after -- are parameters of the plugin, such as verify=first.\n");
+    options_print_help(specs);
+    puts("\nExit codes: see ihop-attach(8).");
+}
+
+/* The plugin's parameters are cut off before the options are parsed: getopt would move the
+ * operands that stand before "--" behind it. */
+static int cut_parameters(int argc, char **argv, struct attach_options *o)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--") == 0) {
+            o->parameters = argv + i + 1;
+            return i;
+        }
+    o->parameters = argv + argc;
+    return argc;
+}
+
+static int check_actions(const struct attach_options *o, int operands, struct err *e)
+{
+    int most = o->list ? 0 : o->detach || o->status ? 1 : 2;
+
+    if (o->list + o->detach + o->status > 1)
+        return err_set(e, ERR_USAGE, "--detach, --status and --list exclude one another");
+    if (operands < most && operands < 1)
+        return err_set(e, ERR_USAGE, "%s is missing (--help tells more)",
+                       most == 1 ? "the device" : "STORE/RELEASE");
+    if (operands > most)
+        return err_set(e, ERR_USAGE, "too many arguments (--help tells more)");
+    if (o->parameters[0] && (o->list || o->detach || o->status))
+        return err_set(e, ERR_USAGE, "parameters after -- are for attaching");
+    return 0;
+}
+
+static int check_id(const char *id, struct err *e)
+{
+    if (id && (strlen(id) == 0 || strlen(id) > 2 * CHUNK_HASH_SIZE ||
+               id[strspn(id, "0123456789abcdefABCDEF")] != '\0'))
+        return err_set(e, ERR_USAGE, "--id takes up to %d hex digits, not '%s'",
+                       2 * CHUNK_HASH_SIZE, id);
+    return 0;
+}
+
+int attach_options_parse(int argc, char **argv, struct attach_options *options, struct err *e)
+{
+    int first;
+
+    *options = (struct attach_options){.nbdkit = "nbdkit"};
+    argc = cut_parameters(argc, argv, options);
+    first = options_parse(specs, argc, argv, options, e);
+    if (first < 0)
+        return -1;
+    if (options->common.help || options->common.version)
+        return 0;
+    if (check_id(options->id, e) < 0 || check_actions(options, argc - first, e) < 0)
+        return -1;
+    for (int i = 0; first + i < argc; i++)
+        options->operands[i] = argv[first + i];
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* options: the command line of ihop-attach. */
+#ifndef IHOP_ATTACH_OPTIONS_H
+#define IHOP_ATTACH_OPTIONS_H
+
+#include "base/err.h"
+#include "cli/options.h"
+
+#include <stdbool.h>
+
+struct attach_options {
+    struct common_options common;
+    bool detach, status, list, foreground;
+    unsigned connections, timeout_s, dead_timeout_s; /* 0: not given */
+    const char *id;          /* hex digits with which the image's id must begin; NULL: any */
+    const char *nbdkit;      /* the program */
+    const char *plugin;      /* NULL: the one that was installed with this program */
+    const char *operands[2]; /* NULL: not given */
+    char *const *parameters; /* of the plugin, ended by NULL */
+};
+
+/* Fills options from the command line, whose words live as long as they. ERR_USAGE. */
+int attach_options_parse(int argc, char **argv, struct attach_options *options, struct err *e)
+    __attribute__((warn_unused_result));
+
+void attach_options_help(void);
+
+#endif

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""readers.py: reads a device from several threads, past the page cache, and compares.
+
+    readers.py DEVICE IMAGE THREADS STOP COUNT
+
+Each thread reads pieces of 4 to 64 KiB at places of its own until the file STOP exists. How many
+reads there have been is written to the file COUNT all the time. At the end one line tells the
+reads, those that failed, those with other bytes than IMAGE, and how many seconds the longest
+took; exit code 1 if any failed or was wrong.
+"""
+
+import mmap
+import os
+import random
+import sys
+import threading
+import time
+
+BLOCK = 4096
+SLOW_S = 4.0  # what takes longer is told, with the machine's time of its begin
+
+
+class Reader(threading.Thread):
+    def __init__(self, device, image, seed):
+        super().__init__()
+        self.fd = os.open(device, os.O_RDONLY | os.O_DIRECT)
+        self.image = os.open(image, os.O_RDONLY)
+        self.blocks = os.fstat(self.image).st_size // BLOCK
+        self.random = random.Random(seed)
+        self.buffer = mmap.mmap(-1, 16 * BLOCK)
+        self.reads = self.failed = self.wrong = 0
+        self.longest = 0.0
+        self.stopped = False
+
+    def read_once(self):
+        count = self.random.randint(1, 16)
+        offset = self.random.randrange(self.blocks - count) * BLOCK
+        view = memoryview(self.buffer)[:count * BLOCK]
+        begun = time.monotonic()
+        try:
+            n = os.preadv(self.fd, [view], offset)
+            if view[:n] != os.pread(self.image, count * BLOCK, offset):
+                self.wrong += 1
+        except OSError:
+            self.failed += 1
+        took = time.monotonic() - begun
+        if took > SLOW_S:
+            print(f"a read at {begun:.1f} took {took:.1f} s", flush=True)
+        self.longest = max(self.longest, took)
+        self.reads += 1
+
+    def run(self):
+        while not self.stopped:
+            self.read_once()
+
+
+def main():
+    device, image, threads, stop, count = sys.argv[1:]
+    readers = [Reader(device, image, i) for i in range(int(threads))]
+    for r in readers:
+        r.start()
+    while not os.path.exists(stop):
+        with open(count + ".new", "w", encoding="ascii") as f:
+            f.write(f"{sum(r.reads for r in readers)}\n")
+        os.rename(count + ".new", count)
+        time.sleep(0.05)
+    for r in readers:
+        r.stopped = True
+    for r in readers:
+        r.join()
+    failed, wrong = sum(r.failed for r in readers), sum(r.wrong for r in readers)
+    print(f"reads {sum(r.reads for r in readers)} failed {failed} wrong {wrong} "
+          f"longest {max(r.longest for r in readers):.2f}")
+    sys.exit(1 if failed or wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
