@@ -58,7 +58,7 @@
 #define LIMIT_RETRIES          1000
 #define LIMIT_WAIT_S           (24 * 60 * 60) /* of a pause or timeout */
 #define LIMIT_PARTIAL_AGE_DAYS 36500
-#define LIMIT_NBD_DEVICE       255        /* /dev/nbd255; the kernel makes more, 16 are usual */
+#define LIMIT_NBD_DEVICE       255 /* /dev/nbd255; the kernel makes more, 16 are usual */
 #define LIMIT_DEAD_TIMEOUT_S   (366 * 24 * 60 * 60)
 #define LIMIT_HEADER_FILE      ((size_t)(64 * KIB)) /* of --header @FILE, which may be a device */
 
