@@ -59,6 +59,10 @@ for bad in "$url/my image.cba" "$url/apart.cba " "$url/apart.cba
     one_line_on_stderr
     expect_stderr "not a valid URL: it has a (space|line end).*%20"
 done
+for part in u%01:p u:p%0a; do
+    expect_fault 2 "/x/apart.cba: the URL's user or password has a control character" \
+        "http://$part@${url#http://}/x/apart.cba" "$tmp/none/r"
+done
 for bad in 127.0.0.1:8080/v1.cba updates.example.com/v1.cba localhost:80/v1.cba; do
     expect_fault 10 "there is no archive $bad \(.*http://" "$bad" "$tmp/none/r"
 done

@@ -25,10 +25,15 @@ static int bad_url(const char *url, const char *name, struct err *e)
 static int origin_init(struct http_origin *o, const char *url, struct err *e)
 {
     o->name = http_url_public(url);
-    if (!o->name || (!http_url_has_scheme(url, "http") && !http_url_has_scheme(url, "https")))
-        return bad_url(url, o->name, e);
     o->url = http_url_split(url, &o->user, &o->password);
-    return o->url ? 0 : err_nomem(e, "reading the URL");
+    if ((!o->name || !o->url) && !http_url_is_malformed(url))
+        return err_nomem(e, "reading the URL");
+    if (o->name && !o->url)
+        return err_set(e, ERR_USAGE, "%s: the URL's user or password has a control character",
+                       o->name);
+    if (!o->url || (!http_url_has_scheme(url, "http") && !http_url_has_scheme(url, "https")))
+        return bad_url(url, o->name, e);
+    return 0;
 }
 
 /* The hold on url's host, or NULL. */

@@ -27,6 +27,27 @@ static char *url_without(const char *url, bool path)
     return copy;
 }
 
+static bool decodes(CURLU *u, CURLUPart part)
+{
+    char *text = NULL;
+    CURLUcode result = curl_url_get(u, part, &text, CURLU_URLDECODE);
+
+    curl_free(text);
+    return result != CURLUE_URLDECODE;
+}
+
+bool http_url_is_malformed(const char *url)
+{
+    CURLU *u = curl_url();
+    CURLUcode result = u ? curl_url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+    bool malformed = result != CURLUE_OK && result != CURLUE_OUT_OF_MEMORY;
+
+    if (result == CURLUE_OK)
+        malformed = !decodes(u, CURLUPART_USER) || !decodes(u, CURLUPART_PASSWORD);
+    curl_url_cleanup(u);
+    return malformed;
+}
+
 char *http_url_public(const char *url)
 {
     return url_without(url, false);
@@ -93,15 +114,17 @@ bool http_url_has_scheme(const char *url, const char *scheme)
     return strncasecmp(url, scheme, n) == 0 && strncmp(url + n, "://", 3) == 0;
 }
 
-static char *take_url_part(CURLU *u, CURLUPart part)
+/* Moves a part out of u, to *copy, which stays NULL when u has no such part. False: no memory. */
+static bool take_url_part(CURLU *u, CURLUPart part, CURLUcode none, char **copy)
 {
-    char *text = NULL, *copy = NULL;
+    char *text = NULL;
+    CURLUcode result = curl_url_get(u, part, &text, CURLU_URLDECODE);
 
-    if (curl_url_get(u, part, &text, CURLU_URLDECODE) == CURLUE_OK)
-        copy = strdup(text);
+    if (result == CURLUE_OK)
+        *copy = strdup(text);
     curl_free(text);
-    curl_url_set(u, part, NULL, 0);
-    return copy;
+    return curl_url_set(u, part, NULL, 0) == CURLUE_OK &&
+           (result == CURLUE_OK ? *copy != NULL : result == none);
 }
 
 char *http_url_split(const char *url, char **user, char **password)
@@ -109,12 +132,11 @@ char *http_url_split(const char *url, char **user, char **password)
     CURLU *u = curl_url();
     char *text = NULL, *copy = NULL;
 
-    if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK) {
-        *user = take_url_part(u, CURLUPART_USER);
-        *password = take_url_part(u, CURLUPART_PASSWORD);
-        if (curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
-            copy = strdup(text);
-    }
+    if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        take_url_part(u, CURLUPART_USER, CURLUE_NO_USER, user) &&
+        take_url_part(u, CURLUPART_PASSWORD, CURLUE_NO_PASSWORD, password) &&
+        curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
+        copy = strdup(text);
     curl_free(text);
     curl_url_cleanup(u);
     return copy;

@@ -6,6 +6,10 @@
 
 #include <stdbool.h>
 
+/* Whether the parser refuses the URL, or its user or password has control characters; false also
+ * when there was no memory to tell. */
+bool http_url_is_malformed(const char *url);
+
 /* The URL without what may be secret (user, password, query, fragment): for messages and for
  * the release. */
 char *http_url_public(const char *url);
@@ -17,7 +21,8 @@ bool http_url_has_private_part(const char *url);
 /* Scheme, host and port of the URL. */
 char *http_url_host(const char *url);
 
-/* The URL without user and password, which go to *user and *password (NULL: none). */
+/* The URL without user and password, which go to *user and *password: NULL before, and after if
+ * there is none. */
 char *http_url_split(const char *url, char **user, char **password);
 
 /* Whether both have the same scheme, host and port: secrets may be sent to the same origin
