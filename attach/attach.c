@@ -31,7 +31,7 @@
 /* What is asked for, and what becomes of it. */
 struct attachment {
     const struct attach_options *o;
-    struct output *out;
+    const char *release_path, *device; /* device: NULL when none was named */
     struct nbd_netlink *channel;
     struct keeper_job job;
     char plugin[PATH_MAX];
@@ -50,23 +50,30 @@ static void attachment_free(struct attachment *a)
         close(a->release);
 }
 
-static void print_device(const struct attachment *a)
+void attach_print(const struct attach_options *o, const struct attached *done)
 {
     char path[DEVICE_PATH_SIZE];
     json_t *result;
 
-    device_path(a->job.index, path);
-    if (!a->o->common.json) {
+    device_path(done->index, path);
+    if (!o->common.json) {
         puts(path);
         fflush(stdout);
         return;
     }
     result = json_new_result(0);
     json_set_text(result, "device", path);
-    json_set_text(result, "release", a->job.record.release);
-    json_set_text(result, "id", a->job.record.id);
-    json_set_bool(result, "attached_before", a->is_kept);
+    json_set_text(result, "release", done->release);
+    json_set_text(result, "id", done->id);
+    json_set_bool(result, "attached_before", done->is_kept);
     json_print(result);
+}
+
+static void tell_result(const struct attachment *a, struct attached *done)
+{
+    *done = (struct attached){.index = a->job.index, .is_kept = a->is_kept};
+    strcpy(done->release, a->job.record.release);
+    strcpy(done->id, a->job.record.id);
 }
 
 static int check_image(struct attachment *a, const struct image *image, struct err *e)
@@ -94,7 +101,7 @@ static int load_release(struct attachment *a, struct err *e)
     const char *name;
     int result;
 
-    if (release_name_split(a->o->operands[0], &path, &name, e) < 0)
+    if (release_name_split(a->release_path, &path, &name, e) < 0)
         return -1;
     if (!realpath(path, r->store))
         return err_set(e, ERR_NOT_FOUND, "store %s: %s", path, strerror(errno));
@@ -218,9 +225,9 @@ static int choose_device(struct attachment *a, struct err *e)
 {
     unsigned index;
 
-    if (!a->o->operands[1])
+    if (!a->device)
         return find_device(a, e);
-    return device_parse(a->o->operands[1], &index, e) < 0 ? -1 : take_device(a, index, e);
+    return device_parse(a->device, &index, e) < 0 ? -1 : take_device(a, index, e);
 }
 
 static void report(const struct attachment *a, const struct err *e)
@@ -237,7 +244,10 @@ static void on_ready(void *user)
     int null;
 
     if (a->report < 0) {
-        print_device(a);
+        struct attached done;
+
+        tell_result(a, &done);
+        attach_print(a->o, &done);
         return;
     }
     report(a, &none);
@@ -323,10 +333,16 @@ static void prepare_job(struct attachment *a)
                                           .parameters = o->parameters};
 }
 
-int attach_run(const struct attach_options *o, struct output *out, struct err *e)
+int attach_release(const struct attach_options *o, const char *release_path, const char *device,
+                   struct attached *done, struct err *e)
 {
     CLEANUP(attachment_free)
-    struct attachment a = {.o = o, .out = out, .lock = -1, .release = -1, .report = -1};
+    struct attachment a = {.o = o,
+                           .release_path = release_path,
+                           .device = device,
+                           .lock = -1,
+                           .release = -1,
+                           .report = -1};
 
     prepare_job(&a);
     if (load_release(&a, e) < 0)
@@ -335,12 +351,21 @@ int attach_run(const struct attach_options *o, struct output *out, struct err *e
     a.job.channel = a.channel;
     if (!a.channel || choose_device(&a, e) < 0)
         return -1;
-    if (o->foreground && !a.is_kept)
-        return become_keeper(&a, e);
-    if (!a.is_kept && fork_keeper(&a, e) < 0)
+    if (!a.is_kept && (o->foreground ? become_keeper(&a, e) : fork_keeper(&a, e)) < 0)
         return -1;
-    if (a.is_kept)
-        output_note(out, "/dev/nbd%u is attached already", a.job.index);
-    print_device(&a);
+    tell_result(&a, done);
+    return 0;
+}
+
+int attach_run(const struct attach_options *o, struct output *out, struct err *e)
+{
+    struct attached done;
+
+    if (attach_release(o, o->operands[0], o->operands[1], &done, e) < 0)
+        return -1;
+    if (done.is_kept)
+        output_note(out, "/dev/nbd%u is attached already", done.index);
+    if (done.is_kept || !o->foreground)
+        attach_print(o, &done);
     return 0;
 }

@@ -6,7 +6,30 @@
 
 #include "attach/options.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "cli/output.h"
+#include "format/chunk_hash.h"
+
+#include <stdbool.h>
+
+/* A release that is attached. */
+struct attached {
+    unsigned index; /* of the device */
+    bool is_kept;   /* it was attached and kept before */
+    char release[LIMIT_RELEASE_NAME + 1];
+    char id[CHUNK_HASH_HEX]; /* of the image, 128 hex digits */
+};
+
+/* Attaches STORE/RELEASE to a device, or when that is NULL to the one that has its image, or to
+ * the first one that is free, and leaves a keeper in the background. After a failure nothing of it
+ * is left: neither keeper nor server nor lock, so another release can be tried. With
+ * --foreground, this process becomes the keeper, prints the device, and returns when the
+ * device is gone. */
+int attach_release(const struct attach_options *o, const char *release_path, const char *device,
+                   struct attached *done, struct err *e) __attribute__((warn_unused_result));
+
+/* Prints the device, or with --json all of it. */
+void attach_print(const struct attach_options *o, const struct attached *done);
 
 /* Attaches the release, leaves a keeper in the background and prints the device; with
  * --foreground this process becomes the keeper, and returns when the device is gone. */
