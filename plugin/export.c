@@ -11,32 +11,18 @@
 #include "plugin/stats.h"
 #include "store/chunk_file.h"
 #include "store/missing.h"
-#include "store/release_load.h"
+#include "store/release_image.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define ID_SHOWN 16 /* hex digits of an image's id in messages */
 
 static void source_id(const struct image *image, char hex[CHUNK_HASH_HEX])
 {
     text_hex(image->source_checksum, CHUNK_HASH_SIZE, hex);
-}
-
-static int check_id(const struct export *x, struct err *e)
-{
-    char hex[CHUNK_HASH_HEX];
-
-    source_id(&x->image, hex);
-    if (!x->options->id || strncasecmp(hex, x->options->id, strlen(x->options->id)) == 0)
-        return 0;
-    return err_set(e, ERR_OTHER_IMAGE,
-                   "release %s/%s is the image %.*s..., but id=%s is asked for: another image has "
-                   "been cloned under this name",
-                   store_path(x->store), x->name, ID_SHOWN, hex, x->options->id);
 }
 
 /* Fails because this user may not read some chunks: of a copy made under umask 077, for
@@ -81,8 +67,6 @@ static int prepare_image(struct export *x, struct err *e)
 {
     char hex[CHUNK_HASH_HEX];
 
-    if (check_id(x, e) < 0)
-        return -1;
     if (!x->image.has_archive && zero_chunks_find(&x->image, e) < 0)
         return -1;
     if (x->options->check && check_missing(x, e) < 0)
@@ -125,7 +109,8 @@ struct export *export_load(struct export_shared *shared, const char *name, struc
     x->lock_fd = -1;
     x->user = geteuid();
     x->group = getegid();
-    if (store_release_find(shared->store, name, &x->image, &x->lock_fd, e) < 0)
+    if (store_release_find_image(shared->store, name, x->options->id, &x->image, &x->lock_fd, e) <
+        0)
         return NULL;
     snprintf(x->name, sizeof x->name, "%s", name);
     if (prepare_image(x, e) < 0 || prepare_tables(x, e) < 0)

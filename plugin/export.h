@@ -27,7 +27,8 @@ struct export_options {
     bool check;      /* refuse a release with missing chunks */
     bool verify;     /* hash each chunk before its first use */
     bool drop_cache; /* keep what was read out of the page cache */
-    const char *id;  /* hex digits that the source checksum must begin with, or NULL */
+    const char *id;  /* hex digits that the source checksum must begin with, or NULL; with all of
+                        them a retired release is found, too (store/release_image.h) */
 };
 
 /* What all exports of a server share. */
@@ -55,7 +56,7 @@ struct export
 };
 
 /* Reads and checks the release. shared must outlive the export.
- * Kinds: those of store_release_load and store_find_missing; ERR_NOT_FOUND when
+ * Kinds: those of store_release_find_image and store_find_missing; ERR_NOT_FOUND when
  * chunks are missing, with the remedy; ERR_OTHER_IMAGE when the id differs. */
 struct export *export_load(struct export_shared *shared, const char *name, struct err *e)
     __attribute__((warn_unused_result));
