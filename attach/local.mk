@@ -7,6 +7,7 @@ ihop_attach_SOURCES = \
 	attach/attach.c attach/attach.h \
 	attach/connections.c attach/connections.h \
 	attach/device.c attach/device.h \
+	attach/dm.c attach/dm.h \
 	attach/keeper.c attach/keeper.h \
 	attach/main.c \
 	attach/nbd_handshake.c attach/nbd_handshake.h \

@@ -47,6 +47,7 @@ unit_programs = \
 if WITH_ATTACH
 unit_programs += \
 	tests/unit/test_device \
+	tests/unit/test_dm \
 	tests/unit/test_nbd_handshake \
 	tests/unit/test_nbd_netlink \
 	tests/unit/test_record \
@@ -76,6 +77,7 @@ tests_unit_test_chunk_packer_SOURCES = tests/unit/test_chunk_packer.c \
 	compress/chunk_packer.c compress/chunk_packer.h compress/output_file.c compress/output_file.h \
 	compress/remove_on_signal.c compress/remove_on_signal.h
 tests_unit_test_device_SOURCES = tests/unit/test_device.c attach/device.c
+tests_unit_test_dm_SOURCES = tests/unit/test_dm.c attach/dm.c
 tests_unit_test_nbd_netlink_SOURCES = tests/unit/test_nbd_netlink.c attach/nbd_netlink.c
 tests_unit_test_nbd_netlink_CFLAGS = $(AM_CFLAGS) $(MNL_CFLAGS)
 tests_unit_test_nbd_netlink_LDADD = $(LDADD) $(MNL_LIBS)

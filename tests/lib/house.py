@@ -51,6 +51,7 @@ HOMES = {
     "protobuf-c/": r"common/format/dictionary\.h",
     "libmnl/": r"attach/nbd_netlink\.c",
     "linux/nbd": r"attach/nbd_netlink\.c",
+    "linux/dm-ioctl": r"attach/dm\.c",
 }
 FORBIDDEN_CALLS = re.compile(
     r"\b(v?f?printf|puts|fputs|putchar|perror|_?exit|quick_exit|abort|v?errx?|v?warnx?|assert)\s*\(")
