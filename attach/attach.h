@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* attach: what ihop-attach does: attach, detach, status and list. Errors have the kinds of the
- * exit codes in ihop-attach(8). */
+/* attach: what ihop-attach does: attach, upgrade, detach, status and list. Errors have the kinds of
+ * the exit codes in ihop-attach(8). */
 #ifndef IHOP_ATTACH_ATTACH_H
 #define IHOP_ATTACH_ATTACH_H
 
@@ -22,18 +22,21 @@ struct attached {
 
 /* Attaches STORE/RELEASE to a device, or when that is NULL to the one that has its image, or to
  * the first one that is free, and leaves a keeper in the background. After a failure nothing of it
- * is left: neither keeper nor server nor lock, so another release can be tried. With
- * --foreground, this process becomes the keeper, prints the device, and returns when the
- * device is gone. */
+ * is left: neither keeper nor server nor lock, so another release can be tried; but not
+ * with --foreground, when the process that was called has become the keeper, and a copy of it
+ * goes on here. */
 int attach_release(const struct attach_options *o, const char *release_path, const char *device,
                    struct attached *done, struct err *e) __attribute__((warn_unused_result));
 
 /* Prints the device, or with --json all of it. */
 void attach_print(const struct attach_options *o, const struct attached *done);
 
-/* Attaches the release, leaves a keeper in the background and prints the device; with
- * --foreground this process becomes the keeper, and returns when the device is gone. */
+/* Attaches the release, leaves a keeper in the background and prints the device. */
 int attach_run(const struct attach_options *o, struct output *out, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Gives a device a new keeper and a new server of the programs that are installed now. */
+int upgrade_run(const struct attach_options *o, struct output *out, struct err *e)
     __attribute__((warn_unused_result));
 
 int detach_run(const struct attach_options *o, struct output *out, struct err *e)

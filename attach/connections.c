@@ -95,6 +95,15 @@ int connections_connect(const struct connections *c, struct nbd_netlink *channel
     return nbd_netlink_send(channel, &m, e);
 }
 
+int connections_probe(struct nbd_netlink *channel, unsigned index, const struct nbd_setup *setup,
+                      struct err *e)
+{
+    struct nbd_message m;
+
+    nbd_message_reconfigure(&m, nbd_netlink_family(channel), index, setup, NULL, 0);
+    return nbd_netlink_send(channel, &m, e);
+}
+
 /* The kernel gives its timeout to each socket that it takes. */
 static bool is_taken(int fd)
 {

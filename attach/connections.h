@@ -46,6 +46,11 @@ int connections_connect(const struct connections *c, struct nbd_netlink *channel
                         const struct nbd_setup *setup, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Asks the kernel to set the timeouts of setup on the device, and gives it no connection: so it is
+ * known whether it would take one, before an old server is ended. Kinds of nbd_netlink_send. */
+int connections_probe(struct nbd_netlink *channel, unsigned index, const struct nbd_setup *setup,
+                      struct err *e) __attribute__((warn_unused_result));
+
 /* Gives those connections in c that the kernel does not have yet to a device, each in place of one
  * that has died there. The kernel takes as many as it has dead ones, and says nothing about the
  * rest; so this gives them again until all are taken. ERR_BUSY when that does not come to an

@@ -44,6 +44,17 @@ int device_look(const char *sys_block, unsigned index, struct device *device, st
 /* Writes "ihop RELEASE ID". id has 128 hex digits. */
 void device_identifier(const char *release, const char *id, char text[DEVICE_IDENTIFIER_SIZE]);
 
+/* Whether no request of the device is under way, at this moment. */
+bool device_is_idle(const char *sys_block, unsigned index);
+
+/* Lets the kernel look after requests so early that one whose connection has died is sent again at
+ * most timeout_s + 1 seconds after it was sent first. Of no consequence when it cannot be done. */
+void device_set_timeout(const char *sys_block, unsigned index, unsigned timeout_s);
+
+/* Makes the kernel look for partitions, as it does when a device is opened; where udev runs, that
+ * has done so already. */
+void device_scan(unsigned index);
+
 /* Opens the device for this process alone: while *fd is open, no one can mount it or put another
  * device on it. ERR_BUSY when somebody has; ERR_IO. Reads nothing. */
 int device_claim(unsigned index, int *fd, struct err *e) __attribute__((warn_unused_result));

@@ -2,13 +2,15 @@
 #include "attach/keeper.h"
 
 #include "attach/connections.h"
+#include "attach/detach.h"
 #include "attach/device.h"
+#include "attach/quiet.h"
+#include "attach/server.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,14 +19,15 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #define START_WAIT_MS    30000 /* until a server answers; a busy board may need long */
-#define AGAIN_WAIT_MS    2000  /* until a server that has answered before answers again */
+#define AGAIN_WAIT_MS    1000  /* until a server that has answered before answers again */
 #define FIRST_PAUSE_MS   50    /* between starts that fail, doubling */
 #define LONGEST_PAUSE_MS 2000
 #define STABLE_MS        10000 /* a server that lived so long is replaced at once */
-#define GONE_WAIT_MS     2000
-#define GONE_PAUSE_US    5000
+#define SLOW_TIMEOUTS    10    /* so many timeouts after being too slow, a server is as new */
+#define LOCK_WAIT_MS     5000  /* until the keeper that was killed has let go of the record */
 #define SECTOR_SIZE      512
 
 #ifndef PR_SET_IO_FLUSHER
@@ -33,14 +36,17 @@
 
 struct keeper {
     struct keeper_job *job;
+    struct nbd_netlink *channel;
+    struct server_command command;
     struct server server;
     struct connections connections;
     struct nbd_setup setup;
-    char identifier[DEVICE_IDENTIFIER_SIZE];
     int signals, log;
     unsigned serial;          /* of the servers, in the names of their sockets */
     unsigned pause_ms;        /* before the next start; 0: none */
     uint64_t began_ms;        /* when the present server was given to the device */
+    uint64_t slow_ms;         /* since when slow counts */
+    unsigned slow;            /* how many connections the kernel has given up on */
     uint64_t next_try_ms;     /* when needs_server */
     bool needs_server, ended; /* ended: the device is gone */
 };
@@ -67,13 +73,13 @@ static void write_record(struct keeper *k)
     struct err e = ERR_INIT;
 
     k->job->record.server = k->server.process;
-    if (record_write(k->job->directory, k->job->index, &k->job->record, &e) < 0)
+    if (record_write(RECORD_DIRECTORY, k->job->index, &k->job->record, &e) < 0)
         say(k, "%s", e.text);
 }
 
 static uint64_t device_size(const struct keeper *k)
 {
-    uint64_t size = k->job->server.size;
+    uint64_t size = k->job->record.size;
 
     return size + (SECTOR_SIZE - size % SECTOR_SIZE) % SECTOR_SIZE;
 }
@@ -87,10 +93,9 @@ static int start_server(struct keeper *k, struct server *server, struct connecti
     struct nbd_export export;
     char path[PATH_MAX];
 
-    snprintf(path, sizeof path, "%s/nbd%u.%ld.%u.sock", k->job->directory, k->job->index,
-             (long)getpid(), k->serial++);
+    server_socket_path(RECORD_DIRECTORY, k->job->index, k->serial++, path);
     connections_init(c, k->job->record.connections);
-    if (server_start(&k->job->server, path, &fresh, e) < 0)
+    if (server_start(&k->command, path, &fresh, e) < 0)
         return -1;
     if (connections_make(c, &fresh, device_size(k), deadline, &export, e) < 0) {
         server_stop(&fresh);
@@ -101,12 +106,19 @@ static int start_server(struct keeper *k, struct server *server, struct connecti
     return 0;
 }
 
+static void drop_server(struct server *server, struct connections *c)
+{
+    connections_close(c);
+    server_stop(server);
+}
+
 /* Puts a server and its connections in the place of what was there. */
 static void adopt_server(struct keeper *k, const struct server *server, const struct connections *c)
 {
     k->server = *server;
     k->connections = *c;
     k->began_ms = io_now_ms();
+    k->slow = 0;
     k->needs_server = false;
 }
 
@@ -118,27 +130,51 @@ static bool is_connected(const struct keeper *k)
     return device_look(DEVICE_SYS_BLOCK, k->job->index, &d, &e) < 0 || d.connected;
 }
 
-/* The old server answers until the new one has: only then it is ended. What was in flight on it is
- * sent again by the kernel after the timeout. */
+/* Whether the kernel would take a new connection for the device. Sets the timeouts, too: they are
+ * left alone from then on, because the kernel's setting of whole seconds would undo
+ * device_set_timeout. */
+static int probe_device(struct keeper *k, struct err *e)
+{
+    struct nbd_setup setup = k->setup;
+
+    setup.timeout_s = k->job->record.timeout_s;
+    setup.dead_timeout_s = k->job->record.dead_timeout_s;
+    if (connections_probe(k->channel, k->job->index, &setup, e) < 0)
+        return -1;
+    device_set_timeout(DEVICE_SYS_BLOCK, k->job->index, k->job->record.timeout_s);
+    return 0;
+}
+
+static int give_connections(struct keeper *k, struct err *e)
+{
+    return connections_replace(&k->connections, k->channel, k->job->index, &k->setup, e);
+}
+
+/* The old server answers until the new one has, and the kernel would take it: only then it is
+ * ended. What was in flight on it is sent again by the kernel after the timeout. If the
+ * kernel refuses now all the same, the new server is there for the next try. */
 static int replace_server(struct keeper *k, struct err *e)
 {
+    struct server old = k->server;
     struct connections c;
     struct server fresh;
+    int r;
 
     if (start_server(k, &fresh, &c, e) < 0)
         return -1;
-    server_stop(&k->server);
-    connections_end(&k->connections);
-    if (connections_replace(&c, k->job->channel, k->job->index, &k->setup, e) < 0) {
-        connections_close(&c);
-        server_stop(&fresh);
+    if (probe_device(k, e) < 0) {
+        drop_server(&fresh, &c);
         return -1;
     }
+    connections_end(&k->connections);
     adopt_server(k, &fresh, &c);
+    r = give_connections(k, e);
+    server_stop(&old); /* last, as it may wait for a disk */
     k->job->record.restarts++;
     write_record(k);
-    say(k, "server %ld serves it now", (long)k->server.process.pid);
-    return 0;
+    if (r == 0)
+        say(k, "server %ld serves it now", (long)k->server.process.pid);
+    return r;
 }
 
 /* The kernel gives up on a connection when a request takes longer than the timeout, though the
@@ -152,11 +188,27 @@ static int reconnect_server(struct keeper *k, struct err *e)
                          &export, e) < 0)
         return -1;
     say(k, "server %ld was too slow: connected again", (long)k->server.process.pid);
-    return connections_replace(&k->connections, k->job->channel, k->job->index, &k->setup, e);
+    return give_connections(k, e);
+}
+
+/* A server that is too slow again soon may hang, although it takes connections; several connections
+ * may have waited for the same thing, however. */
+static bool may_reconnect(struct keeper *k)
+{
+    uint64_t now = io_now_ms();
+
+    if (server_ended(&k->server))
+        return false;
+    if (k->slow == 0 || now - k->slow_ms > 1000ULL * SLOW_TIMEOUTS * k->job->record.timeout_s) {
+        k->slow = 0;
+        k->slow_ms = now;
+    }
+    return k->slow++ < k->connections.count;
 }
 
 static void plan_next_try(struct keeper *k, const struct err *e)
 {
+    k->needs_server = true;
     k->pause_ms = k->pause_ms == 0 ? FIRST_PAUSE_MS : 2 * k->pause_ms;
     if (k->pause_ms > LONGEST_PAUSE_MS)
         k->pause_ms = LONGEST_PAUSE_MS;
@@ -171,7 +223,7 @@ static void mend(struct keeper *k)
     k->ended = !is_connected(k);
     if (k->ended)
         return;
-    if (!server_ended(&k->server) && reconnect_server(k, &e) == 0) {
+    if (may_reconnect(k) && reconnect_server(k, &e) == 0) {
         k->needs_server = false;
         return;
     }
@@ -201,8 +253,7 @@ static void take_signal(struct keeper *k)
 
     if (read(k->signals, &info, sizeof info) != sizeof info || info.ssi_signo == SIGHUP)
         return;
-    if (keeper_detach(k->job->index, k->job->directory, k->job->channel, &k->server.process, &e) <
-        0)
+    if (detach_device(k->job->index, RECORD_DIRECTORY, k->channel, &k->server.process, &e) < 0)
         say(k, "signal %u is ignored: %s", info.ssi_signo, e.text);
     else
         k->ended = true;
@@ -239,7 +290,8 @@ static void keep(struct keeper *k)
     say(k, "the device is gone");
     connections_close(&k->connections);
     server_stop(&k->server);
-    record_remove(k->job->directory, k->job->index);
+    server_stop_others(RECORD_DIRECTORY, k->job->index, NULL);
+    record_remove(RECORD_DIRECTORY, k->job->index);
 }
 
 /* What a process needs that the root file system waits for: it is not killed for want of memory,
@@ -252,7 +304,6 @@ static void harden_process(void)
     if (fd >= 0)
         (void)!write(fd, "-1000", 5);
     (void)prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
-    malloc_trim(0);
     (void)mlockall(MCL_CURRENT | MCL_FUTURE);
 }
 
@@ -269,101 +320,162 @@ static int catch_signals(struct keeper *k, struct err *e)
     return k->signals < 0 ? err_sys(e, errno, "cannot catch signals") : 0;
 }
 
-/* The device of a keeper that has died: its server answers until the new one has. */
-static int take_over(struct keeper *k, const struct process *old_server, struct err *e)
+/* The keeper that lives is killed, which it and its device survive at any time; so nothing needs to
+ * be agreed upon with one of another version. From then on this process has the lock. */
+static int end_old_keeper(struct keeper *k, const struct process *old, struct err *e)
 {
+    CLEANUP_FD int pidfd = process_open(old);
+
+    if (k->job->lock >= 0)
+        return 0;
+    if (record_write_pid(RECORD_DIRECTORY, k->job->index, getpid(), e) < 0)
+        return -1;
+    if (pidfd >= 0)
+        process_kill(pidfd, LOCK_WAIT_MS);
+    return record_lock(RECORD_DIRECTORY, k->job->index, LOCK_WAIT_MS, &k->job->lock, e);
+}
+
+static void tell_cost(struct keeper *k)
+{
+    struct err note = ERR_INIT;
+    unsigned s = k->job->record.timeout_s;
+
+    (void)err_set(&note, ERR_NONE,
+                  "/dev/nbd%u is read without a pause: those reads go on after %u to %u s",
+                  k->job->index, s, s + 1);
+    say(k, "%s", note.text);
+    job_report(k->job, true, &note);
+}
+
+/* Ends what serves the device, known or not, in a moment in which nothing is in flight, if there is
+ * one, and gives the device the new server. Whatever fails here, this process keeps the
+ * device and tries again. */
+static void switch_server(struct keeper *k, const struct process *old)
+{
+    struct err e = ERR_INIT;
+
+    if (process_is_alive(old) && !quiet_begin(RECORD_DIRECTORY, k->job->index, &k->job->record))
+        tell_cost(k);
+    server_stop_process(old);
+    server_stop_others(RECORD_DIRECTORY, k->job->index, k->server.socket);
+    k->job->record.server = k->server.process;
+    if (give_connections(k, &e) < 0)
+        plan_next_try(k, &e);
+    quiet_end(RECORD_DIRECTORY, k->job->index, &k->job->record);
+}
+
+/* A keeper that died while it replaced a server has left devices suspended. */
+static void resume_suspended(struct keeper *k, const struct record *old)
+{
+    if (k->job->lock < 0 || !*old->suspended)
+        return;
+    strcpy(k->job->record.suspended, old->suspended);
+    quiet_end(RECORD_DIRECTORY, k->job->index, &k->job->record);
+}
+
+/* A device that another keeper kept, which has died or is to be replaced. Its server answers until
+ * the new one has. */
+static int take_over(struct keeper *k, const struct record *old, struct err *e)
+{
+    struct record now = *old;
     struct connections c;
     struct server fresh;
 
+    resume_suspended(k, old);
     if (start_server(k, &fresh, &c, e) < 0)
         return -1;
-    server_stop_process(old_server);
-    if (connections_replace(&c, k->job->channel, k->job->index, &k->setup, e) < 0) {
-        connections_close(&c);
-        server_stop(&fresh);
+    if (probe_device(k, e) < 0 || end_old_keeper(k, &old->keeper, e) < 0) {
+        drop_server(&fresh, &c);
         return -1;
     }
+    /* The old keeper may have replaced its server in the meantime, or been about to. */
+    (void)record_read(RECORD_DIRECTORY, k->job->index, &now);
+    resume_suspended(k, &now);
     adopt_server(k, &fresh, &c);
+    switch_server(k, &now.server);
     say(k, "taken over, with server %ld", (long)k->server.process.pid);
     return 0;
 }
 
 static int attach_device(struct keeper *k, struct err *e)
 {
+    struct nbd_setup setup = k->setup;
     struct connections c;
     struct server fresh;
 
+    setup.timeout_s = k->job->record.timeout_s;
+    setup.dead_timeout_s = k->job->record.dead_timeout_s;
+    server_stop_others(RECORD_DIRECTORY, k->job->index, NULL);
     if (start_server(k, &fresh, &c, e) < 0)
         return -1;
-    if (connections_connect(&c, k->job->channel, k->job->index, &k->setup, e) < 0) {
-        connections_close(&c);
-        server_stop(&fresh);
+    setup.flags = k->setup.flags;
+    if (connections_connect(&c, k->channel, k->job->index, &setup, e) < 0) {
+        drop_server(&fresh, &c);
         return -1;
     }
+    device_set_timeout(DEVICE_SYS_BLOCK, k->job->index, k->job->record.timeout_s);
     adopt_server(k, &fresh, &c);
     return 0;
 }
 
+static void prepare_keeper(struct keeper *k)
+{
+    struct record *r = &k->job->record;
+
+    k->command = (struct server_command){.nbdkit = r->nbdkit,
+                                         .plugin = r->plugin,
+                                         .store = r->store,
+                                         .release = r->release,
+                                         .id = r->id,
+                                         .size = r->size,
+                                         .parameters = r->parameters};
+    k->setup = (struct nbd_setup){.size = device_size(k), .identifier = k->job->identifier};
+    k->log = k->job->foreground ? fcntl(2, F_DUPFD_CLOEXEC, 3)
+                                : open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* Nobody waits any more for what this process writes. */
+static void report_ready(struct keeper *k)
+{
+    const struct err none = ERR_INIT;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int fd = 0; fd < 3 && null >= 0; fd++)
+        if (!k->job->foreground || fd < 2)
+            dup2(null, fd);
+    if (null > 2)
+        close(null);
+    job_report(k->job, false, &none);
+    if (k->job->report >= 0)
+        close(steal_fd(&k->job->report));
+}
+
+static void keeper_free(struct keeper *k)
+{
+    nbd_netlink_close(k->channel);
+    if (k->signals >= 0)
+        close(k->signals);
+    if (k->log >= 0)
+        close(k->log);
+}
+
 int keeper_run(struct keeper_job *job, struct err *e)
 {
-    struct keeper k = {.job = job, .server = SERVER_INIT, .signals = -1};
-    CLEANUP_FD int log =
-        job->foreground ? dup(2) : open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
-    struct process old_server = job->record.server;
+    CLEANUP(keeper_free)
+    struct keeper k = {.job = job, .server = SERVER_INIT, .signals = -1, .log = -1};
+    const struct record old = job->record;
 
-    k.log = log;
-    device_identifier(job->record.release, job->record.id, k.identifier);
-    k.setup = (struct nbd_setup){.size = device_size(&k),
-                                 .timeout_s = job->record.timeout_s,
-                                 .dead_timeout_s = job->record.dead_timeout_s,
-                                 .identifier = k.identifier};
+    prepare_keeper(&k);
     if (!process_identify(getpid(), &job->record.keeper))
         return err_set(e, ERR_IO, "/proc is missing: mount it");
-    if (catch_signals(&k, e) < 0)
+    k.channel = nbd_netlink_open(e);
+    if (!k.channel || catch_signals(&k, e) < 0)
         return -1;
     harden_process();
-    record_remove_sockets(job->directory, job->index);
-    if ((job->take_over ? take_over(&k, &old_server, e) : attach_device(&k, e)) < 0)
+    if ((job->take_over ? take_over(&k, &old, e) : attach_device(&k, e)) < 0)
         return -1;
     write_record(&k);
-    job->ready(job->user);
+    report_ready(&k);
     keep(&k);
-    close(k.signals);
     return 0;
-}
-
-/* The device stays while it is open somewhere, be it for the blink of an eye by udev. */
-static int wait_until_gone(unsigned index, struct err *e)
-{
-    uint64_t deadline = io_now_ms() + GONE_WAIT_MS;
-    struct device d;
-
-    for (;;) {
-        if (device_look(DEVICE_SYS_BLOCK, index, &d, e) < 0)
-            return -1;
-        if (!d.connected)
-            return 0;
-        if (io_now_ms() >= deadline)
-            return err_set(e, ERR_BUSY, "/dev/nbd%u is disconnected, but a program has it open",
-                           index);
-        usleep(GONE_PAUSE_US);
-    }
-}
-
-/* The claim is held until the device is disconnected, so that nobody can mount it in between. */
-int keeper_detach(unsigned index, const char *directory, struct nbd_netlink *channel,
-                  const struct process *server, struct err *e)
-{
-    CLEANUP_FD int claim = -1;
-    struct nbd_message m;
-
-    if (device_claim(index, &claim, e) < 0)
-        return -1;
-    nbd_message_disconnect(&m, nbd_netlink_family(channel), index);
-    if (nbd_netlink_send(channel, &m, e) < 0)
-        return -1;
-    close(steal_fd(&claim));
-    server_stop_process(server);
-    record_remove(directory, index);
-    return wait_until_gone(index, e);
 }

@@ -4,20 +4,6 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-/* systemd leaves processes alone at shutdown whose first argument begins with @: the device may be
- * what everything runs from. */
-static void execute_as_storage_daemon(char **argv)
-{
-    char *name = argv[0];
-
-    if (!name || *name == '@')
-        return;
-    argv[0] = (char *)"@ihop-attach";
-    execv("/proc/self/exe", argv);
-    argv[0] = name; /* without /proc, the keeper says what is missing */
-}
 
 static int run_action(const struct attach_options *o, struct output *out, struct err *e)
 {
@@ -29,6 +15,8 @@ static int run_action(const struct attach_options *o, struct output *out, struct
         return list_run(o, e);
     else if (o->status)
         return status_run(o, e);
+    else if (o->upgrade)
+        return upgrade_run(o, out, e);
     else if (o->detach)
         return detach_run(o, out, e);
     else
@@ -45,7 +33,6 @@ int main(int argc, char **argv)
 
     output_prepare();
     umask(022);
-    execute_as_storage_daemon(argv);
     r = attach_options_parse(argc, argv, &o, &e);
     output_init(&out, "ihop-attach", &o.common);
     if (r == 0)

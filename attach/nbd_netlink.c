@@ -16,6 +16,7 @@ struct nbd_netlink {
     struct mnl_socket *socket;
     uint32_t sequence;
     uint16_t family;
+    uint32_t attributes; /* the highest number that the kernel knows */
 };
 
 static struct nlmsghdr *begin_message(struct nbd_message *m, uint16_t family, uint8_t command,
@@ -50,8 +51,10 @@ static struct nlmsghdr *begin_setup(struct nbd_message *m, uint16_t family, uint
     struct nlmsghdr *header = begin_message(m, family, command, NBD_GENL_VERSION);
 
     mnl_attr_put_u32(header, NBD_ATTR_INDEX, index);
-    mnl_attr_put_u64(header, NBD_ATTR_TIMEOUT, setup->timeout_s);
-    mnl_attr_put_u64(header, NBD_ATTR_DEAD_CONN_TIMEOUT, setup->dead_timeout_s);
+    if (setup->timeout_s > 0) {
+        mnl_attr_put_u64(header, NBD_ATTR_TIMEOUT, setup->timeout_s);
+        mnl_attr_put_u64(header, NBD_ATTR_DEAD_CONN_TIMEOUT, setup->dead_timeout_s);
+    }
     mnl_attr_put_strz(header, NBD_ATTR_BACKEND_IDENTIFIER, setup->identifier);
     return header;
 }
@@ -83,22 +86,29 @@ void nbd_message_disconnect(struct nbd_message *m, uint16_t family, unsigned ind
 
 static int find_family(const struct nlattr *attribute, void *user)
 {
-    uint16_t *family = user;
+    struct nbd_netlink *channel = user;
 
     if (mnl_attr_get_type(attribute) == CTRL_ATTR_FAMILY_ID &&
         mnl_attr_validate(attribute, MNL_TYPE_U16) >= 0)
-        *family = mnl_attr_get_u16(attribute);
+        channel->family = mnl_attr_get_u16(attribute);
+    if (mnl_attr_get_type(attribute) == CTRL_ATTR_MAXATTR &&
+        mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+        channel->attributes = mnl_attr_get_u32(attribute);
     return MNL_CB_OK;
 }
 
+/* The kernel answers only the question for the family with more than an acknowledgement, and
+ * CONNECT with a number that is known. */
 static int take_answer(const struct nlmsghdr *header, void *user)
 {
-    return mnl_attr_parse(header, sizeof(struct genlmsghdr), find_family, user);
+    return header->nlmsg_type == GENL_ID_CTRL
+               ? mnl_attr_parse(header, sizeof(struct genlmsghdr), find_family, user)
+               : MNL_CB_OK;
 }
 
 /* Sends a message and waits for its acknowledgement. Returns 0, or -1 with errno, which is the
- * kernel's answer. family is set when the answer names one. */
-static int exchange(struct nbd_netlink *channel, struct nbd_message *m, uint16_t *family)
+ * kernel's answer. */
+static int exchange(struct nbd_netlink *channel, struct nbd_message *m)
 {
     struct nlmsghdr *header = (struct nlmsghdr *)m->bytes;
     unsigned port = mnl_socket_get_portid(channel->socket);
@@ -115,7 +125,7 @@ static int exchange(struct nbd_netlink *channel, struct nbd_message *m, uint16_t
             continue;
         if (n < 0)
             return -1;
-        r = mnl_cb_run(answer, (size_t)n, channel->sequence, port, take_answer, family);
+        r = mnl_cb_run(answer, (size_t)n, channel->sequence, port, take_answer, channel);
     }
     return r < 0 ? -1 : 0;
 }
@@ -126,7 +136,7 @@ static int ask_family(struct nbd_netlink *channel)
     struct nlmsghdr *header = begin_message(&m, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);
 
     mnl_attr_put_strz(header, CTRL_ATTR_FAMILY_NAME, NBD_GENL_FAMILY_NAME);
-    return exchange(channel, &m, &channel->family);
+    return exchange(channel, &m);
 }
 
 static void load_module(void)
@@ -141,17 +151,28 @@ static void load_module(void)
         ;
 }
 
+/* Without an identifier in the kernel nobody could tell what a device is, and a keeper that takes
+ * over might put another image under a mounted file system. */
+static int check_client(const struct nbd_netlink *channel, struct err *e)
+{
+    if (channel->attributes >= NBD_ATTR_BACKEND_IDENTIFIER)
+        return 0;
+    return err_set(e, ERR_NOT_FOUND,
+                   "this kernel's NBD client is too old to know what it serves: use Linux 5.14 or "
+                   "later, or nbdfuse and a loop device");
+}
+
 static int find_client(struct nbd_netlink *channel, struct err *e)
 {
     channel->socket = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
     if (!channel->socket || mnl_socket_bind(channel->socket, 0, MNL_SOCKET_AUTOPID) < 0)
         return err_sys(e, errno, "cannot open a netlink socket");
     if (ask_family(channel) == 0)
-        return 0;
+        return check_client(channel, e);
     if (errno == ENOENT) {
         load_module();
         if (ask_family(channel) == 0)
-            return 0;
+            return check_client(channel, e);
     }
     if (errno != ENOENT)
         return err_sys(e, errno, "cannot ask the kernel for its NBD client");
@@ -208,9 +229,7 @@ static enum err_kind kind_of(int errnum)
 
 int nbd_netlink_send(struct nbd_netlink *channel, struct nbd_message *m, struct err *e)
 {
-    uint16_t unused;
-
-    if (exchange(channel, m, &unused) == 0)
+    if (exchange(channel, m) == 0)
         return 0;
     err_sys(e, errno, "the kernel's NBD client refuses");
     e->kind = kind_of(e->sys_errno);

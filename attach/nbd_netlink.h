@@ -24,7 +24,7 @@ struct nbd_message {
 struct nbd_setup {
     uint64_t size;           /* bytes, a multiple of 512 */
     uint16_t flags;          /* of the export, from the handshake */
-    unsigned timeout_s;      /* after which a request is sent again; at least 1 */
+    unsigned timeout_s;      /* after which a request is sent again; 0: leave both as they are */
     unsigned dead_timeout_s; /* how long reads wait while no server is there */
     const char *identifier;  /* the kernel refuses a reconfiguration with another one */
 };
@@ -34,7 +34,7 @@ void nbd_message_connect(struct nbd_message *m, uint16_t family, unsigned index,
                          const struct nbd_setup *setup, const int *sockets, size_t count);
 
 /* The message that puts these sockets in place of dead ones, as many as there are, and sets the
- * timeouts. The kernel drops what is left over without a word: see link.h. */
+ * timeouts. The kernel drops what is left over without a word: see connections.h. */
 void nbd_message_reconfigure(struct nbd_message *m, uint16_t family, unsigned index,
                              const struct nbd_setup *setup, const int *sockets, size_t count);
 
@@ -44,7 +44,8 @@ void nbd_message_disconnect(struct nbd_message *m, uint16_t family, unsigned ind
 struct nbd_netlink;
 
 /* Opens a channel, and loads the kernel's module with its 16 devices where it can be loaded. Kinds:
- * ERR_NOT_FOUND when this kernel has no NBD client, with what to do; ERR_IO, ERR_MEMORY. */
+ * ERR_NOT_FOUND when this kernel has no NBD client, or one that is too old, with what to do;
+ * ERR_IO, ERR_MEMORY. */
 struct nbd_netlink *nbd_netlink_open(struct err *e) __attribute__((warn_unused_result));
 void nbd_netlink_close(struct nbd_netlink *channel);
 void nbd_netlink_cleanup(struct nbd_netlink **channel);

@@ -11,6 +11,8 @@
 
 static const struct option_spec specs[] = {
     {"detach", 'd', OPTION_FLAG, AT(detach), NULL, "take the device away, unless it is in use"},
+    {"upgrade", 'u', OPTION_FLAG, AT(upgrade), NULL,
+     "give it a new keeper and server, while in use"},
     {"status", 's', OPTION_FLAG, AT(status), NULL, "say what the device is and who keeps it"},
     {"list", 'l', OPTION_FLAG, AT(list), NULL, "the devices of ihop-attach"},
     {"connections", 'C', OPTION_NUMBER, AT(connections), "N", "between kernel and server [2]", 1,
@@ -30,7 +32,7 @@ static const struct option_spec specs[] = {
 void attach_options_help(void)
 {
     puts("usage: ihop-attach [options] STORE/RELEASE [/dev/nbdN] [-- PARAMETER=VALUE...]\n"
-         "       ihop-attach --detach | --status /dev/nbdN\n"
+         "       ihop-attach --detach | --upgrade | --status /dev/nbdN\n"
          "       ihop-attach --list\n"
          "\n"
          "Makes a release a block device that survives the death of its server. Prints the\n"
@@ -54,10 +56,11 @@ static int cut_parameters(int argc, char **argv, struct attach_options *o)
 
 static int check_actions(const struct attach_options *o, int operands, struct err *e)
 {
-    int most = o->list ? 0 : o->detach || o->status ? 1 : 2;
+    int most = o->list ? 0 : o->detach || o->status || o->upgrade ? 1 : 2;
 
-    if (o->list + o->detach + o->status > 1)
-        return err_set(e, ERR_USAGE, "--detach, --status and --list exclude one another");
+    if (o->list + o->detach + o->status + o->upgrade > 1)
+        return err_set(e, ERR_USAGE,
+                       "--detach, --upgrade, --status and --list exclude one another");
     if (operands < most && operands < 1)
         return err_set(e, ERR_USAGE, "%s is missing (--help tells more)",
                        most == 1 ? "the device" : "STORE/RELEASE");
@@ -81,7 +84,7 @@ int attach_options_parse(int argc, char **argv, struct attach_options *options, 
 {
     int first;
 
-    *options = (struct attach_options){.nbdkit = "nbdkit"};
+    *options = (struct attach_options){.list = false};
     argc = cut_parameters(argc, argv, options);
     first = options_parse(specs, argc, argv, options, e);
     if (first < 0)

@@ -10,10 +10,10 @@
 
 struct attach_options {
     struct common_options common;
-    bool detach, status, list, foreground;
+    bool detach, upgrade, status, list, foreground;
     unsigned connections, timeout_s, dead_timeout_s; /* 0: not given */
     const char *id;          /* hex digits with which the image's id must begin; NULL: any */
-    const char *nbdkit;      /* the program */
+    const char *nbdkit;      /* the program, or NULL */
     const char *plugin;      /* NULL: the one that was installed with this program */
     const char *operands[2]; /* NULL: not given */
     char *const *parameters; /* of the plugin, ended by NULL */

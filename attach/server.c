@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,6 +21,7 @@
 #define END_WAIT_MS     5000 /* after SIGKILL: longer when the server waits for a disk */
 #define SECTOR_SIZE     512
 #define OWN_ARGUMENTS   16
+#define SOCKET_SUFFIX   ".sock"
 
 /* The pipes between the keeper and the process that becomes the server. */
 struct start_pipes {
@@ -50,13 +52,14 @@ static int start_pipes_open(struct start_pipes *p, struct err *e)
 /* The arguments of nbdkit. argv[0] begins with @, which tells systemd not to kill the process when
  * it shuts the system down: the root file system needs it until the end. */
 struct arguments {
-    char **argv;
+    char **argv, *parameters;
     char texts[5][PATH_MAX + 32];
 };
 
 static void arguments_free(struct arguments *a)
 {
     free(a->argv);
+    free(a->parameters);
 }
 
 static int make_arguments(const struct server_command *c, const char *socket, struct arguments *a,
@@ -64,10 +67,11 @@ static int make_arguments(const struct server_command *c, const char *socket, st
 {
     size_t more = 0, n = 0;
 
-    while (c->parameters && c->parameters[more])
+    a->parameters = strdup(c->parameters ? c->parameters : "");
+    for (const char *at = a->parameters; at && (at = strchr(at, '\n')) != NULL; at++)
         more++;
     a->argv = calloc(OWN_ARGUMENTS + more, sizeof *a->argv);
-    if (!a->argv)
+    if (!a->argv || !a->parameters)
         return err_nomem(e, "starting a server");
     a->argv[n++] = (char *)"@nbdkit";
     a->argv[n++] = (char *)"--foreground";
@@ -84,8 +88,8 @@ static int make_arguments(const struct server_command *c, const char *socket, st
         a->argv[n++] = a->texts[i];
     if (c->size % SECTOR_SIZE != 0)
         a->argv[n++] = (char *)"round-up=512";
-    for (size_t i = 0; i < more; i++)
-        a->argv[n++] = c->parameters[i];
+    for (char *rest = a->parameters; more > 0; more--)
+        a->argv[n++] = strsep(&rest, "\n");
     return 0;
 }
 
@@ -180,7 +184,7 @@ int server_start(const struct server_command *command, const char *socket, struc
 {
     CLEANUP(start_pipes_close)
     struct start_pipes pipes = {.hello = {-1, -1}, .go = {-1, -1}, .messages = {-1, -1}};
-    CLEANUP(arguments_free) struct arguments arguments = {NULL};
+    CLEANUP(arguments_free) struct arguments arguments = {.argv = NULL};
     struct server started = SERVER_INIT;
 
     if (strlen(socket) >= sizeof started.socket)
@@ -198,9 +202,9 @@ int server_start(const struct server_command *command, const char *socket, struc
     return 0;
 }
 
-static int try_connect(const char *path, int *fd)
+static int connect_to(const char *path, int flags, int *fd)
 {
-    CLEANUP_FD int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CLEANUP_FD int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     strcpy(address.sun_path, path);
@@ -212,7 +216,7 @@ static int try_connect(const char *path, int *fd)
 
 int server_connect(struct server *server, uint64_t deadline_ms, int *fd, struct err *e)
 {
-    while (try_connect(server->socket, fd) < 0) {
+    while (connect_to(server->socket, 0, fd) < 0) {
         struct pollfd p = {.fd = server->pidfd, .events = POLLIN};
 
         if (errno != ENOENT && errno != ECONNREFUSED && errno != EINTR)
@@ -257,19 +261,10 @@ bool server_read_message(struct server *server)
     return true;
 }
 
-static void kill_and_wait(int pidfd)
-{
-    struct pollfd p = {.fd = pidfd, .events = POLLIN};
-
-    pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-    while (poll(&p, 1, END_WAIT_MS) < 0 && errno == EINTR)
-        ;
-}
-
 void server_stop(struct server *server)
 {
     if (server->pidfd >= 0) {
-        kill_and_wait(server->pidfd);
+        process_kill(server->pidfd, END_WAIT_MS);
         close(steal_fd(&server->pidfd));
     }
     if (server->messages >= 0)
@@ -285,5 +280,61 @@ void server_stop_process(const struct process *process)
     CLEANUP_FD int pidfd = process_open(process);
 
     if (pidfd >= 0)
-        kill_and_wait(pidfd);
+        process_kill(pidfd, END_WAIT_MS);
+}
+
+void server_socket_path(const char *directory, unsigned index, unsigned number, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%s/nbd%u.%ld.%u" SOCKET_SUFFIX, directory, index, (long)getpid(),
+             number);
+}
+
+/* A descriptor for the process that listens on the socket, or -1. The kernel says which it is; it
+ * is asked a second time, because the process might have ended between the two calls and its
+ * number be another one's. */
+static int open_listener(const char *path)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t size = sizeof peer;
+    CLEANUP_FD int first = -1;
+    CLEANUP_FD int again = -1;
+    CLEANUP_FD int pidfd = -1;
+
+    if (connect_to(path, SOCK_NONBLOCK, &first) < 0 ||
+        getsockopt(first, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
+        return -1;
+    pidfd = pidfd_open(peer.pid, 0);
+    if (pidfd < 0 || connect_to(path, SOCK_NONBLOCK, &again) < 0)
+        return -1;
+    return steal_fd(&pidfd);
+}
+
+static bool is_socket_of(const char *name, unsigned index)
+{
+    size_t n = strlen(name), suffix = strlen(SOCKET_SUFFIX);
+    char prefix[32];
+
+    snprintf(prefix, sizeof prefix, "nbd%u.", index);
+    return strncmp(name, prefix, strlen(prefix)) == 0 && n > suffix &&
+           strcmp(name + n - suffix, SOCKET_SUFFIX) == 0;
+}
+
+void server_stop_others(const char *directory, unsigned index, const char *except)
+{
+    CLEANUP_DIR DIR *dir = opendir(directory);
+    struct dirent *entry;
+
+    while (dir && (entry = io_readdir(dir)) != NULL) {
+        char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+        CLEANUP_FD int pidfd = -1;
+        int n = snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+
+        if (!is_socket_of(entry->d_name, index) || (size_t)n >= sizeof path ||
+            (except && strcmp(path, except) == 0))
+            continue;
+        pidfd = open_listener(path);
+        if (pidfd >= 0)
+            process_kill(pidfd, END_WAIT_MS);
+        unlink(path);
+    }
 }

@@ -12,22 +12,24 @@
 #ifndef IHOP_ATTACH_SERVER_H
 #define IHOP_ATTACH_SERVER_H
 
-#include "attach/record.h"
+#include "attach/process.h"
 #include "base/err.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/un.h>
 
 /* What to start: nothing of it changes from one server to the next. */
 struct server_command {
-    const char *nbdkit;      /* a path, or a name to look for in PATH */
-    const char *plugin;      /* a path or nbdkit's short name */
-    const char *store;       /* absolute */
-    const char *release;     /* in it */
-    const char *id;          /* of the image, 128 hex digits: the plugin refuses another one */
-    uint64_t size;           /* of the image; the server rounds it up to 512 bytes */
-    char *const *parameters; /* more of the plugin's, ended by NULL */
+    const char *nbdkit;     /* a path, or a name to look for in PATH */
+    const char *plugin;     /* a path or nbdkit's short name */
+    const char *store;      /* absolute */
+    const char *release;    /* in it */
+    const char *id;         /* of the image, 128 hex digits: the plugin refuses another one */
+    uint64_t size;          /* of the image; the server rounds it up to 512 bytes */
+    const char *parameters; /* more of the plugin's, each ended by a newline */
 };
 
 #define SERVER_MESSAGE_SIZE 512
@@ -67,5 +69,14 @@ void server_stop(struct server *server);
 
 /* Ends a server that another keeper started, and waits until it has ended. */
 void server_stop_process(const struct process *process);
+
+/* The path of a socket for a server of this keeper: a name for each number. */
+void server_socket_path(const char *directory, unsigned index, unsigned number,
+                        char path[PATH_MAX]);
+
+/* Ends all servers of a device that listen on sockets in directory, but the one of the path except,
+ * which may be NULL, and removes their sockets. Among them are those that nobody knows any more,
+ * since their keeper was killed while it started them. For whoever holds the record's lock. */
+void server_stop_others(const char *directory, unsigned index, const char *except);
 
 #endif

@@ -2,8 +2,8 @@
 /* Detaching a device, and showing devices. */
 #include "attach/attach.h"
 
+#include "attach/detach.h"
 #include "attach/device.h"
-#include "attach/keeper.h"
 #include "attach/record.h"
 #include "base/cleanup.h"
 #include "cli/json.h"
@@ -26,21 +26,15 @@ struct view {
     bool has_record, has_keeper, has_server;
 };
 
-static bool is_alive(const struct process *process)
-{
-    CLEANUP_FD int fd = process_open(process);
-
-    return fd >= 0;
-}
-
 static int view_device(unsigned index, struct view *v, struct err *e)
 {
     *v = (struct view){.index = index};
     if (device_look(DEVICE_SYS_BLOCK, index, &v->device, e) < 0)
         return -1;
-    v->has_record = v->device.connected && record_read(RECORD_DIRECTORY, index, &v->record);
-    v->has_keeper = v->has_record && is_alive(&v->record.keeper);
-    v->has_server = v->has_record && is_alive(&v->record.server);
+    v->has_record = v->device.connected && record_read(RECORD_DIRECTORY, index, &v->record) &&
+                    strcmp(v->record.id, v->device.id) == 0;
+    v->has_keeper = v->has_record && process_is_alive(&v->record.keeper);
+    v->has_server = v->has_record && process_is_alive(&v->record.server);
     return 0;
 }
 
@@ -91,7 +85,7 @@ static int detach_alone(const struct view *v, struct err *e)
 
     if (!channel || record_lock(RECORD_DIRECTORY, v->index, LOCK_WAIT_MS, &lock, e) < 0)
         return -1;
-    return keeper_detach(v->index, RECORD_DIRECTORY, channel,
+    return detach_device(v->index, RECORD_DIRECTORY, channel,
                          v->has_record ? &v->record.server : &none, e);
 }
 

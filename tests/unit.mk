@@ -76,16 +76,13 @@ tests_unit_test_release_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_chunk_packer_SOURCES = tests/unit/test_chunk_packer.c \
 	compress/chunk_packer.c compress/chunk_packer.h compress/output_file.c compress/output_file.h \
 	compress/remove_on_signal.c compress/remove_on_signal.h
-tests_unit_test_device_SOURCES = tests/unit/test_device.c attach/device.c
-tests_unit_test_dm_SOURCES = tests/unit/test_dm.c attach/dm.c
-tests_unit_test_nbd_netlink_SOURCES = tests/unit/test_nbd_netlink.c attach/nbd_netlink.c
+tests_unit_test_device_LDADD = libattach.la $(LDADD)
+tests_unit_test_dm_LDADD = libattach.la $(LDADD)
 tests_unit_test_nbd_netlink_CFLAGS = $(AM_CFLAGS) $(MNL_CFLAGS)
-tests_unit_test_nbd_netlink_LDADD = $(LDADD) $(MNL_LIBS)
-tests_unit_test_record_SOURCES = tests/unit/test_record.c attach/record.c
-tests_unit_test_server_SOURCES = tests/unit/test_server.c \
-	attach/connections.c attach/nbd_handshake.c attach/nbd_netlink.c attach/record.c attach/server.c
-tests_unit_test_server_LDADD = $(LDADD) $(MNL_LIBS)
-tests_unit_test_nbd_handshake_SOURCES = tests/unit/test_nbd_handshake.c attach/nbd_handshake.c
+tests_unit_test_nbd_netlink_LDADD = libattach.la $(LDADD) $(MNL_LIBS)
+tests_unit_test_record_LDADD = libattach.la $(LDADD)
+tests_unit_test_server_LDADD = libattach.la $(LDADD)
+tests_unit_test_nbd_handshake_LDADD = libattach.la $(LDADD)
 tests_unit_test_page_cache_SOURCES = tests/unit/test_page_cache.c plugin/page_cache.c
 tests_unit_test_remove_on_signal_SOURCES = tests/unit/test_remove_on_signal.c \
 	compress/remove_on_signal.c compress/remove_on_signal.h

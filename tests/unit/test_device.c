@@ -5,6 +5,7 @@
 #include "attach/device.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -101,6 +102,44 @@ static void long_identifiers_are_whole_or_foreign(void **state)
     assert_false(look(*state).is_ours);
 }
 
+static void idle_is_without_requests(void **state)
+{
+    const char *const busy[] = {"       1        0\n", "       0       10\n", "", "x\n"};
+
+    make_device(*state, NULL);
+    assert_false(device_is_idle(*state, 3)); /* not known */
+    make_attribute(*state, "nbd3/inflight", "       0        0\n");
+    assert_true(device_is_idle(*state, 3));
+    for (size_t i = 0; i < COUNT(busy); i++) {
+        make_attribute(*state, "nbd3/inflight", busy[i]);
+        assert_false(device_is_idle(*state, 3));
+    }
+}
+
+/* In milliseconds, and early enough for what the kernel adds. */
+static void the_kernel_looks_early(void **state)
+{
+    const struct {
+        unsigned timeout_s;
+        const char *text;
+    } cases[] = {{1, "600"}, {2, "1500"}, {10, "9500"}, {86400, "86399500"}};
+
+    make_device(*state, NULL);
+    device_set_timeout(*state, 3, 10); /* no such attribute: nothing happens */
+    mkdir(support_path(*state, "nbd3/queue"), 0755);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint8_t *data;
+        size_t size;
+
+        make_attribute(*state, "nbd3/queue/io_timeout", "");
+        device_set_timeout(*state, 3, cases[i].timeout_s);
+        data = support_read_file(support_path(*state, "nbd3/queue/io_timeout"), &size);
+        assert_int_equal(size, strlen(cases[i].text));
+        assert_memory_equal(data, cases[i].text, size);
+        free(data);
+    }
+}
+
 static void numbers_of_devices(void **state)
 {
     const char *const bad[] = {"/dev/sda", "nbd", "nbd-1", "nbd3p1", "nbd256", "/dev/nbd 1", ""};
@@ -127,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_not_there_is_free), TEST(ours_has_an_id),
         TEST(others_are_not_ours),       TEST(long_identifiers_are_whole_or_foreign),
+        TEST(idle_is_without_requests),  TEST(the_kernel_looks_early),
         TEST(numbers_of_devices),
     };
 

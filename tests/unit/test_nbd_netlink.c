@@ -152,6 +152,29 @@ static void reconfigure_says_identifier_timeouts_and_sockets(void **state)
     assert_null(find(list, size, NBD_ATTR_CLIENT_FLAGS));
 }
 
+/* A question whether the kernel would take sockets; and sockets without a word about time. */
+static void sockets_and_timeouts_may_be_left_out(void **state)
+{
+    struct nbd_setup timeless = setup;
+    const int sockets[] = {11};
+    struct nbd_message m;
+    const void *list;
+    size_t size;
+
+    (void)state;
+    nbd_message_reconfigure(&m, FAMILY, 0, &setup, NULL, 0);
+    list = attributes(&m, NBD_CMD_RECONFIGURE, &size);
+    assert_sockets(list, size, NULL, 0);
+    assert_u64(list, size, NBD_ATTR_TIMEOUT, 10);
+    timeless.timeout_s = 0;
+    nbd_message_reconfigure(&m, FAMILY, 0, &timeless, sockets, COUNT(sockets));
+    list = attributes(&m, NBD_CMD_RECONFIGURE, &size);
+    assert_sockets(list, size, sockets, COUNT(sockets));
+    assert_null(find(list, size, NBD_ATTR_TIMEOUT));
+    assert_null(find(list, size, NBD_ATTR_DEAD_CONN_TIMEOUT));
+    assert_non_null(find(list, size, NBD_ATTR_BACKEND_IDENTIFIER));
+}
+
 static void disconnect_says_which(void **state)
 {
     struct nbd_message m;
@@ -191,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connect_says_all_about_the_device),
         cmocka_unit_test(reconfigure_says_identifier_timeouts_and_sockets),
+        cmocka_unit_test(sockets_and_timeouts_may_be_left_out),
         cmocka_unit_test(disconnect_says_which),
         cmocka_unit_test(the_largest_message_fits),
     };

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct server_command command_of(const char *program)
@@ -59,24 +60,83 @@ static void passes_what_is_to_be_served(void **state)
 {
     const char *script = write_script(*state, "#!/bin/sh\nfor a; do echo \"$a\" >&2; done\n");
     const char *const expected[] = {
-        "--foreground",   "--unix",     "/x/s",    "--filter=truncate", "ihop",
-        "store=/a store", "release=v1", "id=00ff", "round-up=512",      "verify=first"};
-    char *parameters[] = {(char *)"verify=first", NULL};
+        "--foreground", "--unix",  "/x/s",         "--filter=truncate", "ihop",  "store=/a store",
+        "release=v1",   "id=00ff", "round-up=512", "verify=first",      "a=b c", ""};
     struct server_command command = command_of(script);
     struct server s = SERVER_INIT;
     struct err e = ERR_INIT;
 
     command.size = 1025;
-    command.parameters = parameters;
+    command.parameters = "verify=first\na=b c\n\n";
     assert_ok(server_start(&command, "/x/s", &s, &e), e);
     wait_for_end(&s);
     assert_true(server_ended(&s));
-    for (size_t i = 0; i < COUNT(expected); i++) {
+    for (size_t i = 0; i < COUNT(expected) - 1; i++) {
         assert_true(server_read_message(&s));
         assert_string_equal(s.last, expected[i]);
     }
     assert_false(server_read_message(&s));
     server_stop(&s);
+}
+
+/* A process that listens on a path, as a server does; returns when it does. */
+static pid_t start_listener(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    int pipes[2];
+    char byte;
+    pid_t pid;
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(pipe(pipes), 0);
+    pid = fork();
+    if (pid == 0) {
+        if (listen(fd, 4) < 0 || write(pipes[1], "", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    close(fd);
+    close(pipes[0]);
+    close(pipes[1]);
+    return pid;
+}
+
+static bool has_ended(pid_t pid)
+{
+    return waitpid(pid, NULL, WNOHANG) == pid;
+}
+
+/* Those of another device stay, so does the one that is excepted, and a socket that nobody listens
+ * on any more goes. */
+static void others_of_the_device_are_ended(void **state)
+{
+    const char *const names[] = {"nbd3.10.0.sock", "nbd3.11.1.sock", "nbd33.10.0.sock",
+                                 "nbd3.other", "nbd3.12.0.sock"};
+    char paths[COUNT(names)][128];
+    pid_t pids[COUNT(names)];
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        snprintf(paths[i], sizeof paths[i], "%s", support_path(*state, names[i]));
+        pids[i] = start_listener(paths[i]);
+    }
+    kill(pids[4], SIGKILL);
+    waitpid(pids[4], NULL, 0);
+    server_stop_others(*state, 3, paths[1]);
+    assert_true(has_ended(pids[0]));
+    for (size_t i = 1; i < 4; i++)
+        assert_false(has_ended(pids[i]));
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_int_equal(access(paths[i], F_OK), i == 0 || i == 4 ? -1 : 0);
+    server_stop_others(*state, 3, NULL);
+    assert_true(has_ended(pids[1]));
+    for (size_t i = 2; i < 4; i++) {
+        kill(pids[i], SIGKILL);
+        waitpid(pids[i], NULL, 0);
+    }
 }
 
 /* A parent whose death would end it, or a signal that nbdkit takes for its end, must not reach it.
@@ -273,7 +333,7 @@ int main(void)
         TEST(passes_what_is_to_be_served),       TEST(is_an_orphan_that_only_sigkill_ends),
         TEST(what_it_said_last_is_in_the_error), TEST(one_that_never_listens_is_given_up),
         TEST(a_missing_program_is_told),         TEST(all_places_are_filled_and_deaths_seen),
-        TEST(other_exports_are_refused),
+        TEST(other_exports_are_refused),         TEST(others_of_the_device_are_ended),
     };
 
     return cmocka_run_group_tests_name("server", tests, NULL, NULL);

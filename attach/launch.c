@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "attach/launch.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KEEPER_NAME  "ihop-attach-keeper"
+#define NUMBER_SIZE  16
+#define EXIT_NOT_RUN 127
+
+/* The keeper that lies beside this program, as in a build directory or an initramfs, or else the
+ * installed one. */
+static void find_keeper(char path[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof KEEPER_NAME - 1);
+    char *slash;
+
+    path[n > 0 ? n : 0] = '\0';
+    slash = strrchr(path, '/');
+    if (slash) {
+        strcpy(slash + 1, KEEPER_NAME);
+        if (access(path, X_OK) == 0)
+            return;
+    }
+    snprintf(path, PATH_MAX, "%s", KEEPER_DIRECTORY "/" KEEPER_NAME);
+}
+
+/* Descriptors of whoever called ihop-attach, a pipe to a shell for example, would stay open as long
+ * as the keeper lives. */
+static void inherit_only(const struct keeper_job *job, int job_fd)
+{
+    const int fds[] = {job->lock, job->release, job->report, job_fd};
+
+    (void)syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0)
+            (void)fcntl(fds[i], F_SETFD, 0);
+}
+
+/* argv[0] begins with @: systemd leaves such processes alone when it shuts down, since the device
+ * may be what everything runs from. argv[1] is for people who look at a list of processes. */
+static void become_keeper(const struct keeper_job *job, int job_fd)
+{
+    char path[PATH_MAX], number[NUMBER_SIZE], device[DEVICE_PATH_SIZE];
+    char *const argv[] = {(char *)"@" KEEPER_NAME, device, number, NULL};
+    struct err e = ERR_INIT;
+
+    find_keeper(path);
+    device_path(job->index, device);
+    snprintf(number, sizeof number, "%d", job_fd);
+    inherit_only(job, job_fd);
+    execv(path, argv);
+    err_sys(&e, errno, "cannot start %s", path);
+    e.kind = ERR_NOT_FOUND;
+    job_report(job, false, &e);
+    _exit(EXIT_NOT_RUN);
+}
+
+/* In the process that goes on: it is no child of the keeper, who would have to wait for its end. */
+static int leave_parent(struct err *e)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return err_sys(e, errno, "cannot start the keeper");
+    if (pid > 0)
+        _exit(0);
+    return 0;
+}
+
+/* Returns in the process that goes on. */
+static int split_process(const struct keeper_job *job, int job_fd, struct err *e)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return err_sys(e, errno, "cannot start the keeper");
+    if (job->foreground && pid > 0) {
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        become_keeper(job, job_fd);
+    }
+    if (job->foreground)
+        return leave_parent(e);
+    if (pid == 0) {
+        setsid();
+        become_keeper(job, job_fd);
+    }
+    return 0;
+}
+
+static int wait_for_report(int fd, struct output *out, struct err *e)
+{
+    struct report r;
+
+    while (io_read_full(fd, &r, sizeof r) == sizeof r) {
+        r.e.text[sizeof r.e.text - 1] = '\0';
+        if (r.is_note) {
+            if (out)
+                output_note(out, "%s", r.e.text);
+            continue;
+        }
+        if (r.e.kind == ERR_NONE)
+            return 0;
+        *e = r.e;
+        return -1;
+    }
+    return err_set(e, ERR_IO, "the keeper ended before the device could be used");
+}
+
+int launch_keeper(struct keeper_job *job, struct output *out, struct err *e)
+{
+    CLEANUP_FD int reports = -1;
+    CLEANUP_FD int job_fd = -1;
+    int pipes[2];
+    int r;
+
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return err_sys(e, errno, "cannot start the keeper");
+    reports = pipes[0];
+    job->report = pipes[1];
+    r = job_write(job, &job_fd, e);
+    if (r == 0)
+        r = split_process(job, job_fd, e);
+    close(steal_fd(&job->report));
+    return r < 0 ? -1 : wait_for_report(reports, out, e);
+}
