@@ -5,12 +5,14 @@
 #include "base/io.h"
 
 #include <poll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #define TAKE_WAIT_MS  5000 /* until the kernel has noticed each death */
 #define TAKE_PAUSE_US 500
+#define KEEPER_FDS    64 /* a keeper has about ten, and its connections */
 
 void connections_init(struct connections *c, unsigned count)
 {
@@ -112,6 +114,20 @@ static bool is_taken(int fd)
 
     return getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &size) == 0 &&
            (timeout.tv_sec > 0 || timeout.tv_usec > 0);
+}
+
+void connections_copy(struct connections *c, int keeper_pidfd)
+{
+    unsigned n = 0;
+
+    for (int number = 3; number < KEEPER_FDS && n < c->count; number++) {
+        int fd = pidfd_getfd(keeper_pidfd, number, 0);
+
+        if (fd >= 0 && is_taken(fd))
+            c->fds[n++] = fd;
+        else if (fd >= 0)
+            close(fd);
+    }
 }
 
 static size_t list_untaken(const struct connections *c, int fds[LIMIT_CONNECTIONS])

@@ -38,6 +38,11 @@ unsigned connections_drop_dead(struct connections *c);
 /* Ends all connections, for the kernel, too, and makes all places empty. */
 void connections_end(struct connections *c);
 
+/* Copies the connections that the kernel uses from another keeper, a descriptor of whose process is
+ * given, to the places of c, as far as they are found: so they can be ended at once, instead of
+ * with their server. */
+void connections_copy(struct connections *c, int keeper_pidfd);
+
 /* Closes the keeper's copies alone: the kernel goes on. */
 void connections_close(struct connections *c);
 

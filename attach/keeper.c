@@ -321,17 +321,22 @@ static int catch_signals(struct keeper *k, struct err *e)
 }
 
 /* The keeper that lives is killed, which it and its device survive at any time; so nothing needs to
- * be agreed upon with one of another version. From then on this process has the lock. */
-static int end_old_keeper(struct keeper *k, const struct process *old, struct err *e)
+ * be agreed upon with one of another version. From then on this process has the lock, and copies of
+ * the old connections. */
+static int end_old_keeper(struct keeper *k, const struct process *old,
+                          struct connections *connections, struct err *e)
 {
     CLEANUP_FD int pidfd = process_open(old);
 
+    connections_init(connections, k->job->record.connections);
     if (k->job->lock >= 0)
         return 0;
     if (record_write_pid(RECORD_DIRECTORY, k->job->index, getpid(), e) < 0)
         return -1;
-    if (pidfd >= 0)
+    if (pidfd >= 0) {
+        connections_copy(connections, pidfd);
         process_kill(pidfd, LOCK_WAIT_MS);
+    }
     return record_lock(RECORD_DIRECTORY, k->job->index, LOCK_WAIT_MS, &k->job->lock, e);
 }
 
@@ -350,12 +355,14 @@ static void tell_cost(struct keeper *k)
 /* Ends what serves the device, known or not, in a moment in which nothing is in flight, if there is
  * one, and gives the device the new server. Whatever fails here, this process keeps the
  * device and tries again. */
-static void switch_server(struct keeper *k, const struct process *old)
+static void switch_server(struct keeper *k, const struct process *old,
+                          struct connections *old_connections)
 {
     struct err e = ERR_INIT;
 
     if (process_is_alive(old) && !quiet_begin(RECORD_DIRECTORY, k->job->index, &k->job->record))
         tell_cost(k);
+    connections_end(old_connections); /* at once: the server takes some time to end */
     server_stop_process(old);
     server_stop_others(RECORD_DIRECTORY, k->job->index, k->server.socket);
     k->job->record.server = k->server.process;
@@ -378,13 +385,13 @@ static void resume_suspended(struct keeper *k, const struct record *old)
 static int take_over(struct keeper *k, const struct record *old, struct err *e)
 {
     struct record now = *old;
-    struct connections c;
+    struct connections c, old_connections;
     struct server fresh;
 
     resume_suspended(k, old);
     if (start_server(k, &fresh, &c, e) < 0)
         return -1;
-    if (probe_device(k, e) < 0 || end_old_keeper(k, &old->keeper, e) < 0) {
+    if (probe_device(k, e) < 0 || end_old_keeper(k, &old->keeper, &old_connections, e) < 0) {
         drop_server(&fresh, &c);
         return -1;
     }
@@ -392,7 +399,7 @@ static int take_over(struct keeper *k, const struct record *old, struct err *e)
     (void)record_read(RECORD_DIRECTORY, k->job->index, &now);
     resume_suspended(k, &now);
     adopt_server(k, &fresh, &c);
-    switch_server(k, &now.server);
+    switch_server(k, &now.server, &old_connections);
     say(k, "taken over, with server %ld", (long)k->server.process.pid);
     return 0;
 }

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """readers.py: reads a device from several threads, past the page cache, and compares.
 
-    readers.py DEVICE IMAGE THREADS STOP COUNT
+    readers.py DEVICE IMAGE THREADS STOP COUNT [PAUSE]
 
-Each thread reads pieces of 4 to 64 KiB at places of its own until the file STOP exists. How many
-reads there have been is written to the file COUNT all the time. At the end one line tells the
-reads, those that failed, those with other bytes than IMAGE, and how many seconds the longest
-took; exit code 1 if any failed or was wrong.
+Each thread reads pieces of 4 to 64 KiB at places of its own until the file STOP exists, with PAUSE
+seconds after each. How many reads there have been is written to the file COUNT all the time. At
+the end come a line for the stalls, times in which reads took longer than a tenth of a second, with
+the longest read of each, and one for the reads, those that failed, those with other bytes than
+IMAGE, and how many seconds the longest took; exit code 1 if any failed or was wrong.
 """
 
 import mmap
@@ -18,19 +19,21 @@ import threading
 import time
 
 BLOCK = 4096
-SLOW_S = 4.0  # what takes longer is told, with the machine's time of its begin
+SLOW_S = 0.1
 
 
 class Reader(threading.Thread):
-    def __init__(self, device, image, seed):
+    def __init__(self, device, image, seed, pause):
         super().__init__()
         self.fd = os.open(device, os.O_RDONLY | os.O_DIRECT)
         self.image = os.open(image, os.O_RDONLY)
         self.blocks = os.fstat(self.image).st_size // BLOCK
         self.random = random.Random(seed)
+        self.pause = pause
         self.buffer = mmap.mmap(-1, 16 * BLOCK)
         self.reads = self.failed = self.wrong = 0
         self.longest = 0.0
+        self.slow = []  # (begin, end) of slow reads
         self.stopped = False
 
     def read_once(self):
@@ -44,20 +47,34 @@ class Reader(threading.Thread):
                 self.wrong += 1
         except OSError:
             self.failed += 1
-        took = time.monotonic() - begun
-        if took > SLOW_S:
-            print(f"a read at {begun:.1f} took {took:.1f} s", flush=True)
-        self.longest = max(self.longest, took)
+        end = time.monotonic()
+        if end - begun > SLOW_S:
+            self.slow.append((begun, end))
+        self.longest = max(self.longest, end - begun)
         self.reads += 1
 
     def run(self):
         while not self.stopped:
             self.read_once()
+            if self.pause:
+                time.sleep(self.pause)
+
+
+def stalls(readers):
+    """The longest read of each time in which some were slow."""
+    longest, until = [], 0.0
+    for begun, end in sorted(s for r in readers for s in r.slow):
+        if not longest or begun > until:
+            longest.append(0.0)
+        longest[-1] = max(longest[-1], end - begun)
+        until = max(until, end)
+    return longest
 
 
 def main():
-    device, image, threads, stop, count = sys.argv[1:]
-    readers = [Reader(device, image, i) for i in range(int(threads))]
+    device, image, threads, stop, count = sys.argv[1:6]
+    pause = float(sys.argv[6]) if len(sys.argv) > 6 else 0
+    readers = [Reader(device, image, i, pause) for i in range(int(threads))]
     for r in readers:
         r.start()
     while not os.path.exists(stop):
@@ -70,6 +87,7 @@ def main():
     for r in readers:
         r.join()
     failed, wrong = sum(r.failed for r in readers), sum(r.wrong for r in readers)
+    print("stalls " + " ".join(f"{s:.2f}" for s in stalls(readers)))
     print(f"reads {sum(r.reads for r in readers)} failed {failed} wrong {wrong} "
           f"longest {max(r.longest for r in readers):.2f}")
     sys.exit(1 if failed or wrong else 0)
