@@ -4,6 +4,7 @@
 # A new one is a name in this list and four lines at the end.
 fuzz_programs = \
 	tests/fuzz/fuzz_archive \
+	tests/fuzz/fuzz_boot \
 	tests/fuzz/fuzz_codec \
 	tests/fuzz/fuzz_release \
 	tests/fuzz/fuzz_response \
@@ -43,3 +44,7 @@ tests_fuzz_fuzz_response_SOURCES = tests/fuzz/fuzz_response.c tests/fuzz/fuzz.h 
 tests_fuzz_fuzz_response_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_response_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_response_LDADD = libfetch.la
+tests_fuzz_fuzz_boot_SOURCES = tests/fuzz/fuzz_boot.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_boot_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_boot_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_boot_LDADD = libstore.la

@@ -7,6 +7,8 @@ unit_programs = \
 	tests/unit/test_adopt \
 	tests/unit/test_archive \
 	tests/unit/test_bar \
+	tests/unit/test_boot_record \
+	tests/unit/test_boot_selection \
 	tests/unit/test_base \
 	tests/unit/test_chunk_hash \
 	tests/unit/test_chunk_map \

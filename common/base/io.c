@@ -370,3 +370,17 @@ bool io_is_refused(int errnum)
 {
     return errnum == ENOSYS || errnum == EPERM || errnum == EINVAL || errnum == EOPNOTSUPP;
 }
+
+bool io_boot_id(char id[IO_BOOT_ID_SIZE])
+{
+    CLEANUP_FD int fd = io_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
+    size_t size = IO_BOOT_ID_SIZE - 1;
+
+    if (fd >= 0 && io_read_full(fd, id, size) == (ssize_t)size) {
+        id[size] = '\0';
+        if (strspn(id, "0123456789abcdef-") == size)
+            return true;
+    }
+    id[0] = '\0';
+    return false;
+}

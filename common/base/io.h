@@ -102,4 +102,10 @@ int io_random_name(char buf[IO_RANDOM_NAME_SIZE]) __attribute__((warn_unused_res
 /* Whether name looks like one that io_random_name makes. */
 bool io_is_random_name(const char *name);
 
+#define IO_BOOT_ID_SIZE 37
+
+/* The kernel's name for this boot of the machine, and a NUL. False: it cannot be read, or is
+ * odd; id is "" then. */
+bool io_boot_id(char id[IO_BOOT_ID_SIZE]);
+
 #endif

@@ -40,6 +40,7 @@
 #define LIMIT_XZ_MEMORY    (80 * MIB) /* of a decoder: the dictionary of xz -9 is 64 MiB */
 
 #define LIMIT_RELEASE_NAME 200
+#define LIMIT_BOOT_TRIES   100 /* of a release on trial */
 
 /* ---- servers ---- */
 

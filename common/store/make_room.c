@@ -49,7 +49,7 @@ static int is_enough(const struct room *r, bool *enough, struct err *e)
 static int load_releases(struct room *r, struct err *e)
 {
     if (store_release_list_read(r->store, &r->list, e) < 0 ||
-        store_releases_check_served(r->store, &r->list, e) < 0)
+        store_releases_check_known(r->store, &r->list, e) < 0)
         return -1;
     r->images = calloc(r->list.count + 1, sizeof *r->images);
     r->removed = calloc(r->list.count + 1, sizeof *r->removed);
@@ -65,7 +65,7 @@ static bool may_go_in_order(const struct room *r, size_t i)
 {
     const struct store_release *release = &r->list.items[i];
 
-    return !r->removed[i] && !release->served && !release->is_protected &&
+    return !r->removed[i] && !store_release_stays(release) &&
            strcmp(release->name, r->o->name) != 0;
 }
 

@@ -20,11 +20,11 @@ struct store_room_wanted {
 };
 
 /* Frees what no one needs, then removes releases that are neither protected nor
- * served, the oldest first and no more than necessary. When removing all of them would not be
- * enough, none is removed (ERR_SPACE). A release whose removal frees nothing stays. The
- * store must be open for writing; it has the exclusive lock in between, and the shared one
- * again on return 0. After a failure it must be closed. Kinds also: those of store_gc,
- * ERR_BUSY. */
+ * served nor may be needed to boot (boot_selection.h), the oldest first and no more than necessary.
+ * When removing all of them would not be enough, none is removed (ERR_SPACE). A release whose
+ * removal frees nothing stays. The store must be open for writing; it has the exclusive lock in
+ * between, and the shared one again on return 0. After a failure it must be closed. Kinds also:
+ * those of store_gc, ERR_BUSY. */
 int store_make_room(struct store *store, const struct store_room_wanted *room, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -14,10 +14,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define SEEN         "seen"
-#define PARTIAL      "partial"
-#define BOOT_ID      "/proc/sys/kernel/random/boot_id"
-#define BOOT_ID_SIZE 37 /* with NUL */
+#define SEEN    "seen"
+#define PARTIAL "partial"
 /* What the time between two boots adds to an age, at most. */
 #define ACROSS_BOOTS_S UINT64_C(86400)
 /* All records have one size, so that one is written over another even on a full disk. */
@@ -26,10 +24,10 @@
 
 /* One look at a partial clone. */
 struct sighting {
-    char boot[BOOT_ID_SIZE]; /* "-": not known */
-    uint64_t since_boot;     /* seconds */
-    int64_t wall;            /* seconds since 1970 */
-    uint64_t age;            /* seconds */
+    char boot[IO_BOOT_ID_SIZE]; /* "-": not known */
+    uint64_t since_boot;        /* seconds */
+    int64_t wall;               /* seconds since 1970 */
+    uint64_t age;               /* seconds */
     /* Time of change and size of the clone's file: whether it is still the same one. */
     int64_t changed, changed_ns, size;
 };
@@ -39,16 +37,6 @@ static int open_seen(const struct store *store, bool make)
     if (store->meta_fd < 0 || (make && io_mkdirat(store->meta_fd, SEEN) < 0))
         return -1;
     return io_openat(store->meta_fd, SEEN, O_RDONLY | O_DIRECTORY, 0);
-}
-
-static void read_boot_id(char id[BOOT_ID_SIZE])
-{
-    CLEANUP_FD int fd = io_openat(AT_FDCWD, BOOT_ID, O_RDONLY, 0);
-
-    if (fd < 0 || io_read_full(fd, id, BOOT_ID_SIZE - 1) != BOOT_ID_SIZE - 1 ||
-        memchr(id, '\n', BOOT_ID_SIZE - 1) || memchr(id, ' ', BOOT_ID_SIZE - 1))
-        strcpy(id, "-");
-    id[BOOT_ID_SIZE - 1] = '\0';
 }
 
 /* Fills *s with the present, and age 0; -1 when there is no such partial clone. */
@@ -62,7 +50,8 @@ static int look_at_partial(const struct store *store, const char *name, struct s
         return -1;
     *s = (struct sighting){
         .changed = st.st_ctim.tv_sec, .changed_ns = st.st_ctim.tv_nsec, .size = st.st_size};
-    read_boot_id(s->boot);
+    if (!io_boot_id(s->boot))
+        strcpy(s->boot, "-");
     clock_gettime(CLOCK_BOOTTIME, &now);
     s->since_boot = (uint64_t)now.tv_sec;
     clock_gettime(CLOCK_REALTIME, &now);

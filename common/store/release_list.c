@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "store/boot_selection.h"
 #include "store/foreign.h"
 #include "store/lock.h"
 #include "store/lock_holder.h"
@@ -58,6 +59,8 @@ int store_release_list_read(const struct store *store, struct store_release_list
 {
     CLEANUP(store_names_free) struct store_names names = {0};
 
+    if (boot_selection_read(store, &list->boot, &list->boot_fault) == 0)
+        list->boot_fault.kind = ERR_NONE;
     if (store_release_names(store, &names, e) < 0)
         return -1;
     for (size_t i = 0; i < names.count; i++) {
@@ -68,6 +71,8 @@ int store_release_list_read(const struct store *store, struct store_release_list
             return -1;
         if (describe_release(store, names.names[i], &list->items[list->count], &there, e) < 0)
             return -1;
+        if (there)
+            list->items[list->count].boots = boot_role_that_keeps(&list->boot, names.names[i]);
         list->count += there;
     }
     release_order_sort(list);
@@ -90,6 +95,20 @@ int store_releases_check_served(const struct store *store, const struct store_re
             return store_lock_cannot_tell(store, "", list->items[i].name,
                                           list->items[i].served_errno, e);
     return 0;
+}
+
+int store_releases_check_known(const struct store *store, const struct store_release_list *list,
+                               struct err *e)
+{
+    if (store_releases_check_served(store, list, e) < 0)
+        return -1;
+    if (list->boot_fault.kind == ERR_NONE)
+        return 0;
+    *e = list->boot_fault;
+    return err_context(e,
+                       "no release of %s is removed, as it is not known which ones boot (choose "
+                       "again with ihop-store default)",
+                       store->path);
 }
 
 /* Opens the release of this name, whole or damaged: a damaged one may be removed, too. */
@@ -148,6 +167,7 @@ static int check_moved(const struct store *store, const char *name, const char *
 
 int store_release_remove(const struct store *store, const char *name, bool force, struct err *e)
 {
+    CLEANUP_FD int lock = -1;
     CLEANUP_FD int fd = open_named(store, name, e);
     char retired[IO_RANDOM_NAME_SIZE];
 
@@ -157,6 +177,9 @@ int store_release_remove(const struct store *store, const char *name, bool force
         return err_set(e, ERR_REFUSED,
                        "release %s/%s is protected: unprotect it first (ihop-store unprotect)",
                        store->path, name);
+    /* The lock keeps others from choosing it for booting just now. */
+    if ((lock = store_publish_lock(store, e)) < 0 || boot_check_removable(store, name, e) < 0)
+        return -1;
     if (!force && check_unserved(store, name, fd, e) < 0)
         return -1;
     if (io_random_name(retired) < 0)

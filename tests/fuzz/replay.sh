@@ -9,7 +9,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib/functions.sh"
 
-for name in archive codec release response store; do
+for name in archive boot codec release response store; do
     seeds=("$srcdir/tests/fuzz/corpus/$name"/*)
     [ -e "${seeds[0]}" ] || fail "no corpus for fuzz_$name"
     expect_exit 0 "$builddir/tests/fuzz/fuzz_$name" "${seeds[@]}"
