@@ -27,6 +27,9 @@ struct command_options {
     unsigned partial_age_days; /* gc: how long an interrupted clone keeps its chunks */
     const char *from;          /* verify: the archive to repair from, or NULL */
     const char *metadata_key;  /* info: the metadata to print alone, or NULL */
+    unsigned tries;            /* try: how many boots */
+    const char **skips;        /* boot: releases not to choose; owned, the texts belong to argv */
+    size_t skip_count, skip_capacity;
 };
 
 #define COMMAND_NAMES 2
@@ -56,6 +59,10 @@ int command_releases(const struct command *s, struct store_release_list *list, s
 int command_load(const struct command *s, const char *name, struct image *image, bool *there,
                  struct err *e) __attribute__((warn_unused_result));
 
+/* Takes --skip (option_spec.call). */
+int command_add_skip(void *options, const char *name, const char *unused, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Closes the store and frees what the command owns. */
 void command_free(struct command *s);
 
@@ -80,5 +87,10 @@ int command_diff(struct command *s, struct err *e) __attribute__((warn_unused_re
 int command_du(struct command *s, struct err *e) __attribute__((warn_unused_result));
 int command_protect(struct command *s, struct err *e) __attribute__((warn_unused_result));
 int command_unprotect(struct command *s, struct err *e) __attribute__((warn_unused_result));
+int command_default(struct command *s, struct err *e) __attribute__((warn_unused_result));
+int command_try(struct command *s, struct err *e) __attribute__((warn_unused_result));
+int command_good(struct command *s, struct err *e) __attribute__((warn_unused_result));
+int command_boot(struct command *s, struct err *e) __attribute__((warn_unused_result));
+int command_selection(struct command *s, struct err *e) __attribute__((warn_unused_result));
 
 #endif

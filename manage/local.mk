@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 bin_PROGRAMS += ihop-store
 ihop_store_SOURCES = \
+	manage/boot.c \
 	manage/remove.c \
 	manage/show.c \
 	manage/main.c \

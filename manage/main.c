@@ -3,6 +3,7 @@
 #include "manage/command.h"
 
 #include "base/limits.h"
+#include "store/boot_selection.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,23 @@ static const struct option_spec remove_specs[] = {
     {NULL},
 };
 
+static const struct option_spec try_specs[] = {
+    {"tries", 0, OPTION_NUMBER, AT(tries), "N", "so many boots take it [3]", 1, LIMIT_BOOT_TRIES},
+    OPTIONS_WAIT(AT(wait_seconds)),
+    OPTIONS_COMMON(AT(common)),
+    {NULL},
+};
+
+static const struct option_spec boot_specs[] = {
+    {"dry-run", 'n', OPTION_FLAG, AT(dry_run), NULL, "only look: count and record nothing"},
+    {"skip", 0, OPTION_CALL, 0, "RELEASE", "do not choose this one; may be repeated",
+     .call = command_add_skip},
+    OPTIONS_COMMON(AT(common)),
+    {NULL},
+};
+
+static const struct option_spec plain_specs[] = {OPTIONS_COMMON(AT(common)), {NULL}};
+
 static const struct command_spec {
     const char *name, *usage, *help;
     size_t least, most; /* how many names of releases it takes */
@@ -71,6 +89,16 @@ static const struct command_spec {
      reading_specs, command_protect},
     {"unprotect", "unprotect STORE/RELEASE", "let gc --keep, remove and --make-room have it again",
      1, 1, reading_specs, command_unprotect},
+    {"default", "default STORE/RELEASE", "what boots from now on", 1, 1, reading_specs,
+     command_default},
+    {"try", "try [--tries N] STORE/RELEASE", "what the next boots take, until it is good", 1, 1,
+     try_specs, command_try},
+    {"good", "good STORE[/RELEASE]", "what was booted works: a trial becomes the default", 0, 1,
+     plain_specs, command_good},
+    {"boot", "boot [--skip RELEASE] STORE", "choose what boots now, count it, print it", 0, 0,
+     boot_specs, command_boot},
+    {"selection", "selection STORE", "what boots, what is on trial, what was booted", 0, 0,
+     plain_specs, command_selection},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -162,8 +190,9 @@ static int run_selected(struct command *s, int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-    struct command s = {
-        .o = {.jobs = options_default_jobs(), .partial_age_days = STORE_PARTIAL_AGE_S / 86400}};
+    struct command s = {.o = {.jobs = options_default_jobs(),
+                              .tries = BOOT_TRIES,
+                              .partial_age_days = STORE_PARTIAL_AGE_S / 86400}};
     struct err e = ERR_INIT;
     int r, code;
 

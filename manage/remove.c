@@ -23,14 +23,15 @@ static void victims_free(struct victims *v)
     free(v->names);
 }
 
-/* Chooses all releases but the youngest and those that are served or protected. */
+/* Chooses all releases but the youngest and those that are served, protected or may be needed to
+ * boot. */
 static int choose_victims(const struct store_release_list *list, size_t keep, struct victims *v,
                           struct err *e)
 {
     for (size_t i = 0; i + keep < list->count; i++) {
         const struct store_release *r = &list->items[i];
 
-        if (r->served || r->is_protected)
+        if (store_release_stays(r))
             continue;
         if (array_grow((void **)&v->names, &v->capacity, v->count, sizeof *v->names, e) < 0)
             return -1;
@@ -50,7 +51,7 @@ static int check_release_order(const struct command *s, const struct store_relea
     if (first == 0 || items[first - 1].rank != items[first].rank)
         return 0;
     for (size_t i = 0; i < list->count; i++)
-        if (items[i].rank == items[first].rank && !items[i].served && !items[i].is_protected)
+        if (items[i].rank == items[first].rank && !store_release_stays(&items[i]))
             return err_set(e, ERR_REFUSED,
                            "nothing was removed from %s, as it is not known which of the releases "
                            "%s and %s is older: they have %s; remove one with ihop-store remove, "
@@ -61,20 +62,27 @@ static int check_release_order(const struct command *s, const struct store_relea
     return 0;
 }
 
-static int remove_victims(struct command *s, const struct victims *v, struct err *e)
+/* Removes them, and leaves those in v that are gone: the chunks of the others stay. */
+static int remove_victims(struct command *s, struct victims *v, struct err *e)
 {
-    for (size_t i = 0; i < v->count; i++) {
-        bool removed = s->o.dry_run || store_release_remove(s->store, v->names[i], false, e) == 0;
+    size_t gone = 0;
 
-        if (!removed &&
-            e->kind != ERR_BUSY) /* ERR_BUSY: a server has opened it just now, so it stays. */
+    for (size_t i = 0; i < v->count; i++) {
+        const char *name = v->names[i];
+        struct err why = ERR_INIT;
+
+        if (s->o.dry_run || store_release_remove(s->store, name, false, &why) == 0) {
+            output_note(&s->out, "%s release %s/%s", s->o.dry_run ? "would remove" : "removed",
+                        s->path, name);
+            v->names[gone++] = name;
+        } else if (why.kind == ERR_BUSY) { /* opened by a server just now, or chosen to boot */
+            output_note(&s->out, "kept release %s/%s: %s", s->path, name, why.text);
+        } else {
+            *e = why;
             return -1;
-        output_note(&s->out, "%s release %s/%s",
-                    s->o.dry_run ? "would remove"
-                    : removed    ? "removed"
-                                 : "kept, as it is being served,",
-                    s->path, v->names[i]);
+        }
     }
+    v->count = gone;
     return 0;
 }
 
@@ -151,7 +159,7 @@ int command_gc(struct command *s, struct err *e)
     if (command_open(s, s->o.dry_run ? STORE_READ : STORE_CLEAN, e) < 0)
         return -1;
     if (s->o.keep > 0 &&
-        (command_releases(s, &list, e) < 0 || store_releases_check_served(s->store, &list, e) < 0 ||
+        (command_releases(s, &list, e) < 0 || store_releases_check_known(s->store, &list, e) < 0 ||
          check_release_order(s, &list, s->o.keep, e) < 0 ||
          choose_victims(&list, s->o.keep, &v, e) < 0))
         return -1;
@@ -159,6 +167,7 @@ int command_gc(struct command *s, struct err *e)
     options.without_count = v.count;
     if (v.count > 0 && (store_gc_check(s->store, &options, e) < 0 || remove_victims(s, &v, e) < 0))
         return -1;
+    options.without_count = v.count;
     if (store_gc(s->store, &options, &result, e) < 0)
         return -1;
     output_clear(&s->out);

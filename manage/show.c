@@ -22,6 +22,8 @@ static void set_state_text(json_t *row, const struct store_release *r)
     if (r->served != STORE_SERVED_UNKNOWN)
         json_set_bool(row, "served", r->served == STORE_SERVED);
     json_set_bool(row, "protected", r->is_protected);
+    if (r->boots != BOOT_ROLES)
+        json_set_text(row, "boots", boot_role_name(r->boots));
 }
 
 static json_t *list_row(const struct store_release *r, const struct image *image, bool good)
@@ -40,19 +42,28 @@ static json_t *list_row(const struct store_release *r, const struct image *image
     return row;
 }
 
-static const char *release_state(const struct store_release *r)
+#define STATE_SIZE 64
+
+static const char *release_state(const struct store_release *r, char text[STATE_SIZE])
 {
-    if (r->served == STORE_SERVED_UNKNOWN)
-        return r->is_protected ? "served?, protected" : "served?";
-    if (r->served == STORE_SERVED)
-        return r->is_protected ? "served, protected" : "served";
-    return r->is_protected ? "protected" : "-";
+    const char *served = r->served == STORE_SERVED_UNKNOWN ? "served?, "
+                         : r->served == STORE_SERVED       ? "served, "
+                                                           : "";
+
+    snprintf(text, STATE_SIZE, "%s%s%s", served, r->is_protected ? "protected, " : "",
+             r->boots == BOOT_ROLES ? "" : boot_role_name(r->boots));
+    if (!*text)
+        return "-";
+    if (text[strlen(text) - 1] == ' ')
+        text[strlen(text) - 2] = '\0';
+    return text;
 }
 
 static int list_cells(struct table *t, const struct store_release *r, const struct image *image,
                       bool good, struct err *e)
 {
-    char size[TEXT_SIZE_BYTES], when[COMMAND_TIME_SIZE], hex[CHUNK_HASH_HEX];
+    char size[TEXT_SIZE_BYTES], when[COMMAND_TIME_SIZE], hex[CHUNK_HASH_HEX], state[STATE_SIZE];
+
     if (table_add(t, e, "%s", r->name) < 0 || table_add(t, e, "%s", command_time(r, when)) < 0)
         return -1;
     text_hex(image->source_checksum, CHUNK_HASH_SIZE, hex);
@@ -60,7 +71,7 @@ static int list_cells(struct table *t, const struct store_release *r, const stru
         table_add(t, e, good ? "%zu" : "-", image->chunks.count) < 0 ||
         table_add(t, e, "%.*s", ID_SHOWN, good ? hex : "-") < 0)
         return -1;
-    return table_add(t, e, "%s", good ? release_state(r) : "damaged");
+    return table_add(t, e, "%s", good ? release_state(r, state) : "damaged");
 }
 
 static int list_releases(struct command *s, const struct store_release_list *list, struct table *t,
@@ -95,6 +106,8 @@ static void note_unknown(struct command *s, const struct store_release_list *lis
 
     if (store_releases_check_served(s->store, list, &why) < 0)
         output_note(&s->out, "%s", why.text);
+    if (list->boot_fault.kind != ERR_NONE)
+        output_note(&s->out, "%s", list->boot_fault.text);
 }
 
 static int list(struct command *s, struct table *t, json_t *result, struct err *e)
@@ -307,14 +320,14 @@ static int show_release(struct command *s, const struct store_release *r, struct
                         json_t *result, struct err *e)
 {
     CLEANUP(image_free) struct image image = {0};
-    char when[COMMAND_TIME_SIZE];
+    char when[COMMAND_TIME_SIZE], state[STATE_SIZE];
 
     if (store_release_load(s->store, r->name, &image, NULL, e) < 0)
         return -1;
     set_state_text(result, r);
     if (row_of(t, e, "release", r->name) < 0 ||
         row_of(t, e, "published", command_time(r, when)) < 0 ||
-        row_of(t, e, "state", release_state(r)) < 0)
+        row_of(t, e, "state", release_state(r, state)) < 0)
         return -1;
     if (show_image(t, result, &image, e) < 0 || show_archive(t, result, &image, e) < 0 ||
         show_metadata(t, result, &image, e) < 0)
