@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "clone/trial.h"
 #include "fetch/archive_header.h"
 #include "format/release.h"
 #include "reader/open.h"
@@ -228,7 +229,8 @@ static int run_clone(struct clone *c, struct err *e)
         set_location(c, e) < 0)
         return -1;
     describe_image(c);
-    if (check_release_name(c, same, e) < 0)
+    if (check_release_name(c, same, e) < 0 ||
+        trial_check_name(c->o, c->store, &c->image, c->events, e) < 0)
         return -1;
     if (c->o->dry_run) {
         c->result->outcome = CLONE_ESTIMATED;
@@ -237,7 +239,10 @@ static int run_clone(struct clone *c, struct err *e)
     if (is_complete(c, same, &complete, e) < 0)
         return -1;
     c->result->outcome = complete ? CLONE_COMPLETE : same ? CLONE_RESTORED : CLONE_PUBLISHED;
-    return complete ? 0 : update_store(c, e);
+    if (!complete && update_store(c, e) < 0)
+        return -1;
+    c->result->tried = c->o->try;
+    return c->o->try ? trial_arm(c->o, c->events, &c->result->armed, e) : 0;
 }
 
 int clone_run(const struct clone_options *o, const struct events *events,

@@ -8,6 +8,7 @@
 #include "base/events.h"
 #include "clone/options.h"
 #include "fetch/obtain.h"
+#include "store/boot_selection.h"
 
 #include <stdint.h>
 
@@ -28,6 +29,8 @@ struct clone_result {
     uint64_t downloaded; /* bytes of the bodies of responses, or read from a file */
     uint64_t written;    /* bytes of chunk data */
     uint64_t requests, retries;
+    bool tried;            /* with --try, and armed tells what came of it */
+    enum boot_armed armed; /* see store/boot_selection.h */
 };
 
 /* Runs a clone. *result is filled as far as the run went, even after a failure. The kind of an

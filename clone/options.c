@@ -2,6 +2,8 @@
 #include "clone/options.h"
 
 #include "base/array.h"
+#include "base/limits.h"
+#include "store/boot_selection.h"
 #include "store/foreign.h"
 #include "store/release_name.h"
 
@@ -44,6 +46,8 @@ static const struct option_spec specs[] = {
      INT64_MAX},
     {"make-room", 0, OPTION_FLAG, AT(make_room), NULL,
      "remove the oldest releases if space is short"},
+    {"try", 0, OPTION_FLAG, AT(try), NULL, "then put it on trial: the next boots take it"},
+    {"tries", 0, OPTION_NUMBER, AT(tries), "N", "for so many boots [3]", 1, LIMIT_BOOT_TRIES},
     OPTIONS_WAIT(AT(wait_seconds)),
     {"sync", 0, OPTION_WORD, AT(sync), "auto|fs|files",
      "how to make chunks durable: at once or each [auto]"},
@@ -92,6 +96,10 @@ int clone_options_parse(int argc, char **argv, struct clone_options *o, struct e
         return -1;
     if (o->common.help || o->common.version)
         return 0;
+    if (o->tries > 0 && !o->try)
+        return err_set(e, ERR_USAGE, "--tries is for --try");
+    if (o->tries == 0)
+        o->tries = BOOT_TRIES;
     return take_clone_operands(o, argc - first, argv + first, e);
 }
 

@@ -30,6 +30,8 @@ struct clone_options {
     const char **seeds;
     size_t seed_count, seed_capacity;
     unsigned wait_seconds;
+    bool try;
+    unsigned tries; /* of --try; 0: as many as usual */
 
     struct network_options network;
 };

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/cost.h"
 #include "cli/json.h"
+#include "clone/trial.h"
 
 #include <stdio.h>
 
@@ -47,6 +48,8 @@ static void print_clone_json(const struct output *out, const struct clone_option
     json_set_number(line, "requests", total_requests(r));
     json_set_number(line, "retries", r->retries);
     json_set_decimal(line, "seconds", output_seconds(out));
+    if (r->tried)
+        json_set_text(line, "trial", trial_word(r->armed));
     json_print(line);
 }
 
@@ -89,6 +92,8 @@ void clone_output_result(struct output *out, const struct clone_options *o,
         puts(line);
     else if (!o->common.quiet)
         fprintf(stderr, "%s\n", line);
+    if (r->tried)
+        output_note(out, "%s/%s is %s", o->store, o->release, trial_text(r->armed));
     if (o->common.verbose)
         fprintf(stderr, "header checksum (for --verify-header): %s\n", r->header_checksum);
 }
