@@ -21,6 +21,7 @@ dist_docsimages_DATA = \
 	docs/images/demo.svg \
 	docs/images/store.svg
 EXTRA_DIST += docs/images/make-demo-svg.py
+dist_docs_SCRIPTS = docs/which-boots.sh
 
 manuals = ihop-clone.1 ihop-compress.1 ihop-store.1 nbdkit-ihop-plugin.1
 man1_MANS += $(manuals)

@@ -18,6 +18,7 @@ place_tests = \
 TESTS += $(fault_tests) $(place_tests)
 EXTRA_DIST += $(fault_tests) $(place_tests) \
 	tests/faults/allocations.py \
+	tests/faults/bootcuts.py \
 	tests/faults/calllog.py \
 	tests/faults/disk.py \
 	tests/faults/diskmodel.py \

@@ -36,6 +36,7 @@ EXTRA_DIST += \
 	tests/lib/real.sh \
 	tests/lib/samples.sh \
 	tests/lib/timed.sh \
+	tests/lib/bootmodel.py \
 	tests/lib/cba.py \
 	tests/lib/cutcases.py \
 	tests/lib/doclinks.py \

@@ -152,6 +152,9 @@ static int search_release(struct boot_search *s, struct boot_choice *choice, enu
                        store_path(s->store), store_path(s->store));
     if (state == BOOT_FILE_DAMAGED)
         events_note(s->request->events, "%s; what is known of it is used", why.text);
+    /* What could not be read may be whole, and newer than the spare: it must not be replaced. */
+    if (why.kind == ERR_IO)
+        s->no_writing = why;
     for (*role = BOOT_TRIAL; *role != BOOT_BOOTED; *role = *role == BOOT_TRIAL     ? BOOT_DEFAULT
                                                            : *role == BOOT_DEFAULT ? BOOT_GOOD
                                                                                    : BOOT_BOOTED)

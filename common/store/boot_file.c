@@ -58,8 +58,11 @@ static int read_record(const struct store *store, const char *name, struct boot_
     if (fd < 0 && (store->meta_fd < 0 || errno == ENOENT))
         return err_set(e, ERR_NOT_FOUND, "%s/" STORE_META "/%s is lost", store->path, name);
     n = fd < 0 ? -1 : io_pread_full(fd, text, sizeof text, 0);
-    if (n < 0)
-        return err_sys(e, errno, "cannot read %s/" STORE_META "/%s", store->path, name);
+    if (n < 0) {
+        err_sys(e, errno, "cannot read %s/" STORE_META "/%s", store->path, name);
+        e->kind = ERR_IO; /* whatever it was: this is not known to be damaged */
+        return -1;
+    }
     if (boot_record_parse(text, (size_t)n, record, e) < 0)
         return err_context(e, "%s/" STORE_META "/%s is damaged", store->path, name);
     return 0;
@@ -72,14 +75,18 @@ static void pause_for_writer(void)
     nanosleep(&pause, NULL);
 }
 
-/* Takes from the spare what is safe when the file itself is lost. */
-static void salvage(const struct store *store, struct boot_record *record)
+/* Takes from the spare what is safe when the file itself is lost. A spare that cannot be read at
+ * present may be whole. */
+static void salvage(const struct store *store, struct boot_record *record, struct err *why)
 {
     struct boot_record spare;
-    struct err ignored = ERR_INIT;
+    struct err fault = ERR_INIT;
 
-    if (read_record(store, SPARE, &spare, &ignored) < 0)
+    if (read_record(store, SPARE, &spare, &fault) < 0) {
+        if (fault.kind == ERR_IO)
+            *why = fault;
         return;
+    }
     *record = spare;
     record->tries = 0;
     record->of[BOOT_BOOTED] = (struct boot_choice){.id = ""};
@@ -90,8 +97,10 @@ enum boot_file_state boot_file_read(const struct store *store, struct boot_recor
 {
     *record = (struct boot_record){.tries = 0};
     for (int i = 0; i < READ_TRIES; i++) {
-        if (read_record(store, BOOT, record, why) == 0)
+        if (read_record(store, BOOT, record, why) == 0) {
+            why->kind = ERR_NONE;
             return BOOT_FILE_WHOLE;
+        }
         if (why->kind != ERR_DAMAGED && why->kind != ERR_NOT_FOUND)
             break;
         /* A store that nobody has chosen from has neither. */
@@ -101,7 +110,7 @@ enum boot_file_state boot_file_read(const struct store *store, struct boot_recor
     }
     if (why->kind == ERR_NOT_FOUND)
         why->kind = ERR_DAMAGED;
-    salvage(store, record);
+    salvage(store, record, why);
     return BOOT_FILE_DAMAGED;
 }
 

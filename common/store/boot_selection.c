@@ -135,9 +135,11 @@ int boot_set_default(const struct store *store, const char *name, struct err *e)
 
     if ((lock = store_publish_lock(store, e)) < 0 || look_at_release(store, name, &choice, e) < 0)
         return -1;
-    /* This is the way out of a damaged record, too. */
-    if (boot_file_read(store, &r, &why) == BOOT_FILE_DAMAGED)
-        why.kind = ERR_NONE;
+    /* This is the way out of a damaged record, too, but not of one that could not be read. */
+    if (boot_file_read(store, &r, &why) == BOOT_FILE_DAMAGED && why.kind != ERR_DAMAGED) {
+        *e = why;
+        return -1;
+    }
     become_default(&r, &choice);
     return boot_file_replace(store, &r, e);
 }

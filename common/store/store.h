@@ -17,6 +17,9 @@
  *     STORE/.ihop/retired/RANDOM   a release that was replaced or removed (publish.h), or
  *                                  one that is being written
  *     STORE/.ihop/protected/NAME   a release that no clean-up removes (release_list.h)
+ *     STORE/.ihop/boot             which release boots (boot_selection.h)
+ *     STORE/.ihop/boot.spare       where the next such record is written (boot_file.h)
+ *     STORE/.ihop/boot.new         the beginning of a first one that was cut off
  *
  * A store without .ihop/format was made by ihop 0.1, the first ihop: its chunk directories
  * have four digits. Since ihop 0.1 may write to any four-digit store, and neither syncs nor
