@@ -35,6 +35,11 @@ void attach_print(const struct attach_options *o, const struct attached *done);
 int attach_run(const struct attach_options *o, struct output *out, struct err *e)
     __attribute__((warn_unused_result));
 
+/* As attach_run, for what boot selection says: one choice after the other, until one can be
+ * attached. A line says why another one cannot. The error is that of the last one. */
+int boot_run(const struct attach_options *o, struct output *out, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Gives a device a new keeper and a new server of the programs that are installed now. */
 int upgrade_run(const struct attach_options *o, struct output *out, struct err *e)
     __attribute__((warn_unused_result));

@@ -17,6 +17,7 @@ attach_shared_files = \
 	attach/server.c attach/server.h
 attach_files = \
 	attach/attach.c attach/attach.h \
+	attach/boot.c \
 	attach/attachment.c attach/attachment.h \
 	attach/launch.c attach/launch.h \
 	attach/main.c \

@@ -19,6 +19,8 @@ static int run_action(const struct attach_options *o, struct output *out, struct
         return upgrade_run(o, out, e);
     else if (o->detach)
         return detach_run(o, out, e);
+    else if (o->boot)
+        return boot_run(o, out, e);
     else
         return attach_run(o, out, e);
     return 0;
@@ -37,5 +39,7 @@ int main(int argc, char **argv)
     output_init(&out, "ihop-attach", &o.common);
     if (r == 0)
         r = run_action(&o, &out, &e);
-    return output_end(&out, r, &e);
+    r = output_end(&out, r, &e);
+    attach_options_free(&o);
+    return r;
 }

@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "attach/options.h"
 
+#include "base/array.h"
 #include "base/limits.h"
 #include "format/chunk_hash.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define AT(member) offsetof(struct attach_options, member)
 
+static int add_skipped(void *options, const char *name, const char *unused, struct err *e)
+{
+    struct attach_options *o = options;
+
+    (void)unused;
+    if (array_grow((void **)&o->skips, &o->skip_capacity, o->skip_count, sizeof *o->skips, e) < 0)
+        return -1;
+    o->skips[o->skip_count++] = name;
+    return 0;
+}
+
 static const struct option_spec specs[] = {
+    {"boot", 'b', OPTION_FLAG, AT(boot), NULL, "attach what boot selection says; counts a trial"},
+    {"skip", 0, OPTION_CALL, 0, "RELEASE", "with --boot: not this one; may be repeated",
+     .call = add_skipped},
     {"detach", 'd', OPTION_FLAG, AT(detach), NULL, "take the device away, unless it is in use"},
     {"upgrade", 'u', OPTION_FLAG, AT(upgrade), NULL,
      "give it a new keeper and server, while in use"},
@@ -32,6 +48,7 @@ static const struct option_spec specs[] = {
 void attach_options_help(void)
 {
     puts("usage: ihop-attach [options] STORE/RELEASE [/dev/nbdN] [-- PARAMETER=VALUE...]\n"
+         "       ihop-attach --boot [--skip RELEASE]... STORE [/dev/nbdN] [-- ...]\n"
          "       ihop-attach --detach | --upgrade | --status /dev/nbdN\n"
          "       ihop-attach --list\n"
          "\n"
@@ -58,12 +75,18 @@ static int check_actions(const struct attach_options *o, int operands, struct er
 {
     int most = o->list ? 0 : o->detach || o->status || o->upgrade ? 1 : 2;
 
-    if (o->list + o->detach + o->status + o->upgrade > 1)
+    if (o->list + o->detach + o->status + o->upgrade + o->boot > 1)
         return err_set(e, ERR_USAGE,
-                       "--detach, --upgrade, --status and --list exclude one another");
+                       "--boot, --detach, --upgrade, --status and --list exclude one another");
+    if (o->boot && o->foreground)
+        return err_set(e, ERR_USAGE, "--boot leaves its keeper in the background: without -f");
+    if (o->skip_count > 0 && !o->boot)
+        return err_set(e, ERR_USAGE, "--skip is for --boot");
     if (operands < most && operands < 1)
         return err_set(e, ERR_USAGE, "%s is missing (--help tells more)",
-                       most == 1 ? "the device" : "STORE/RELEASE");
+                       most == 1 ? "the device"
+                       : o->boot ? "the store"
+                                 : "STORE/RELEASE");
     if (operands > most)
         return err_set(e, ERR_USAGE, "too many arguments (--help tells more)");
     if (o->parameters[0] && (o->list || o->detach || o->status))
@@ -96,4 +119,9 @@ int attach_options_parse(int argc, char **argv, struct attach_options *options, 
     for (int i = 0; first + i < argc; i++)
         options->operands[i] = argv[first + i];
     return 0;
+}
+
+void attach_options_free(struct attach_options *options)
+{
+    free(options->skips);
 }

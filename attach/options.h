@@ -7,10 +7,13 @@
 #include "cli/options.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct attach_options {
     struct common_options common;
-    bool detach, upgrade, status, list, foreground;
+    bool detach, upgrade, status, list, foreground, boot;
+    const char **skips; /* with boot: releases not to choose */
+    size_t skip_count, skip_capacity;
     unsigned connections, timeout_s, dead_timeout_s; /* 0: not given */
     const char *id;          /* hex digits with which the image's id must begin; NULL: any */
     const char *nbdkit;      /* the program, or NULL */
@@ -19,9 +22,12 @@ struct attach_options {
     char *const *parameters; /* of the plugin, ended by NULL */
 };
 
-/* Fills options from the command line, whose words live as long as they. ERR_USAGE. */
+/* Fills options from the command line, whose words live as long as they. The
+ * caller frees *options, also after a failure. ERR_USAGE. */
 int attach_options_parse(int argc, char **argv, struct attach_options *options, struct err *e)
     __attribute__((warn_unused_result));
+
+void attach_options_free(struct attach_options *options);
 
 void attach_options_help(void);
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "attach/attach.h"
+
+#include "attach/attachment.h"
+#include "attach/device.h"
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "store/boot_selection.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The releases that are not to be chosen: those of the command line, and those that could not be
+ * attached. */
+struct skip_list {
+    char **names; /* owned */
+    size_t count, capacity;
+};
+
+static void skip_list_free(struct skip_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->names[i]);
+    free(list->names);
+}
+
+static int skip_list_add(struct skip_list *list, const char *name, struct err *e)
+{
+    if (array_grow((void **)&list->names, &list->capacity, list->count, sizeof *list->names, e) < 0)
+        return -1;
+    list->names[list->count] = strdup(name);
+    return list->names[list->count++] ? 0 : err_nomem(e, "choosing what boots");
+}
+
+/* What no release can help: it is found out before a trial is counted. */
+static int check_device(const struct attach_options *o, struct err *e)
+{
+    CLEANUP(attachment_free) struct attachment a;
+    unsigned index;
+
+    if (attachment_begin(&a, o, e) < 0)
+        return -1;
+    return o->operands[1] ? device_parse(o->operands[1], &index, e) : 0;
+}
+
+static int choose_next(const struct attach_options *o, struct output *out,
+                       const struct skip_list *skip, struct boot_choice *choice, struct err *e)
+{
+    const struct store_options reading = {.access = STORE_READ};
+    const struct boot_request request = {.skip = (const char *const *)skip->names,
+                                         .skip_count = skip->count,
+                                         .events = &out->events};
+    CLEANUP(store_cleanup) struct store *store = NULL;
+    enum boot_role role;
+
+    if (store_open(o->operands[0], &reading, &store, e) < 0)
+        return -1;
+    return boot_choose(store, &request, choice, &role, e);
+}
+
+static int attach_choice(const struct attach_options *o, const char *name, struct attached *done,
+                         struct err *e)
+{
+    CLEANUP_FREE char *path = NULL;
+
+    if (asprintf(&path, "%s/%s", o->operands[0], name) < 0) {
+        path = NULL;
+        return err_nomem(e, "choosing what boots");
+    }
+    return attach_release(o, path, o->operands[1], done, e);
+}
+
+/* Attaches one choice after the other until one can be. */
+static int attach_first(const struct attach_options *o, struct output *out, struct skip_list *skip,
+                        struct attached *done, struct err *e)
+{
+    struct err why = ERR_INIT;
+
+    for (;;) {
+        struct boot_choice choice;
+
+        if (choose_next(o, out, skip, &choice, e) < 0) {
+            /* With nothing left, what went wrong with the last one tells more. */
+            if (e->kind == ERR_NOT_FOUND && why.kind != ERR_NONE)
+                *e = why;
+            return -1;
+        }
+        why = (struct err)ERR_INIT;
+        if (attach_choice(o, choice.name, done, &why) == 0)
+            return 0;
+        err_context(&why, "%s cannot be attached", choice.name);
+        output_note(out, "%s", why.text);
+        if (skip_list_add(skip, choice.name, e) < 0)
+            return -1;
+    }
+}
+
+int boot_run(const struct attach_options *o, struct output *out, struct err *e)
+{
+    CLEANUP(skip_list_free) struct skip_list skip = {.count = 0};
+    struct attached done;
+
+    if (check_device(o, e) < 0)
+        return -1;
+    for (size_t i = 0; i < o->skip_count; i++)
+        if (skip_list_add(&skip, o->skips[i], e) < 0)
+            return -1;
+    if (attach_first(o, out, &skip, &done, e) < 0)
+        return -1;
+    if (done.is_kept)
+        output_note(out, "/dev/nbd%u is attached already", done.index);
+    attach_print(o, &done);
+    return 0;
+}
