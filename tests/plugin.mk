@@ -21,7 +21,8 @@ plugin_tests = \
 	tests/test-plugin-replaced.sh \
 	tests/test-plugin-valgrind.sh \
 	tests/test-plugin-user.sh \
-	tests/test-plugin-verify.sh
+	tests/test-plugin-verify.sh \
+	tests/test-vm-attach-boot.sh
 
 TESTS += $(plugin_tests)
 EXTRA_DIST += $(plugin_tests)

@@ -3,6 +3,7 @@
 store_tests = \
 	tests/test-clone-make-room.sh \
 	tests/test-store-bad-inode.sh \
+	tests/test-store-boot.sh \
 	tests/test-store-boot-faults.sh \
 	tests/test-store-boot-model.sh \
 	tests/test-store-clocks.sh \

@@ -100,7 +100,9 @@ test_full_disk() {
         # Without a spare it cannot be counted, and so it is not tried.
         rm full/s/.ihop/boot.spare
         sync
-        head -c 1M /dev/zero >>full/ballast 2>/dev/null || true
+        for i in $(seq 20); do
+            head -c 1k /dev/zero >"full/ballast-$i" 2>/dev/null || true
+        done
         expect_exit 0 "$ihop_store" boot full/s
         equal "$(cat "$tmp/out")" v2 "choice without a spare on $kind"
         expect_stderr 'v3 is not tried, as that could not be counted: .*No space left'

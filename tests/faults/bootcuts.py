@@ -238,10 +238,10 @@ def log_cuts(o):
     log, steps, ends = record_series(o)
     cutter, rng, seen = Cutter(log, f"{o.directory}/base", o.directory), random.Random(o.seed), set()
     breaches = 0
-    for i in range(o.points):
-        # Half of them right at a command's end, where its exit code has been seen.
-        at = rng.choice(ends) + rng.randint(0, 2) if i % 2 else rng.randint(0, ends[-1])
-        at = min(at, ends[-1])
+    # Half of them right at a command's end, where its exit code has been seen.
+    points = [rng.choice(ends) + rng.randint(0, 2) if i % 2 else rng.randint(0, ends[-1])
+              for i in range(o.points)]
+    for at in sorted(min(at, ends[-1]) for at in points):
         cutter.cut(at, f"{o.directory}/cut", rng)
         try:
             seen.add(look_at_cut(o, steps, ends, at))
