@@ -3,6 +3,7 @@
 
 #include "attach/attachment.h"
 #include "attach/device.h"
+#include "attach/notify.h"
 #include "attach/record.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -213,6 +214,17 @@ int attach_release(const struct attach_options *o, const char *release_path, con
     return 0;
 }
 
+/* A keeper tells by itself. Of one that was there before, this process tells, which a unit of
+ * systemd has started in vain: the unit is to watch that keeper. */
+static void tell_of_keeper(unsigned index, struct output *out)
+{
+    struct err e = ERR_INIT;
+    struct record kept;
+
+    if (record_read(RECORD_DIRECTORY, index, &kept) && notify_ready(kept.keeper.pid, &e) < 0)
+        output_note(out, "%s", e.text);
+}
+
 int attach_run(const struct attach_options *o, struct output *out, struct err *e)
 {
     struct attached done;
@@ -222,5 +234,7 @@ int attach_run(const struct attach_options *o, struct output *out, struct err *e
     if (done.is_kept)
         output_note(out, "/dev/nbd%u is attached already", done.index);
     attach_print(o, &done);
+    if (o->foreground && done.is_kept)
+        tell_of_keeper(done.index, out);
     return 0;
 }

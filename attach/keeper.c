@@ -4,6 +4,7 @@
 #include "attach/connections.h"
 #include "attach/detach.h"
 #include "attach/device.h"
+#include "attach/notify.h"
 #include "attach/quiet.h"
 #include "attach/server.h"
 #include "base/cleanup.h"
@@ -457,6 +458,15 @@ static void report_ready(struct keeper *k)
         close(steal_fd(&k->job->report));
 }
 
+/* A service manager that does not hear of it waits in vain, but the device is there. */
+static void tell_manager(const struct keeper *k)
+{
+    struct err e = ERR_INIT;
+
+    if (k->job->foreground && notify_ready(getpid(), &e) < 0)
+        say(k, "%s", e.text);
+}
+
 static void keeper_free(struct keeper *k)
 {
     nbd_netlink_close(k->channel);
@@ -483,6 +493,7 @@ int keeper_run(struct keeper_job *job, struct err *e)
         return -1;
     write_record(&k);
     report_ready(&k);
+    tell_manager(&k);
     keep(&k);
     return 0;
 }

@@ -12,6 +12,7 @@ attach_shared_files = \
 	attach/lines.c attach/lines.h \
 	attach/nbd_handshake.c attach/nbd_handshake.h \
 	attach/nbd_netlink.c attach/nbd_netlink.h \
+	attach/notify.c attach/notify.h \
 	attach/process.c attach/process.h \
 	attach/record.c attach/record.h \
 	attach/server.c attach/server.h

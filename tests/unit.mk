@@ -52,6 +52,7 @@ unit_programs += \
 	tests/unit/test_dm \
 	tests/unit/test_nbd_handshake \
 	tests/unit/test_nbd_netlink \
+	tests/unit/test_notify \
 	tests/unit/test_record \
 	tests/unit/test_server
 endif
@@ -82,6 +83,7 @@ tests_unit_test_device_LDADD = libattach.la $(LDADD)
 tests_unit_test_dm_LDADD = libattach.la $(LDADD)
 tests_unit_test_nbd_netlink_CFLAGS = $(AM_CFLAGS) $(MNL_CFLAGS)
 tests_unit_test_nbd_netlink_LDADD = libattach.la $(LDADD) $(MNL_LIBS)
+tests_unit_test_notify_LDADD = libattach.la $(LDADD)
 tests_unit_test_record_LDADD = libattach.la $(LDADD)
 tests_unit_test_server_LDADD = libattach.la $(LDADD)
 tests_unit_test_nbd_handshake_LDADD = libattach.la $(LDADD)
