@@ -16,6 +16,7 @@ include tests/clone.mk
 include tests/compress.mk
 include tests/store.mk
 include tests/plugin.mk
+include tests/device.mk
 include tests/data.mk
 include tests/faults.mk
 include tests/unit.mk

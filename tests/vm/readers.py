@@ -4,8 +4,8 @@
 
     readers.py DEVICE IMAGE THREADS STOP COUNT [PAUSE]
 
-Each thread reads pieces of 4 to 64 KiB at places of its own until the file STOP exists, with PAUSE
-seconds after each. How many reads there have been is written to the file COUNT all the time. At
+Each thread reads pieces of 4 to 64 KiB at places of its own until the file STOP exists, or for one
+second after SIGTERM, with PAUSE seconds after each. How many reads there have been is written to the file COUNT all the time. At
 the end come a line for the stalls, times in which reads took longer than a tenth of a second, with
 the longest read of each, and one for the reads, those that failed, those with other bytes than
 IMAGE, and how many seconds the longest took; exit code 1 if any failed or was wrong.
@@ -14,6 +14,7 @@ IMAGE, and how many seconds the longest took; exit code 1 if any failed or was w
 import mmap
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -75,13 +76,17 @@ def main():
     device, image, threads, stop, count = sys.argv[1:6]
     pause = float(sys.argv[6]) if len(sys.argv) > 6 else 0
     readers = [Reader(device, image, i, pause) for i in range(int(threads))]
+    terminated = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: terminated.set())
     for r in readers:
         r.start()
-    while not os.path.exists(stop):
+    while not os.path.exists(stop) and not terminated.is_set():
         with open(count + ".new", "w", encoding="ascii") as f:
             f.write(f"{sum(r.reads for r in readers)}\n")
         os.rename(count + ".new", count)
         time.sleep(0.05)
+    if terminated.is_set():
+        time.sleep(1)
     for r in readers:
         r.stopped = True
     for r in readers:

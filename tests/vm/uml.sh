@@ -6,6 +6,16 @@
 requires linux.uml busybox
 uml_modules=$(echo /usr/lib/uml/modules/*)
 
+# uml_boot SECONDS [ARGUMENT...]: boots a machine whose process 1 is the script $tmp/init; it and the
+# arguments are for the kernel's command line, such as ubd0=FILE, a disk.
+uml_boot() {
+    local seconds=$1
+    shift
+    chmod +x "$tmp/init"
+    timeout "$seconds" linux.uml "mem=${UML_MEMORY:-256M}" "umid=ihop-$$" "uml_dir=$tmp/uml" rootfstype=hostfs \
+        rootflags=/ rw "init=$tmp/init" con=null con0=null,fd:1 quiet panic=1 "$@" >"$tmp/console" 2>&1 </dev/null
+}
+
 # uml SECONDS SCRIPT: boots, runs the shell script as process 1 in the machine, and ends it. What
 # the script prints is in $tmp/console, and its exit code is the function's.
 uml() {
@@ -35,9 +45,7 @@ sync
 echo o >/proc/sysrq-trigger
 while :; do sleep 1; done
 INIT
-    chmod +x "$tmp/init"
-    timeout "$1" linux.uml "mem=${UML_MEMORY:-256M}" "umid=ihop-$$" "uml_dir=$tmp/uml" rootfstype=hostfs rootflags=/ \
-        rw "init=$tmp/init" con=null con0=null,fd:1 quiet panic=1 >"$tmp/console" 2>&1 </dev/null || true
+    uml_boot "$1" || true
     [ -e "$tmp/exit" ] && return "$(cat "$tmp/exit")"
     echo "the machine did not come to its end" >>"$tmp/console"
     return 1

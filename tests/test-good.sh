@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# ihop-good: which checks run and in which order, what a check that fails, hangs or cannot be run
+# leads to, when it boots again, and when it tells the store; in each shell that is there. Then the
+# units: systemd finds nothing to complain about.
+set -euo pipefail
+. "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
+requires timeout
+
+good=$builddir/boot/systemd/ihop-good
+
+check() { # DIRECTORY/KIND.d/NAME COMMANDS
+    mkdir -p "$(dirname "$1")"
+    printf '#!/bin/sh\necho "ran %s" >>"%s/ran"\n%s\n' "${1##*/}" "$tmp" "$2" >"$1"
+    chmod +x "$1"
+}
+
+# A machine that was booted from v2, on trial, whose directories of checks are a and b.
+fresh_machine() {
+    rm -rf "$tmp/a" "$tmp/b" "$tmp/store" "$tmp/ran" "$tmp/said" "$tmp/rebooted"
+    mkdir -p "$tmp/store/.ihop" "$tmp/a" "$tmp/b"
+    printf 'IHOP_STORE=%s\nIHOP_RELEASE=v2\nIHOP_DEVICE=/dev/nbd0\nIHOP_OVERLAY=none\n' "$tmp/store" >"$tmp/boot"
+    printf 'default=v1\ngood=v1\ntrial=v2\ntries=1\nbooted=v2\n' >"$tmp/store/.ihop/boot"
+}
+printf '#!/bin/sh\necho "$*" >>"%s/said"\nexit "${STORE_CODE:-0}"\n' "$tmp" >"$tmp/ihop-store"
+printf '#!/bin/sh\ntouch "%s/rebooted"\n' "$tmp" >"$tmp/reboot"
+chmod +x "$tmp/ihop-store" "$tmp/reboot"
+
+run() { # OPTIONS
+    $shell "$good" --boot "$tmp/boot" --ihop-store "$tmp/ihop-store" --reboot-command "$tmp/reboot" \
+        --checks "$tmp/a" --checks "$tmp/b" "$@" >"$tmp/told" 2>&1
+}
+told() { grep -qF -e "$1" "$tmp/told" || fail "not told: $1; but: $(cat "$tmp/told")"; }
+said() { equal "$(cat "$tmp/said" 2>/dev/null)" "$1" "what the store was told"; }
+ran() { equal "$(sed 's/^ran //' "$tmp/ran" 2>/dev/null | tr '\n' ' ')" "$1" "what ran"; }
+rebooted() { equal "$([ -e "$tmp/rebooted" ] && echo yes || echo no)" "$1" "rebooted"; }
+
+test_order() {
+    fresh_machine
+    check "$tmp/a/required.d/20-disk.sh" 'exit 0'
+    check "$tmp/b/required.d/10-net" '[ "$IHOP_RELEASE $IHOP_DEVICE" = "v2 /dev/nbd0" ]'
+    check "$tmp/b/required.d/20-disk.sh" 'exit 1' # hidden by that of a
+    check "$tmp/b/required.d/30-off" 'exit 1'
+    ln -s /dev/null "$tmp/a/required.d/30-off"
+    for name in .hidden 'a b' x~ x.bak x.dpkg-new x.rpmsave; do
+        check "$tmp/a/required.d/$name" 'exit 1'
+    done
+    check "$tmp/a/wanted.d/50-last" 'exit 3'
+    expect_exit 0 run --reboot
+    ran "50-last 10-net 20-disk.sh "
+    said "good $tmp/store"
+    rebooted no
+    told "wanted, but failed: 50-last"
+    told "release v2 is good: 2 required checks passed"
+}
+
+test_none() {
+    fresh_machine
+    expect_exit 0 run
+    said "good $tmp/store"
+}
+
+test_failing() {
+    fresh_machine
+    check "$tmp/a/required.d/1" 'exit 7'
+    check "$tmp/a/required.d/2" 'exit 0'
+    expect_exit 1 run
+    ran "1 2 "
+    said ""
+    rebooted no
+    told "required.d/1: failed: exit code 7"
+    told "release v2 is not good: failed: 1"
+    expect_exit 1 run --reboot
+    rebooted yes
+}
+
+test_hanging() {
+    fresh_machine
+    check "$tmp/a/required.d/1" 'trap "" TERM; sleep 60 & wait; sleep 60'
+    expect_exit 1 run --reboot --timeout 1
+    rebooted yes
+    told "not done after 1 s"
+}
+
+test_no_program() {
+    fresh_machine
+    mkdir -p "$tmp/a/required.d"
+    echo true >"$tmp/a/required.d/1"
+    ln -s nowhere "$tmp/a/required.d/2"
+    expect_exit 1 run
+    told "required.d/1: cannot be run"
+    told "failed: 1 2"
+    said ""
+}
+
+# Only a trial is worth a reboot: nothing else would be booted then.
+test_not_on_trial() {
+    fresh_machine
+    check "$tmp/a/required.d/1" 'exit 1'
+    printf 'default=v2\ngood=v1\nbooted=v2\n' >"$tmp/store/.ihop/boot"
+    expect_exit 1 run --reboot
+    rebooted no
+    told "not on trial"
+}
+
+# ihop.release= on the kernel's command line says nothing about the choice of the store.
+test_forced_release() {
+    fresh_machine
+    sed -i s/booted=v2/booted=v1/ "$tmp/store/.ihop/boot"
+    expect_exit 0 run --reboot
+    said ""
+    told "was not the store's choice"
+    check "$tmp/a/required.d/1" 'exit 1'
+    expect_exit 1 run --reboot
+    rebooted no
+}
+
+test_store_fails() {
+    fresh_machine
+    STORE_CODE=6 expect_exit 6 run --reboot
+    rebooted no
+    told "good $tmp/store failed"
+}
+
+# What the file says is never run.
+test_odd_values() {
+    fresh_machine
+    printf "IHOP_STORE='%s/store'\nIHOP_RELEASE=\"v2\"\nIHOP_DEVICE=\$(touch %s/bad)\n" "$tmp" "$tmp" >"$tmp/boot"
+    expect_exit 0 run
+    said "good $tmp/store"
+    [ ! -e "$tmp/bad" ]
+    echo IHOP_RELEASE=v2 >"$tmp/boot"
+    expect_exit 4 run
+    rm "$tmp/boot"
+    expect_exit 10 run
+    expect_exit 2 run --timeout 1x
+    expect_exit 2 run --timeout 0
+    expect_exit 2 run --what
+    expect_exit 2 run --checks
+}
+
+for shell in sh "bash --posix" dash "busybox sh"; do
+    command -v "${shell%% *}" >/dev/null || continue
+    echo "== $shell"
+    run_cases "$@"
+done
+
+# Elsewhere the programs are not where the units say.
+if command -v systemd-analyze >/dev/null && systemd-analyze verify --help 2>&1 | grep -q -e --man; then
+    mkdir "$tmp/units"
+    for unit in ihop-attach@ ihop-good; do
+        sed -e 's,^\(ExecStart=\)[^ ]*/,\1/usr/bin/,; s,/usr/bin/ihop-[a-z]*,/bin/true,' \
+            "$builddir/boot/systemd/$unit.service" >"$tmp/units/$unit.service"
+    done
+    cp "$tmp/units/ihop-attach@.service" "$tmp/units/ihop-attach@data-v1.service"
+    SYSTEMD_UNIT_PATH=$tmp/units: systemd-analyze verify --man=no "$tmp/units/ihop-attach@data-v1.service" \
+        "$tmp/units/ihop-good.service" >"$tmp/verify" 2>&1 || fail "$(cat "$tmp/verify")"
+    grep ihop "$tmp/verify" && fail "systemd-analyze verify complains"
+fi
+exit 0
