@@ -358,6 +358,20 @@ test_read_only() {
     boots v2
 }
 
+# Chunks of zeros are served without their files, so a release is whole without them.
+test_zero_chunks() {
+    head -c 40960 /dev/zero >>image4
+    $cba make --fixed 20480 image4 zeros.cba
+    rm -rf s
+    "$ihop_clone" -q zeros.cba s/v4
+    for file in s/chunks/*/*; do
+        cmp -s -n 20480 "$file" /dev/zero && rm "$file" && removed=yes
+    done
+    equal "${removed:-}" yes "a chunk of zeros was removed"
+    expect_exit 0 "$ihop_store" default -q s/v4
+    boots v4
+}
+
 # Another user may look; what he may not count he is not told to try.
 test_other_user() {
     [ "$(id -u)" = 0 ] || skip "becoming another user needs root"
