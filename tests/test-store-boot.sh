@@ -372,6 +372,27 @@ test_zero_chunks() {
     boots v4
 }
 
+# A record that could not be read may be whole: it is not replaced by an older one.
+test_unread() {
+    requires strace
+    strace -qq -f -o /dev/null -e trace=getpid true 2>/dev/null || skip "strace may not trace here"
+    fresh
+    "$ihop_store" default -q s/v1
+    "$ihop_store" default -q s/v2
+    local boot=("$ihop_store" boot s) n
+
+    strace -qq -f -o trace -e trace=openat "${boot[@]}" >out
+    n=$(grep -n '"boot"' trace | head -n 1 | cut -d: -f1)
+    for errors in $n "$n..$((n + 1))"; do
+        cp s/.ihop/boot before
+        strace -qq -f -o /dev/null -e trace=openat -e "inject=openat:error=EIO:when=$errors" "${boot[@]}" >out 2>err
+        grep -q 'cannot read s/.ihop/boot.*Input/output error; what is known of it is used' err || fail "$(cat err)"
+        cmp s/.ihop/boot before || fail "the record was replaced ($errors)"
+    done
+    equal "$(cat out)" v2 "what boots"
+    boots v2
+}
+
 # Another user may look; what he may not count he is not told to try.
 test_other_user() {
     [ "$(id -u)" = 0 ] || skip "becoming another user needs root"

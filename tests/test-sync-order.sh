@@ -122,6 +122,23 @@ test_all_kinds() {
     done
 }
 
+# What says which release boots: the first record, one over the spare, one where there is no exchange,
+# and one after damage.
+test_boot_selection() {
+    rm -rf "$store"
+    "$program" -q v1.cba "$store/v1"
+    "$program" -q v2.cba "$store/v2"
+    order store "$ihop_store" default "$store/v1"
+    order store "$ihop_store" try "$store/v2"
+    order store "$ihop_store" boot "$store"
+    order --inject renameat2:error=EINVAL store "$ihop_store" boot "$store"
+    order store "$ihop_store" boot "$store"
+    order store "$ihop_store" good "$store"
+    truncate -s 10 "$store/.ihop/boot"
+    order store "$ihop_store" boot "$store"
+    order clone "$program" -q --try v3.cba "$store/v3"
+}
+
 # Where the kernel has no syncfs, each file and directory is synced by itself.
 test_no_syncfs() {
     rm -rf "$store"
@@ -187,6 +204,9 @@ test_finds_faults() {
     breach "/v1: the name is not durable at exit 0" --fake fsync store "$ihop_store" remove "$store/v1"
     fresh
     breach "protected/v1: the name is not durable" --fake fsync store "$ihop_store" protect "$store/v1"
+    "$ihop_store" default -q "$store/v1"
+    breach "the file /.ihop/boot gets its name before its data are durable" --fake fsync store "$ihop_store" default -q "$store/v1"
+    breach "/.ihop/boot: the name is not durable at exit 0" --fake fsync store "$ihop_store" default -q "$store/v1"
     breach "the archive .* before its data are durable" --fake fsync compress "$ihop_compress" -q image-1 w/third.cba
     echo "measured: order of calls: $judged runs judged right, $found with syncs left out found wrong"
 }

@@ -24,8 +24,8 @@ enum boot_file_state {
     BOOT_FILE_DAMAGED,
 };
 
-/* Reads the record; never fails. why says what is wrong when it is damaged: ERR_IO that it could not
- * be read, so that it may be whole all the same. */
+/* Reads the record; never fails. why says what is wrong when it is damaged: ERR_IO that it could
+ * not be read, so that it may be whole all the same. */
 enum boot_file_state boot_file_read(const struct store *store, struct boot_record *record,
                                     struct err *why) __attribute__((warn_unused_result));
 

@@ -285,7 +285,7 @@ class StoreRules(Rules):
         path = self.below(path)
         if path is None:
             return
-        if path == "/.ihop/format":
+        if path in ("/.ihop/format", "/.ihop/boot"):
             self.needs_data(path, node, "the file")
         elif path == "/chunks" or path.startswith("/chunks/"):
             self.format_first(path)
@@ -337,6 +337,8 @@ class StoreRules(Rules):
             self.breach("the store's own name is not durable at exit 0")
         self.needs_entries(self.node(), "", "at exit 0", since)
         self.needs_entries(self.node("chunks"), "/chunks", "at exit 0", since, gone=False, deep=True)
+        if self.node(".ihop", "boot") and not is_entry_durable(self.node(".ihop"), "boot", 1):
+            self.breach("/.ihop/boot: the name is not durable at exit 0")
         for part in ("retired", "protected"):
             if self.node(".ihop", part):
                 self.needs_entries(self.node(".ihop", part), f"/.ihop/{part}", "at exit 0", 1,

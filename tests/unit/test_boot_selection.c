@@ -360,6 +360,26 @@ static void without_a_place_to_write(void **state)
     store_close(s);
 }
 
+/* The lock can be had, and then the record cannot be written. */
+static void without_a_place_for_the_record(void **state)
+{
+    struct store *s = three_releases(*state);
+    const char *spare = support_path(*state, "store/.ihop/boot.spare");
+
+    set_default(s, "v1");
+    try_release(s, "v2", 3, BOOT_ARMED);
+    assert_int_equal(unlink(spare), 0);
+    assert_int_equal(mkdir(spare, 0755), 0);
+    assert_boots(s, false, NULL, "v1");
+    assert_noted("v2 is not tried, as that could not be counted: ");
+    assert_noted("v1 is not recorded as booted: ");
+    assert_noted("boot.spare is none of ihop's files");
+    assert_record(s, "v1  v2/3 ");
+    assert_int_equal(rmdir(spare), 0);
+    assert_boots(s, false, NULL, "v2");
+    store_close(s);
+}
+
 /* A power cut, or another release than the one that was chosen by this machine. */
 static void booted_in_an_earlier_boot(void **state)
 {
@@ -425,6 +445,7 @@ int main(void)
         TEST(a_foreign_file),
         TEST(a_spare_with_two_names),
         TEST(without_a_place_to_write),
+        TEST(without_a_place_for_the_record),
         TEST(booted_in_an_earlier_boot),
         TEST(what_boots_stays),
     };
