@@ -117,6 +117,7 @@ gzip -c image-3 >examples/image.gz
 cp v1.cba image template
 "$ihop_clone" --quiet v1.cba template/s/v1
 "$ihop_clone" --quiet v2.cba template/s/v2
+"$ihop_store" default --quiet template/s/v2 # v1 is removed, in one of them
 sed -i 's/^/&/' examples/v3.pin
 (cd checkout && find . -type f ! -path './build*' -print0 | sort -z | xargs -0 b2sum) >before
 export srcdir builddir
