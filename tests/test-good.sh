@@ -115,6 +115,19 @@ test_forced_release() {
     rebooted no
 }
 
+# Where a boot loader chooses, its own command is run instead, whatever the store chose.
+test_good_command() {
+    fresh_machine
+    sed -i s/booted=v2/booted=/ "$tmp/store/.ihop/boot"
+    expect_exit 0 run --reboot --good "echo \"\$IHOP_RELEASE\" >$tmp/loader"
+    equal "$(cat "$tmp/loader")" v2 "what the boot loader was told"
+    said ""
+    expect_exit 7 run --good false
+    check "$tmp/a/required.d/1" 'exit 1'
+    expect_exit 1 run --reboot --good true
+    rebooted yes
+}
+
 test_store_fails() {
     fresh_machine
     STORE_CODE=6 expect_exit 6 run --reboot

@@ -179,7 +179,7 @@ boot_1() {
     systemctl restart $path
     systemctl is-active $path mnt.mount
     going_on
-    systemctl reload $path
+    ihop-attach --upgrade /dev/nbd2
     wait_until 30 is_kept /dev/nbd2 "$keeper"
     wait_until 30 watched
     going_on
