@@ -381,6 +381,15 @@ static void resume_suspended(struct keeper *k, const struct record *old)
     quiet_end(RECORD_DIRECTORY, k->job->index, &k->job->record);
 }
 
+/* A service manager that does not hear of it waits in vain, but the device is there. */
+static void tell_manager(const struct keeper *k)
+{
+    struct err e = ERR_INIT;
+
+    if (notify_ready(getpid(), &e) < 0)
+        say(k, "%s", e.text);
+}
+
 /* A device that another keeper kept, which has died or is to be replaced. Its server answers until
  * the new one has. */
 static int take_over(struct keeper *k, const struct record *old, struct err *e)
@@ -392,7 +401,14 @@ static int take_over(struct keeper *k, const struct record *old, struct err *e)
     resume_suspended(k, old);
     if (start_server(k, &fresh, &c, e) < 0)
         return -1;
-    if (probe_device(k, e) < 0 || end_old_keeper(k, &old->keeper, &old_connections, e) < 0) {
+    if (probe_device(k, e) < 0) {
+        drop_server(&fresh, &c);
+        return -1;
+    }
+    /* The unit of a keeper that is to be replaced would see its process die. */
+    if (process_is_alive(&old->keeper))
+        tell_manager(k);
+    if (end_old_keeper(k, &old->keeper, &old_connections, e) < 0) {
         drop_server(&fresh, &c);
         return -1;
     }
@@ -458,15 +474,6 @@ static void report_ready(struct keeper *k)
         close(steal_fd(&k->job->report));
 }
 
-/* A service manager that does not hear of it waits in vain, but the device is there. */
-static void tell_manager(const struct keeper *k)
-{
-    struct err e = ERR_INIT;
-
-    if (k->job->foreground && notify_ready(getpid(), &e) < 0)
-        say(k, "%s", e.text);
-}
-
 static void keeper_free(struct keeper *k)
 {
     nbd_netlink_close(k->channel);
@@ -493,7 +500,8 @@ int keeper_run(struct keeper_job *job, struct err *e)
         return -1;
     write_record(&k);
     report_ready(&k);
-    tell_manager(&k);
+    if (job->foreground)
+        tell_manager(&k);
     keep(&k);
     return 0;
 }

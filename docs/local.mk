@@ -3,7 +3,9 @@
 dist_doc_DATA = HACKING.md LICENSE NEWS README.md SECURITY.md
 docsdir = $(docdir)/docs
 dist_docs_DATA = \
+	docs/boot-loaders.md \
 	docs/design.md \
+	docs/device.md \
 	docs/faq.md \
 	docs/faults.md \
 	docs/formats.md \
@@ -15,6 +17,9 @@ dist_docs_DATA = \
 	docs/sizing.md \
 	docs/store.md \
 	docs/supported.md
+docsexamplesdir = $(docdir)/docs/examples
+dist_docsexamples_DATA = docs/examples/ihop-update.service docs/examples/ihop-update.timer
+dist_docsexamples_SCRIPTS = docs/examples/ihop-update
 docsimagesdir = $(docdir)/docs/images
 dist_docsimages_DATA = \
 	docs/images/commit.svg \
@@ -28,11 +33,15 @@ man1_MANS += $(manuals)
 if WITH_ATTACH
 man8_MANS += ihop-attach.8
 endif
-CLEANFILES += $(manuals) ihop-attach.8
+if WITH_SYSTEMD_UNITS
+man8_MANS += ihop-good.8
+endif
+CLEANFILES += $(manuals) ihop-attach.8 ihop-good.8
 EXTRA_DIST += \
 	docs/ihop-attach.pod \
 	docs/ihop-clone.pod \
 	docs/ihop-compress.pod \
+	docs/ihop-good.pod \
 	docs/ihop-store.pod \
 	docs/nbdkit-ihop-plugin.pod
 
@@ -42,6 +51,6 @@ nbdkit-ihop-plugin.1: pod2man_name = --name=nbdkit-ihop-plugin
 %.1: docs/%.pod
 	$(AM_V_GEN)$(POD2MAN) --section=1 --center=ihop --release='$(pod2man_release)' \
 		$(pod2man_name) $< $@.tmp && mv $@.tmp $@
-ihop-attach.8: docs/ihop-attach.pod
+ihop-attach.8 ihop-good.8: %.8: docs/%.pod
 	$(AM_V_GEN)$(POD2MAN) --section=8 --center=ihop --release='$(pod2man_release)' \
 		$< $@.tmp && mv $@.tmp $@

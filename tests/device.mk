@@ -9,4 +9,4 @@ TESTS += $(device_tests)
 EXTRA_DIST += $(device_tests)
 
 # By hand.
-EXTRA_DIST += tests/vm/systemd.sh
+EXTRA_DIST += tests/vm/grub.sh tests/vm/measure.sh tests/vm/systemd.sh

@@ -97,7 +97,7 @@ make_disk() {
         --locales= --themes= --fonts= "boot/grub/grub.cfg=$tmp/early.cfg"
     esp=$tmp/part1
     truncate -s 32M "$esp"
-    mformat -i "$esp" -F ::
+    mformat -i "$esp" ::
     mmd -i "$esp" ::EFI ::EFI/BOOT
     mcopy -i "$esp" "$tmp/bootx64.efi" ::EFI/BOOT/BOOTX64.EFI
     size=$(stat -c %s "$tmp/part2")
@@ -123,6 +123,7 @@ said() { # NAME TEXT
     grep -qF -e "$2" "$tmp/console-$1" || { cat "$tmp/console-$1" >&2; fail "the machine did not say: $2"; }
 }
 
+mkdir "$tmp/data"
 make_tree
 for name in v1 v2 v3; do
     make_release $name

@@ -179,9 +179,10 @@ boot_1() {
     systemctl restart $path
     systemctl is-active $path mnt.mount
     going_on
-    ihop-attach --upgrade /dev/nbd2
-    wait_until 30 is_kept /dev/nbd2 "$keeper"
-    wait_until 30 watched
+    systemctl reload $path
+    is_kept /dev/nbd2 "$keeper"
+    watched
+    [ "$(systemctl show -P ActiveState $path)" = active ]
     going_on
     systemctl daemon-reexec
     systemctl daemon-reload
