@@ -40,8 +40,11 @@ static int set_program(char target[PATH_MAX], const char *word, struct err *e)
 {
     char path[PATH_MAX];
 
-    if (strchr(word, '/') && !realpath(word, path))
-        return err_sys(e, errno, "%s", word);
+    if (strchr(word, '/') && !realpath(word, path)) {
+        err_sys(e, errno, "%s", word);
+        e->kind = ERR_NOT_FOUND;
+        return -1;
+    }
     snprintf(target, PATH_MAX, "%s", strchr(word, '/') ? path : word);
     return strchr(target, '\n') ? err_set(e, ERR_USAGE, "the path of a program has a line break")
                                 : 0;

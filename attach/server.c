@@ -214,6 +214,18 @@ static int connect_to(const char *path, int flags, int *fd)
     return 0;
 }
 
+/* Why the server has ended: the last error that it wrote, or else its last line. */
+static int tell_end(struct server *server, struct err *e)
+{
+    char why[SERVER_MESSAGE_SIZE] = "";
+
+    snprintf(why, sizeof why, "%s", server->last);
+    while (server_read_message(server))
+        if (strstr(server->last, "error:") || !strstr(why, "error:"))
+            strcpy(why, server->last);
+    return err_set(e, ERR_IO, "the server ended%s%s", *why ? ": " : "", why);
+}
+
 int server_connect(struct server *server, uint64_t deadline_ms, int *fd, struct err *e)
 {
     while (connect_to(server->socket, 0, fd) < 0) {
@@ -221,12 +233,8 @@ int server_connect(struct server *server, uint64_t deadline_ms, int *fd, struct 
 
         if (errno != ENOENT && errno != ECONNREFUSED && errno != EINTR)
             return err_sys(e, errno, "cannot connect to the server");
-        if (poll(&p, 1, LISTEN_PAUSE_MS) > 0) {
-            while (server_read_message(server))
-                ;
-            return err_set(e, ERR_IO, "the server ended%s%s", *server->last ? ": " : "",
-                           server->last);
-        }
+        if (poll(&p, 1, LISTEN_PAUSE_MS) > 0)
+            return tell_end(server, e);
         if (io_now_ms() >= deadline_ms)
             return err_set(e, ERR_IO, "the server does not listen on its socket in time");
     }

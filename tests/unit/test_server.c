@@ -174,8 +174,8 @@ static void is_an_orphan_that_only_sigkill_ends(void **state)
 
 static void what_it_said_last_is_in_the_error(void **state)
 {
-    const char *script =
-        write_script(*state, "#!/bin/sh\necho 'one' >&2\necho 'no \033[1mstore' >&2\nexit 1\n");
+    const char *script = write_script(*state, "#!/bin/sh\necho 'one' >&2\necho 'error: no "
+                                              "\033[1mstore' >&2\necho 'see --help' >&2\nexit 1\n");
     struct server_command command = command_of(script);
     struct server s = SERVER_INIT;
     struct err e = ERR_INIT;
@@ -183,7 +183,7 @@ static void what_it_said_last_is_in_the_error(void **state)
 
     assert_ok(server_start(&command, support_path(*state, "socket"), &s, &e), e);
     assert_fails(server_connect(&s, io_now_ms() + 20000, &fd, &e), e, ERR_IO,
-                 "the server ended: no ?[1mstore");
+                 "the server ended: error: no ?[1mstore");
     assert_int_equal(fd, -1);
     server_stop(&s);
 }
