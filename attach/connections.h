@@ -35,7 +35,9 @@ int connections_make(struct connections *c, struct server *server, uint64_t size
 /* Closes those that have died, which makes their places empty; returns how many there are. */
 unsigned connections_drop_dead(struct connections *c);
 
-/* Ends all connections, for the kernel, too, and makes all places empty. */
+/* Ends all connections, for the kernel, too, and makes all places empty. Both directions at once:
+ * if the server saw the end of its input while it can still answer, nbdkit would answer what it has
+ * got with ESHUTDOWN, which the kernel passes on as a failed read. */
 void connections_end(struct connections *c);
 
 /* Copies the connections that the kernel uses from another keeper, a descriptor of whose process is

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,10 +17,20 @@
 #define PAUSE_WAIT_MS   5000 /* for the pause otherwise */
 #define LOOK_PAUSE_US   500
 
+/* From the look that finds a pause to the end of the connections, no reader that wakes up may run
+ * in place of this process. Refused in some containers, without harm but to the chance. */
+static void set_urgent(bool on)
+{
+    const struct sched_param p = {.sched_priority = on ? sched_get_priority_min(SCHED_FIFO) : 0};
+
+    (void)sched_setscheduler(0, on ? SCHED_FIFO : SCHED_OTHER, &p);
+}
+
 static bool wait_for_pause(unsigned index, unsigned wait_ms)
 {
     uint64_t deadline = io_now_ms() + wait_ms;
 
+    set_urgent(true);
     while (!device_is_idle(DEVICE_SYS_BLOCK, index)) {
         if (io_now_ms() >= deadline)
             return false;
@@ -91,6 +102,7 @@ void quiet_end(const char *directory, unsigned index, struct record *record)
             if (sscanf(row, "%u:%u\n", &number.major, &number.minor) == 2 &&
                 dm_resume(control, number, &e) < 0)
                 continue; /* it is gone, or somebody has resumed it */
+    set_urgent(false);
     record->suspended[0] = '\0';
     if (record_write(directory, index, record, &e) < 0)
         return; /* what it says too much is resumed once more */
