@@ -9,6 +9,9 @@ fuzz_programs = \
 	tests/fuzz/fuzz_release \
 	tests/fuzz/fuzz_response \
 	tests/fuzz/fuzz_store
+if WITH_ATTACH
+fuzz_programs += tests/fuzz/fuzz_attach
+endif
 check_PROGRAMS += $(fuzz_programs)
 TESTS += tests/fuzz/replay.sh
 EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus
@@ -48,3 +51,11 @@ tests_fuzz_fuzz_boot_SOURCES = tests/fuzz/fuzz_boot.c tests/fuzz/fuzz.h $(FUZZ_M
 tests_fuzz_fuzz_boot_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_boot_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_boot_LDADD = libstore.la
+if WITH_ATTACH
+tests_fuzz_fuzz_attach_SOURCES = tests/fuzz/fuzz_attach.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_attach_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_attach_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_attach_LDADD = libattach.la
+else
+EXTRA_DIST += tests/fuzz/fuzz_attach.c
+endif

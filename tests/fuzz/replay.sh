@@ -9,7 +9,8 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib/functions.sh"
 
-for name in archive boot codec release response store; do
+for name in archive attach boot codec release response store; do
+    [ -e "$builddir/tests/fuzz/fuzz_$name" ] || [ "$name" != attach ] || continue # --without-attach
     seeds=("$srcdir/tests/fuzz/corpus/$name"/*)
     [ -e "${seeds[0]}" ] || fail "no corpus for fuzz_$name"
     expect_exit 0 "$builddir/tests/fuzz/fuzz_$name" "${seeds[@]}"
