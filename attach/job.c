@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define HEARD_WAIT_MS 5000 /* for a process that only has a line to print */
 #define JOB_TEXT_SIZE (RECORD_TEXT_SIZE + 2048)
 
 static const struct line job_lines[] = {
@@ -65,4 +67,12 @@ void job_report(const struct keeper_job *job, bool is_note, const struct err *e)
 
     if (job->report >= 0 && io_write_full(job->report, &r, sizeof r) < 0)
         return; /* nobody waits for it any more */
+}
+
+void job_wait_heard(const struct keeper_job *job)
+{
+    struct pollfd p = {.fd = job->report}; /* POLLERR comes without being asked for */
+
+    if (job->report >= 0)
+        (void)poll(&p, 1, HEARD_WAIT_MS);
 }

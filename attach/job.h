@@ -41,4 +41,7 @@ int job_read(int fd, struct keeper_job *job, struct err *e) __attribute__((warn_
 /* Sends a report, if anybody waits for it. */
 void job_report(const struct keeper_job *job, bool is_note, const struct err *e);
 
+/* Waits until the process that takes reports has ended, for some seconds at most. */
+void job_wait_heard(const struct keeper_job *job);
+
 #endif

@@ -45,6 +45,8 @@ int main(int argc, char **argv)
     umask(022);
     if (chdir("/") < 0 || keeper_run(&job, &e) < 0) {
         job_report(&job, false, &e);
+        if (job.foreground)
+            job_wait_heard(&job); /* so that the error is printed before this program ends */
         return err_exit_code(e.kind);
     }
     return 0;

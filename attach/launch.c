@@ -132,5 +132,9 @@ int launch_keeper(struct keeper_job *job, struct output *out, struct err *e)
     if (r == 0)
         r = split_process(job, job_fd, e);
     close(steal_fd(&job->report));
-    return r < 0 ? -1 : wait_for_report(reports, out, e);
+    if (r == 0)
+        r = wait_for_report(reports, out, e);
+    if (job->foreground)
+        (void)steal_fd(&reports); /* its end, with this process, tells that all is printed */
+    return r;
 }

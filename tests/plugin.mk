@@ -22,6 +22,7 @@ plugin_tests = \
 	tests/test-plugin-valgrind.sh \
 	tests/test-plugin-user.sh \
 	tests/test-plugin-verify.sh \
+	tests/test-vm-attach.sh \
 	tests/test-vm-attach-boot.sh \
 	tests/test-vm-uboot.sh
 
@@ -29,4 +30,5 @@ TESTS += $(plugin_tests)
 EXTRA_DIST += $(plugin_tests)
 
 # By hand: it needs a kernel for a virtual machine.
-EXTRA_DIST += tests/vm/attach.sh tests/vm/attach-kill.sh tests/vm/readers.py tests/vm/uboot.py tests/vm/uml.sh
+EXTRA_DIST += tests/vm/attach.sh tests/vm/attach-guest.sh tests/vm/attach-kill.sh tests/vm/readers.py \
+	tests/vm/uboot.py tests/vm/uml.sh
