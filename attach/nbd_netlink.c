@@ -9,6 +9,7 @@
 #include <linux/nbd-netlink.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define SECTOR_SIZE 512
 
@@ -185,6 +186,11 @@ struct nbd_netlink *nbd_netlink_open(struct err *e)
 {
     CLEANUP(nbd_netlink_cleanup) struct nbd_netlink *channel = calloc(1, sizeof *channel);
 
+    /* Before the module is looked for, which nobody else can load. */
+    if (geteuid() != 0) {
+        (void)err_set(e, ERR_REFUSED, "the kernel's NBD client is for root: run this with sudo");
+        return NULL;
+    }
     if (!channel) {
         err_nomem(e, "opening a netlink socket");
         return NULL;

@@ -45,7 +45,7 @@ struct nbd_netlink;
 
 /* Opens a channel, and loads the kernel's module with its 16 devices where it can be loaded. Kinds:
  * ERR_NOT_FOUND when this kernel has no NBD client, or one that is too old, with what to do;
- * ERR_IO, ERR_MEMORY. */
+ * ERR_REFUSED for users other than root; ERR_IO, ERR_MEMORY. */
 struct nbd_netlink *nbd_netlink_open(struct err *e) __attribute__((warn_unused_result));
 void nbd_netlink_close(struct nbd_netlink *channel);
 void nbd_netlink_cleanup(struct nbd_netlink **channel);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "attach/options.h"
 
+#include "attach/device.h"
 #include "base/array.h"
 #include "base/limits.h"
 #include "format/chunk_hash.h"
@@ -94,6 +95,23 @@ static int check_actions(const struct attach_options *o, int operands, struct er
     return 0;
 }
 
+/* An option that would have no effect is a mistake of whoever gave it. Programs are let through:
+ * wrappers name them in each call. */
+static int check_settings(const struct attach_options *o, struct err *e)
+{
+    const char *action = o->list ? "--list" : o->detach ? "--detach" : "--status";
+
+    if (o->upgrade && (o->connections || o->id))
+        return err_set(e, ERR_USAGE,
+                       "%s cannot be changed while the device is attached: --upgrade without it",
+                       o->connections ? "the number of connections" : "the image");
+    if (!o->list && !o->detach && !o->status)
+        return 0;
+    if (o->connections || o->timeout_s || o->dead_timeout_s || o->id || o->foreground)
+        return err_set(e, ERR_USAGE, "%s takes no options for attaching", action);
+    return 0;
+}
+
 static int check_id(const char *id, struct err *e)
 {
     if (id && (strlen(id) == 0 || strlen(id) > 2 * CHUNK_HASH_SIZE ||
@@ -101,6 +119,15 @@ static int check_id(const char *id, struct err *e)
         return err_set(e, ERR_USAGE, "--id takes up to %d hex digits, not '%s'",
                        2 * CHUNK_HASH_SIZE, id);
     return 0;
+}
+
+/* What is no NBD device is wrong usage on a machine without NBD, too. */
+static int check_operands(const struct attach_options *o, struct err *e)
+{
+    const char *device = o->operands[o->detach || o->status || o->upgrade ? 0 : 1];
+    unsigned index;
+
+    return device ? device_parse(device, &index, e) : 0;
 }
 
 int attach_options_parse(int argc, char **argv, struct attach_options *options, struct err *e)
@@ -114,11 +141,12 @@ int attach_options_parse(int argc, char **argv, struct attach_options *options, 
         return -1;
     if (options->common.help || options->common.version)
         return 0;
-    if (check_id(options->id, e) < 0 || check_actions(options, argc - first, e) < 0)
+    if (check_id(options->id, e) < 0 || check_actions(options, argc - first, e) < 0 ||
+        check_settings(options, e) < 0)
         return -1;
     for (int i = 0; first + i < argc; i++)
         options->operands[i] = argv[first + i];
-    return 0;
+    return check_operands(options, e);
 }
 
 void attach_options_free(struct attach_options *options)

@@ -3,6 +3,7 @@
 # in the system's nbdkit.
 
 plugin_tests = \
+	tests/test-attach-refusals.sh \
 	tests/test-large-image.sh \
 	tests/test-plugin-cache.sh \
 	tests/test-plugin-clone.sh \

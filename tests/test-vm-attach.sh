@@ -28,7 +28,11 @@ done
 b2sum <"$tmp/v1.img" | cut -c 1-128 >"$tmp/v1.id"
 
 cat >"$tmp/guest" <<'GUEST'
+module() { :; } # first a kernel whose module is not loaded, and cannot be found
 . "$srcdir/tests/vm/attach-guest.sh"
+refused 10 'CONFIG_BLK_DEV_NBD' attach "$tmp/store/v1"
+module() { busybox insmod "$uml_modules/kernel/$1.ko"; }
+module drivers/block/nbd
 module drivers/md/dm-mod
 store=$tmp/store
 kill_both() {

@@ -24,7 +24,7 @@ uml() {
     cat >"$tmp/init" <<INIT
 #!/bin/bash
 : >"$tmp/began"
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin tmp=$tmp builddir=$builddir srcdir=$srcdir
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin tmp=$tmp builddir=$builddir srcdir=$srcdir uml_modules=$uml_modules
 mount -t proc none /proc
 mount -t sysfs none /sys
 mountpoint -q /dev || mount -t devtmpfs none /dev
