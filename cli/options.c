@@ -66,7 +66,8 @@ static int set_option(const struct option_spec *s, void *options, const char *va
         *(bool *)target = true;
         return 0;
     case OPTION_TEXT:
-        *(const char **)target = value;
+    case OPTION_MAYBE:
+        *(const char **)target = value ? value : "";
         return 0;
     case OPTION_NUMBER:
         return set_number(s, target, value, e);
@@ -113,7 +114,9 @@ static void make_getopt_tables(const struct flat_specs *flat, struct option *lon
         const struct option_spec *s = flat->specs[i];
 
         longs[i] = (struct option){.name = s->name,
-                                   .has_arg = s->argument ? required_argument : no_argument,
+                                   .has_arg = !s->argument              ? no_argument
+                                              : s->type == OPTION_MAYBE ? optional_argument
+                                                                        : required_argument,
                                    .val = LONG_CODES + (int)i};
         if (s->letter)
             *letters++ = s->letter;
@@ -208,8 +211,8 @@ static void print_option(const struct option_spec *s)
     if (!s->help)
         return;
     snprintf(left, sizeof left, "%s%c%s --%s%s%s", s->letter ? "-" : " ",
-             s->letter ? s->letter : ' ', s->letter ? "," : " ", s->name, s->argument ? " " : "",
-             s->argument ? s->argument : "");
+             s->letter ? s->letter : ' ', s->letter ? "," : " ", s->name,
+             s->argument && s->type != OPTION_MAYBE ? " " : "", s->argument ? s->argument : "");
     if (strlen(left) >= HELP_COLUMN)
         printf("  %s\n  %*s %s\n", left, HELP_COLUMN, "", s->help);
     else

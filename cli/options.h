@@ -14,6 +14,7 @@
 enum option_type {
     OPTION_FLAG,   /* bool */
     OPTION_TEXT,   /* const char *: points into argv */
+    OPTION_MAYBE,  /* const char *: the text after "--name=", or "" after "--name" alone */
     OPTION_NUMBER, /* unsigned, within min and max */
     OPTION_SIZE,   /* uint64_t, within min and max; takes a suffix */
     OPTION_WORD,   /* unsigned: which of the words in argument, "auto|fs|files" */
