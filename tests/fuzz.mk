@@ -10,7 +10,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz_response \
 	tests/fuzz/fuzz_store
 if WITH_ATTACH
-fuzz_programs += tests/fuzz/fuzz_attach
+fuzz_programs += tests/fuzz/fuzz_attach tests/fuzz/fuzz_verity
 endif
 check_PROGRAMS += $(fuzz_programs)
 TESTS += tests/fuzz/replay.sh
@@ -56,6 +56,10 @@ tests_fuzz_fuzz_attach_SOURCES = tests/fuzz/fuzz_attach.c tests/fuzz/fuzz.h $(FU
 tests_fuzz_fuzz_attach_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_attach_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_attach_LDADD = libattach.la
+tests_fuzz_fuzz_verity_SOURCES = tests/fuzz/fuzz_verity.c tests/fuzz/fuzz.h attach/verity_table.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_verity_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_verity_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_verity_LDADD = libbase.la
 else
-EXTRA_DIST += tests/fuzz/fuzz_attach.c
+EXTRA_DIST += tests/fuzz/fuzz_attach.c tests/fuzz/fuzz_verity.c
 endif

@@ -54,7 +54,8 @@ unit_programs += \
 	tests/unit/test_nbd_netlink \
 	tests/unit/test_notify \
 	tests/unit/test_record \
-	tests/unit/test_server
+	tests/unit/test_server \
+	tests/unit/test_verity_table
 endif
 check_PROGRAMS += $(unit_programs)
 TESTS += $(unit_programs)
@@ -90,5 +91,6 @@ tests_unit_test_nbd_handshake_LDADD = libattach.la $(LDADD)
 tests_unit_test_page_cache_SOURCES = tests/unit/test_page_cache.c plugin/page_cache.c
 tests_unit_test_remove_on_signal_SOURCES = tests/unit/test_remove_on_signal.c \
 	compress/remove_on_signal.c compress/remove_on_signal.h
+tests_unit_test_verity_table_SOURCES = tests/unit/test_verity_table.c attach/verity_table.c
 tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c plugin/verifier.c
 endif

@@ -9,8 +9,10 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib/functions.sh"
 
-for name in archive attach boot codec release response store; do
-    [ -e "$builddir/tests/fuzz/fuzz_$name" ] || [ "$name" != attach ] || continue # --without-attach
+for name in archive attach boot codec release response store verity; do
+    case $name in # not built --without-attach
+        attach | verity) [ -e "$builddir/tests/fuzz/fuzz_$name" ] || continue ;;
+    esac
     seeds=("$srcdir/tests/fuzz/corpus/$name"/*)
     [ -e "${seeds[0]}" ] || fail "no corpus for fuzz_$name"
     expect_exit 0 "$builddir/tests/fuzz/fuzz_$name" "${seeds[@]}"

@@ -78,6 +78,37 @@ def write_responses(directory):
         write_file(f"{directory}/response", name, asked + text.encode())
 
 
+def verity_superblock(**changes):
+    """Of veritysetup: 256 data blocks of 4 KiB with SHA-256."""
+    f = {"signature": b"verity", "version": 1, "type": 1, "algorithm": b"sha256", "data_block": 4096,
+         "hash_block": 4096, "data_blocks": 256, "salt": b"salt", "salt_size": None} | changes
+    size = len(f["salt"]) if f["salt_size"] is None else f["salt_size"]
+    return struct.pack("<8sII16s32sIIQH6x256s168x", f["signature"], f["version"], f["type"], b"u" * 16,
+                       f["algorithm"], f["data_block"], f["hash_block"], f["data_blocks"], size,
+                       f["salt"])
+
+
+VERITIES = {
+    "good": {}, "chrome": {"type": 0}, "no-salt": {"salt": b""}, "one-block": {"data_blocks": 1},
+    "small-blocks": {"data_block": 512, "hash_block": 512}, "signature": {"signature": b"LUKS"},
+    "version": {"version": 2}, "algorithm": {"algorithm": b"sha256 x"},
+    "unended": {"algorithm": b"a" * 32}, "many-blocks": {"data_blocks": 2 ** 63},
+    "large-block": {"data_block": 65536}, "odd-block": {"hash_block": 4097},
+    "long-salt": {"salt_size": 65535}, "longest-salt": {"salt": b"s" * 256},
+}
+
+
+def write_verities(directory):
+    """For fuzz_verity: sectors before and after, bytes of the root hash - 16, superblock, text."""
+    head = struct.pack("<IIB", 2048, 64, 16)
+    for name, changes in VERITIES.items():
+        write_file(f"{directory}/verity", name, head + verity_superblock(**changes))
+    write_file(f"{directory}/verity", "cut", head + verity_superblock()[:100])
+    write_file(f"{directory}/verity", "no-room", struct.pack("<IIB", 2048, 8, 16) + verity_superblock())
+    text = b"roothash=" + b"ab" * 32 + b",offset=512,on-corruption=restart,check-at-most-once"
+    write_file(f"{directory}/verity", "demand", head + verity_superblock() + text)
+
+
 def write_corpus(directory):
     """Small seeds, deterministic: valid ones of each kind and the small hostile ones."""
     tiny = sample_data(400)
@@ -116,3 +147,4 @@ def write_corpus(directory):
     write_file(f"{directory}/codec", "xz-4g", bytes([LZMA]) + run + huge)
     write_store_corpus(directory)
     write_responses(directory)
+    write_verities(directory)
