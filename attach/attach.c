@@ -5,15 +5,19 @@
 #include "attach/device.h"
 #include "attach/notify.h"
 #include "attach/record.h"
+#include "attach/verity.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cli/json.h"
 #include "store/release_name.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 
 #define STARTING_WAIT_MS       35000 /* for a keeper that has not attached its device yet */
 #define STARTING_PAUSE_MS      20
@@ -21,13 +25,19 @@
 #define DEFAULT_TIMEOUT_S      10
 #define DEFAULT_DEAD_TIMEOUT_S 3600
 #define ID_SHOWN               16
+#define KEEPER_WAIT_MS         15000
 
 void attach_print(const struct attach_options *o, const struct attached *done)
 {
-    char path[DEVICE_PATH_SIZE];
+    char path[VERITY_PATH_SIZE], device[DEVICE_PATH_SIZE];
     json_t *result;
 
-    device_path(done->index, path);
+    device_path(done->index, device);
+    verity_path(done->index, path);
+    if (!done->is_mapped)
+        strcpy(path, device);
+    if (done->is_damaged && !o->common.quiet)
+        fprintf(stderr, "ihop-attach: the first or the last block of %s is damaged\n", path);
     if (!o->common.json) {
         puts(path);
         fflush(stdout);
@@ -35,15 +45,23 @@ void attach_print(const struct attach_options *o, const struct attached *done)
     }
     result = json_new_result(0);
     json_set_text(result, "device", path);
+    json_set_text(result, "nbd", device);
     json_set_text(result, "release", done->release);
     json_set_text(result, "id", done->id);
+    if (done->is_damaged)
+        json_set_bool(result, "damaged", true);
     json_set_bool(result, "attached_before", done->is_kept);
     json_print(result);
 }
 
+/* A device on which verity is open cannot be mounted itself, whoever opened it. */
 static void tell_result(const struct attachment *a, bool is_kept, struct attached *done)
 {
+    struct verity_state verity;
+    struct err ignored = ERR_INIT;
+
     *done = (struct attached){.index = a->job.index, .is_kept = is_kept};
+    done->is_mapped = verity_look(a->job.index, &verity, &ignored) == 0 && verity.is_open;
     strcpy(done->release, a->job.record.release);
     strcpy(done->id, a->job.record.id);
 }
@@ -196,6 +214,47 @@ static int choose_device(struct attachment *a, const char *device, bool *is_kept
     return device_parse(device, &index, e) < 0 ? -1 : take_device(a, index, is_kept, e);
 }
 
+/* After a failure: the new keeper takes its device away again. */
+static void end_new_keeper(unsigned index)
+{
+    CLEANUP_FD int keeper = -1;
+    struct pollfd p = {.events = POLLIN};
+    struct record record;
+
+    if (record_read(RECORD_DIRECTORY, index, &record))
+        keeper = process_open(&record.keeper);
+    p.fd = keeper;
+    if (keeper >= 0 && pidfd_send_signal(keeper, SIGTERM, NULL, 0) == 0)
+        (void)poll(&p, 1, KEEPER_WAIT_MS);
+}
+
+/* Opens verity on the device. When that fails, a device that was there before stays, with the
+ * keeper that it has now. */
+static int map_device(const struct attachment *a, bool is_kept, struct attached *done,
+                      struct err *e)
+{
+    struct verity_result result;
+
+    if (verity_open(a->job.index, &a->o->verity_demand, &result, e) < 0) {
+        if (!is_kept && !a->job.take_over)
+            end_new_keeper(a->job.index);
+        return -1;
+    }
+    done->is_mapped = true;
+    done->is_damaged = result.is_damaged;
+    return 0;
+}
+
+static int check_demand(const struct attachment *a, struct err *e)
+{
+    if (a->o->verity && !*a->o->verity)
+        return err_set(e, ERR_ARCHIVE,
+                       "release %s records no root hash: give it by "
+                       "--verity=roothash=HEX,offset=BYTES",
+                       a->job.record.release);
+    return 0;
+}
+
 int attach_release(const struct attach_options *o, const char *release_path, const char *device,
                    struct attached *done, struct err *e)
 {
@@ -206,12 +265,12 @@ int attach_release(const struct attach_options *o, const char *release_path, con
         return -1;
     choose_settings(&a, NULL);
     if (name_release(&a, release_path, e) < 0 || attachment_load_release(&a, o->id, e) < 0 ||
-        choose_device(&a, device, &is_kept, e) < 0)
+        check_demand(&a, e) < 0 || choose_device(&a, device, &is_kept, e) < 0)
         return -1;
     if (!is_kept && attachment_launch(&a, NULL, e) < 0)
         return -1;
     tell_result(&a, is_kept, done);
-    return 0;
+    return o->verity ? map_device(&a, is_kept, done, e) : 0;
 }
 
 /* A keeper tells by itself. Of one that was there before, this process tells, which a unit of

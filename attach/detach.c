@@ -4,6 +4,7 @@
 #include "attach/device.h"
 #include "attach/record.h"
 #include "attach/server.h"
+#include "attach/verity.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 
@@ -37,7 +38,7 @@ int detach_device(unsigned index, const char *directory, struct nbd_netlink *cha
     CLEANUP_FD int claim = -1;
     struct nbd_message m;
 
-    if (device_claim(index, &claim, e) < 0)
+    if (verity_close(index, e) < 0 || device_claim(index, &claim, e) < 0)
         return -1;
     nbd_message_disconnect(&m, nbd_netlink_family(channel), index);
     if (nbd_netlink_send(channel, &m, e) < 0)

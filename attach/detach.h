@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* detach: taking a device away that nobody uses, with its server and its record. */
+/* detach: taking a device away that nobody uses, with verity on it, its server and its record. */
 #ifndef IHOP_ATTACH_DETACH_H
 #define IHOP_ATTACH_DETACH_H
 

@@ -23,9 +23,11 @@
 
 int device_parse(const char *path, unsigned *index, struct err *e)
 {
-    CLEANUP_FREE char *real = realpath(path, NULL);
-    const char *name = real ? real : path;
-    const char *slash = strrchr(name, '/');
+    const char *mapped = "/dev/mapper/" DEVICE_MAPPED;
+    bool is_mapped = strncmp(path, mapped, strlen(mapped)) == 0;
+    CLEANUP_FREE char *real = is_mapped ? NULL : realpath(path, NULL);
+    const char *name = is_mapped ? path + strlen(mapped) : real ? real : path;
+    const char *slash = is_mapped ? NULL : strrchr(name, '/');
     uint64_t n;
 
     name = slash ? slash + 1 : name;

@@ -18,7 +18,8 @@
 
 #define DEVICE_SYS_BLOCK       "/sys/block"
 #define DEVICE_IDENTIFIER_SIZE (LIMIT_RELEASE_NAME + CHUNK_HASH_HEX + 16)
-#define DEVICE_PATH_SIZE       32 /* of "/dev/nbd" and a number */
+#define DEVICE_PATH_SIZE       32      /* of "/dev/nbd" and a number */
+#define DEVICE_MAPPED          "ihop-" /* and nbdN: the name of what is opened on it */
 
 struct device {
     bool exists;                             /* in this directory, now */
@@ -29,7 +30,8 @@ struct device {
     char id[CHUNK_HASH_HEX];                 /* when is_ours: of the image, 128 hex digits */
 };
 
-/* The number in "/dev/nbd3", "nbd3" or a link to one of them. ERR_USAGE: it is none. */
+/* The number in "/dev/nbd3", "nbd3" or a link to one of them, or in "/dev/mapper/ihop-nbd3".
+ * ERR_USAGE: it is none. */
 int device_parse(const char *path, unsigned *index, struct err *e)
     __attribute__((warn_unused_result));
 

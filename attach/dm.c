@@ -165,8 +165,9 @@ static bool link_is_of(const char *path, const struct dm_state *state)
            st.st_rdev == makedev(state->number.major, state->number.minor);
 }
 
-/* The kernel has one device of this name, so what else the name in /dev/mapper may mean is old. */
-static int make_link(int control, const char *name, struct err *e)
+/* The kernel has one device of this name, so what else the name in /dev/mapper may mean is old.
+ * Where nobody makes /dev/dm-N, the name is a node itself. */
+int dm_link(int control, const char *name, struct err *e)
 {
     char path[LINK_SIZE], new[LINK_SIZE + IO_RANDOM_NAME_SIZE], target[32];
     char random[IO_RANDOM_NAME_SIZE];
@@ -182,12 +183,13 @@ static int make_link(int control, const char *name, struct err *e)
         return err_sys(e, errno, "cannot make %s", path);
     snprintf(target, sizeof target, "../dm-%u", state.number.minor);
     snprintf(new, sizeof new, DM_PATH "/.%s", random);
-    if (symlink(target, new) < 0 || rename(new, path) < 0) {
-        err_sys(e, errno, "cannot make %s", path);
-        unlink(new);
-        return -1;
-    }
-    return 0;
+    if (symlink(target, new) == 0 && !link_is_of(new, &state) && unlink(new) == 0)
+        (void)mknod(new, S_IFBLK | 0600, makedev(state.number.major, state.number.minor));
+    if (rename(new, path) == 0)
+        return 0;
+    err_sys(e, errno, "cannot make %s", path);
+    unlink(new);
+    return -1;
 }
 
 /* Called when the device is gone; udev may have been faster. */
@@ -197,7 +199,7 @@ static void remove_link(const char *name)
     struct stat st;
 
     link_path(name, path);
-    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+    if (lstat(path, &st) == 0 && (S_ISLNK(st.st_mode) || S_ISBLK(st.st_mode)))
         unlink(path);
 }
 
@@ -240,7 +242,7 @@ int dm_create(int control, const char *name, const char *uuid, const struct dm_t
 
     if (begin_device(control, name, uuid, e) < 0)
         return -1;
-    if (dm_replace(control, name, target, e) == 0 && make_link(control, name, e) == 0)
+    if (dm_replace(control, name, target, e) == 0 && dm_link(control, name, e) == 0)
         return 0;
     if (dm_remove(control, name, 1000, &ignored) < 0)
         err_context(e, "and %s is left (%s)", name, ignored.text);

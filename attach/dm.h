@@ -67,6 +67,9 @@ int dm_look(int control, const char *name, struct dm_state *state, struct err *e
 int dm_create(int control, const char *name, const char *uuid, const struct dm_target *target,
               struct err *e) __attribute__((warn_unused_result));
 
+/* Makes the name in /dev/mapper unless it is there. ERR_IO. */
+int dm_link(int control, const char *name, struct err *e) __attribute__((warn_unused_result));
+
 /* Puts another table in the place of the one that counts. Kinds as those of dm_create; after a
  * failure the old one counts. */
 int dm_replace(int control, const char *name, const struct dm_target *target, struct err *e)

@@ -15,7 +15,9 @@ attach_shared_files = \
 	attach/notify.c attach/notify.h \
 	attach/process.c attach/process.h \
 	attach/record.c attach/record.h \
-	attach/server.c attach/server.h
+	attach/server.c attach/server.h \
+	attach/verity.c attach/verity.h \
+	attach/verity_table.c attach/verity_table.h
 attach_files = \
 	attach/attach.c attach/attach.h \
 	attach/boot.c \

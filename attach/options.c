@@ -39,6 +39,8 @@ static const struct option_spec specs[] = {
     {"dead-timeout", 0, OPTION_NUMBER, AT(dead_timeout_s), "SECONDS",
      "how long reads wait for a new server before they fail [3600]", 1, LIMIT_DEAD_TIMEOUT_S},
     {"id", 0, OPTION_TEXT, AT(id), "HEX", "refuse an image whose checksum does not begin so"},
+    {"verity", 0, OPTION_MAYBE, AT(verity), "[=roothash=HEX,offset=BYTES]",
+     "verify each block by a hash tree in the image"},
     {"foreground", 'f', OPTION_FLAG, AT(foreground), NULL, "keep the device until it is detached"},
     {"nbdkit", 0, OPTION_TEXT, AT(nbdkit), "PROGRAM", "the server [nbdkit]"},
     {"plugin", 0, OPTION_TEXT, AT(plugin), "FILE", "its plugin [the installed one]"},
@@ -90,6 +92,8 @@ static int check_actions(const struct attach_options *o, int operands, struct er
                                  : "STORE/RELEASE");
     if (operands > most)
         return err_set(e, ERR_USAGE, "too many arguments (--help tells more)");
+    if (o->verity && (o->list || o->detach || o->status || o->upgrade))
+        return err_set(e, ERR_USAGE, "--verity is for attaching");
     if (o->parameters[0] && (o->list || o->detach || o->status))
         return err_set(e, ERR_USAGE, "parameters after -- are for attaching");
     return 0;
@@ -146,7 +150,11 @@ int attach_options_parse(int argc, char **argv, struct attach_options *options, 
         return -1;
     for (int i = 0; first + i < argc; i++)
         options->operands[i] = argv[first + i];
-    return check_operands(options, e);
+    if (check_operands(options, e) < 0)
+        return -1;
+    return options->verity && *options->verity
+               ? verity_demand_parse(options->verity, &options->verity_demand, e)
+               : 0;
 }
 
 void attach_options_free(struct attach_options *options)

@@ -3,6 +3,7 @@
 #ifndef IHOP_ATTACH_OPTIONS_H
 #define IHOP_ATTACH_OPTIONS_H
 
+#include "attach/verity_table.h"
 #include "base/err.h"
 #include "cli/options.h"
 
@@ -15,11 +16,13 @@ struct attach_options {
     const char **skips; /* with boot: releases not to choose */
     size_t skip_count, skip_capacity;
     unsigned connections, timeout_s, dead_timeout_s; /* 0: not given */
-    const char *id;          /* hex digits with which the image's id must begin; NULL: any */
-    const char *nbdkit;      /* the program, or NULL */
-    const char *plugin;      /* NULL: the one that was installed with this program */
-    const char *operands[2]; /* NULL: not given */
-    char *const *parameters; /* of the plugin, ended by NULL */
+    const char *id;     /* hex digits with which the image's id must begin; NULL: any */
+    const char *verity; /* as given; "" when without a value, NULL: not given */
+    struct verity_demand verity_demand; /* when it has a value */
+    const char *nbdkit;                 /* the program, or NULL */
+    const char *plugin;                 /* NULL: the one that was installed with this program */
+    const char *operands[2];            /* NULL: not given */
+    char *const *parameters;            /* of the plugin, ended by NULL */
 };
 
 /* Fills options from the command line, whose words live as long as they. The

@@ -5,6 +5,7 @@
 #include "attach/detach.h"
 #include "attach/device.h"
 #include "attach/record.h"
+#include "attach/verity.h"
 #include "base/cleanup.h"
 #include "cli/json.h"
 
@@ -23,6 +24,7 @@ struct view {
     unsigned index;
     struct device device;
     struct record record;
+    struct verity_state verity;
     bool has_record, has_keeper, has_server;
 };
 
@@ -30,6 +32,8 @@ static int view_device(unsigned index, struct view *v, struct err *e)
 {
     *v = (struct view){.index = index};
     if (device_look(DEVICE_SYS_BLOCK, index, &v->device, e) < 0)
+        return -1;
+    if (v->device.is_ours && verity_look(index, &v->verity, e) < 0)
         return -1;
     v->has_record = v->device.connected && record_read(RECORD_DIRECTORY, index, &v->record) &&
                     strcmp(v->record.id, v->device.id) == 0;
@@ -67,8 +71,8 @@ static int end_keeper(const struct view *v, struct err *e)
     CLEANUP_FD int claim = -1;
     struct pollfd p = {.fd = keeper, .events = POLLIN};
 
-    /* For the message: the keeper claims the device once more, as it takes it away. */
-    if (device_claim(v->index, &claim, e) < 0)
+    /* For the messages: the keeper does both once more, as it takes the device away. */
+    if (verity_close(v->index, e) < 0 || device_claim(v->index, &claim, e) < 0)
         return -1;
     close(steal_fd(&claim));
     if (pidfd_send_signal(keeper, SIGTERM, NULL, 0) < 0 || poll(&p, 1, KEEPER_WAIT_MS) <= 0)
@@ -106,7 +110,7 @@ int detach_run(const struct attach_options *o, struct output *out, struct err *e
 /* Adds a device's members to an object. */
 static void describe_json(const struct view *v, json_t *object)
 {
-    char path[DEVICE_PATH_SIZE], release[LIMIT_RELEASE_NAME + 1];
+    char path[VERITY_PATH_SIZE], release[LIMIT_RELEASE_NAME + 1];
 
     device_path(v->index, path);
     view_release(v, release);
@@ -114,6 +118,12 @@ static void describe_json(const struct view *v, json_t *object)
     json_set_text(object, "release", release);
     json_set_text(object, "id", v->device.id);
     json_set_number(object, "size", v->device.size);
+    if (v->verity.is_open) {
+        verity_path(v->index, path);
+        json_set_text(object, "verity", path);
+        json_set_text(object, "root_hash", v->verity.root_hash);
+        json_set_bool(object, "corrupted", v->verity.is_corrupted);
+    }
     if (v->has_keeper)
         json_set_number(object, "keeper", (uint64_t)v->record.keeper.pid);
     if (v->has_server)
@@ -137,11 +147,16 @@ static void print_process(const char *word, bool is_there, const struct process 
 
 static void print_status(const struct view *v)
 {
-    char release[LIMIT_RELEASE_NAME + 1];
+    char release[LIMIT_RELEASE_NAME + 1], path[VERITY_PATH_SIZE];
 
     view_release(v, release);
     printf("device /dev/nbd%u\nrelease %s\nid %s\nsize %llu\n", v->index, release, v->device.id,
            (unsigned long long)v->device.size);
+    if (v->verity.is_open) {
+        verity_path(v->index, path);
+        printf("verity %s\nroot-hash %s\ncorrupted %s\n", path, v->verity.root_hash,
+               v->verity.is_corrupted ? "yes" : "no");
+    }
     print_process("keeper", v->has_keeper, &v->record.keeper);
     print_process("server", v->has_server, &v->record.server);
     if (v->has_record)
@@ -191,8 +206,8 @@ int list_run(const struct attach_options *o, struct err *e)
             continue;
         }
         view_release(&v, release);
-        printf("/dev/nbd%u  %.*s  %s  %s\n", i, ID_SHOWN, v.device.id,
-               v.has_keeper ? "kept" : "not kept", release);
+        printf("/dev/nbd%u  %.*s  %s%s  %s\n", i, ID_SHOWN, v.device.id,
+               v.has_keeper ? "kept" : "not kept", v.verity.is_open ? ", verity" : "", release);
     }
     if (result) {
         json_object_set_new(result, "devices", devices);

@@ -3,7 +3,8 @@
 # Linux in which releases are attached and mounted.
 device_tests = \
 	tests/test-good.sh \
-	tests/test-vm-filesystems.sh
+	tests/test-vm-filesystems.sh \
+	tests/test-vm-verity.sh
 
 TESTS += $(device_tests)
 EXTRA_DIST += $(device_tests)
