@@ -37,3 +37,6 @@ $(boot_generated): %: %.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	sed -e 's,@sbindir\@,$(sbindir),g' -e 's,@plugindir\@,$(plugindir),g' -e 's,@pkgdatadir\@,$(pkgdatadir),g' \
 		$< >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@
+
+# By hand: docs/sizing.md has what it prints.
+EXTRA_DIST += boot/sizes.sh
