@@ -28,14 +28,23 @@ boot_generated = \
 	boot/initramfs-tools/hooks/ihop \
 	boot/lib/ihop-resident
 CLEANFILES += $(boot_generated)
+# All of them, since with --without-attach the lists above are empty.
 EXTRA_DIST += \
+	boot/dracut/ihop-generator.sh \
 	boot/dracut/module-setup.sh.in \
+	boot/dracut/mount-ihop.sh \
+	boot/dracut/parse-ihop.sh \
+	boot/initramfs-tools/conf-hooks.d/ihop \
 	boot/initramfs-tools/hooks/ihop.in \
-	boot/lib/ihop-resident.in
+	boot/initramfs-tools/scripts/ihop \
+	boot/initramfs-tools/scripts/init-premount/ihop \
+	boot/lib/ihop-resident.in \
+	boot/lib/ihop-root.sh
 
 $(boot_generated): %: %.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	sed -e 's,@sbindir\@,$(sbindir),g' -e 's,@plugindir\@,$(plugindir),g' -e 's,@pkgdatadir\@,$(pkgdatadir),g' \
+		-e 's,@pkglibexecdir\@,$(pkglibexecdir),g' \
 		$< >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@
 
 # By hand: docs/sizing.md has what it prints.

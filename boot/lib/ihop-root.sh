@@ -30,9 +30,9 @@ ihop_dead_timeout=2592000 # a month: a root that answers errors is worse than on
 
 # ihop_say MESSAGE...: to the console, and to the kernel's log, where it can be read later.
 ihop_say() {
-    echo "ihop: $*" >&2
+    printf 'ihop: %s\n' "$*" >&2
     if [ -w /dev/kmsg ]; then
-        echo "<7>ihop: $*" >/dev/kmsg
+        printf '<7>ihop: %s\n' "$*" >/dev/kmsg
     fi 2>/dev/null
 }
 
@@ -156,7 +156,7 @@ ihop_find() {
             ;;
     esac
     case $device in
-        /dev/*) ihop_is_device "$device" && echo "$device" ;;
+        /dev/*) ihop_is_device "$device" && printf '%s\n' "$device" ;;
         *) return 1 ;;
     esac
 }
@@ -171,7 +171,7 @@ ihop_wait() {
         ihop_waiting "$1" >&2
         ihop_pause
     done
-    echo "$device"
+    printf '%s\n' "$device"
 }
 
 # ihop_type DEVICE: prints the type of the file system, or nothing.
@@ -240,6 +240,18 @@ ihop_make_home() {
         mount -t sysfs ihop "$ihop_home/sys" &&
         # So that ihop-attach of the running system sees the keeper's record and its lock.
         mount --bind /run/ihop-attach "$ihop_home/run/ihop-attach"
+}
+
+# nbdkit asks for 192 MiB of memory that it never touches. A kernel with less than that refuses to
+# execute it, now and whenever the keeper starts a new one, unless it may promise more than it has.
+ihop_allow_servers() {
+    local key total unit
+
+    while read -r key total unit; do
+        if [ "$key" = MemTotal: ] && [ "$unit" = kB ] && [ "$total" -lt 262144 ]; then
+            [ "$(cat /proc/sys/vm/overcommit_memory)" != 0 ] || echo 1 >/proc/sys/vm/overcommit_memory
+        fi
+    done </proc/meminfo
 }
 
 # ihop_mount_data DEVICE: writable, as boot selection counts; or else as it can be mounted.
@@ -316,18 +328,20 @@ ihop_resolve() {
             path=$path/$name
         fi
     done
-    [ -e "$root$path" ] && echo "$root$path"
+    [ -e "$root$path" ] && printf '%s\n' "$root$path"
 }
 
 # ihop_has_init ROOT: the init= of the command line is there and can be executed, or else one of
-# those that the kernel and the initramfs look for. A shell is none: a release that has nothing
-# else does not come up.
+# those that the kernel and all initramfs look for; ihop_found_init is its path in ROOT. A shell
+# is none: a release that has nothing else does not come up.
 ihop_has_init() {
     local candidate file
 
-    for candidate in ${ihop_init:-/sbin/init /etc/init /bin/init /lib/systemd/systemd}; do
+    for candidate in ${ihop_init:-/sbin/init /etc/init /bin/init}; do
         file=$(ihop_resolve "$1" "$candidate") || continue
         if [ -f "$file" ] && [ -x "$file" ] && [ -s "$file" ]; then
+            # shellcheck disable=SC2034 # for whoever starts it
+            ihop_found_init=$candidate
             return 0
         fi
     done
@@ -343,7 +357,7 @@ ihop_mount_upper() {
         ihop_upper=$ihop_home/overlay/ihop-overlay/$(echo "$ihop_id" | cut -c 1-32)
         if device=$(ihop_wait "$ihop_overlay" "$ihop_timeout") && ihop_check "$device" &&
             ihop_mount rw,noatime "$device" "$ihop_home/overlay" &&
-            mkdir -p "$ihop_upper/upper" "$ihop_upper/work" && echo "$ihop_name" >"$ihop_upper/release"; then
+            mkdir -p "$ihop_upper/upper" "$ihop_upper/work" && printf '%s\n' "$ihop_name" >"$ihop_upper/release"; then
             ihop_upper_on=$device
             return 0
         fi
@@ -392,8 +406,8 @@ ihop_mount_root() {
 # ihop_quote TEXT: as a shell and as EnvironmentFile= of systemd read it.
 ihop_quote() {
     case $1 in
-        *[!a-zA-Z0-9_./:@%+=,-]*) echo "\"$(echo "$1" | sed 's/[\\"$`]/\\&/g')\"" ;;
-        *) echo "$1" ;;
+        *[!a-zA-Z0-9_./:@%+=,-]*) printf '"%s"\n' "$(printf '%s\n' "$1" | sed 's/[\\"$`]/\\&/g')" ;;
+        *) printf '%s\n' "$1" ;;
     esac
 }
 
@@ -401,10 +415,10 @@ ihop_quote() {
 ihop_write_result() {
     mkdir -p "$ihop_result" &&
         {
-            echo "IHOP_STORE=$(ihop_quote "$ihop_home/ihop$ihop_store")"
-            echo "IHOP_RELEASE=$(ihop_quote "$ihop_name")"
-            echo "IHOP_DEVICE=$(ihop_quote "$ihop_device")"
-            echo "IHOP_OVERLAY=$(ihop_quote "$ihop_upper_on")"
+            printf '%s\n' "IHOP_STORE=$(ihop_quote "$ihop_home/ihop$ihop_store")"
+            printf '%s\n' "IHOP_RELEASE=$(ihop_quote "$ihop_name")"
+            printf '%s\n' "IHOP_DEVICE=$(ihop_quote "$ihop_device")"
+            printf '%s\n' "IHOP_OVERLAY=$(ihop_quote "$ihop_upper_on")"
         } >"$ihop_result/boot.new" && mv "$ihop_result/boot.new" "$ihop_result/boot"
 }
 
@@ -456,6 +470,7 @@ ihop_boot_from() {
         ihop_say "the data partition $1 cannot be mounted"
         return 1
     fi
+    ihop_allow_servers
     modprobe nbd 2>/dev/null || :
     # From an earlier attempt.
     if ! ihop_detach; then
