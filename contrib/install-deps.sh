@@ -30,7 +30,7 @@ test_packages=(
     strace xfsprogs btrfs-progs squashfs-tools erofs-utils fdisk
     clang clang-format libclang-rt-dev valgrind brotli zstd jq curl openssl ca-certificates
     iproute2 procps util-linux-extra faketime git man-db
-    user-mode-linux busybox-static dmsetup nbd-client kmod
+    user-mode-linux busybox-static dash cpio dmsetup cryptsetup-bin nbd-client kmod
 )
 bench_packages=(mmdebstrap squashfs-tools erofs-utils casync xdelta3 zstd curl)
 root_packages=(mmdebstrap git)

@@ -5,6 +5,7 @@ docsdir = $(docdir)/docs
 dist_docs_DATA = \
 	docs/boot-loaders.md \
 	docs/design.md \
+	docs/device-proof.md \
 	docs/device.md \
 	docs/faq.md \
 	docs/faults.md \
@@ -32,17 +33,19 @@ manuals = ihop-clone.1 ihop-compress.1 ihop-store.1 nbdkit-ihop-plugin.1
 man1_MANS += $(manuals)
 if WITH_ATTACH
 man8_MANS += ihop-attach.8
+man7_MANS += ihop.cmdline.7
 endif
 if WITH_SYSTEMD_UNITS
 man8_MANS += ihop-good.8
 endif
-CLEANFILES += $(manuals) ihop-attach.8 ihop-good.8
+CLEANFILES += $(manuals) ihop-attach.8 ihop.cmdline.7 ihop-good.8
 EXTRA_DIST += \
 	docs/ihop-attach.pod \
 	docs/ihop-clone.pod \
 	docs/ihop-compress.pod \
 	docs/ihop-good.pod \
 	docs/ihop-store.pod \
+	docs/ihop.cmdline.pod \
 	docs/nbdkit-ihop-plugin.pod
 
 pod2man_release = $(VERSION)
@@ -53,4 +56,7 @@ nbdkit-ihop-plugin.1: pod2man_name = --name=nbdkit-ihop-plugin
 		$(pod2man_name) $< $@.tmp && mv $@.tmp $@
 ihop-attach.8 ihop-good.8: %.8: docs/%.pod
 	$(AM_V_GEN)$(POD2MAN) --section=8 --center=ihop --release='$(pod2man_release)' \
+		$< $@.tmp && mv $@.tmp $@
+ihop.cmdline.7: docs/ihop.cmdline.pod
+	$(AM_V_GEN)$(POD2MAN) --section=7 --center=ihop --release='$(pod2man_release)' \
 		$< $@.tmp && mv $@.tmp $@

@@ -203,6 +203,8 @@ def main():
     work.mkdir()
     paste("README.md", blocks_of_readme((checkout / "README.md").read_text()), checkout)
     for pod in sorted((checkout / "docs").glob("*.pod")):
+        if pod.stem == "ihop.cmdline":
+            continue  # the command line of a kernel, not of a shell
         text = pod.read_text()
         directory = work / pod.stem
         shutil.copytree("examples", directory)
