@@ -25,6 +25,7 @@ plugin_tests = \
 	tests/test-plugin-verify.sh \
 	tests/test-vm-attach.sh \
 	tests/test-vm-attach-boot.sh \
+	tests/test-vm-attach-load.sh \
 	tests/test-vm-uboot.sh
 
 TESTS += $(plugin_tests)
