@@ -118,6 +118,9 @@ static void adopt_server(struct keeper *k, const struct server *server, const st
 {
     k->server = *server;
     k->connections = *c;
+    /* A chunk that is lost later is an error for whoever reads it; no server at all would make
+     * everybody wait. */
+    k->command.unchecked = true;
     k->began_ms = io_now_ms();
     k->slow = 0;
     k->needs_server = false;
@@ -452,7 +455,8 @@ static void prepare_keeper(struct keeper *k)
                                          .release = r->release,
                                          .id = r->id,
                                          .size = r->size,
-                                         .parameters = r->parameters};
+                                         .parameters = r->parameters,
+                                         .unchecked = k->job->take_over};
     k->setup = (struct nbd_setup){.size = device_size(k), .identifier = k->job->identifier};
     k->log = k->job->foreground ? fcntl(2, F_DUPFD_CLOEXEC, 3)
                                 : open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK);

@@ -15,12 +15,14 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 
 #define LISTEN_PAUSE_MS 2
 #define END_WAIT_MS     5000 /* after SIGKILL: longer when the server waits for a disk */
 #define SECTOR_SIZE     512
 #define OWN_ARGUMENTS   16
+#define NBDKIT_MEMORY   (200ULL << 20)
 #define SOCKET_SUFFIX   ".sock"
 
 /* The pipes between the keeper and the process that becomes the server. */
@@ -90,6 +92,9 @@ static int make_arguments(const struct server_command *c, const char *socket, st
         a->argv[n++] = (char *)"round-up=512";
     for (char *rest = a->parameters; more > 0; more--)
         a->argv[n++] = strsep(&rest, "\n");
+    /* The last one counts. */
+    if (c->unchecked)
+        a->argv[n++] = (char *)"check=no";
     return 0;
 }
 
@@ -214,6 +219,20 @@ static int connect_to(const char *path, int flags, int *fd)
     return 0;
 }
 
+/* The kernel does not execute a program with more memory of its own than there is, unless it is
+ * told to promise any amount; nbdkit has 192 MiB that it does not use. */
+static const char *guess_end(void)
+{
+    struct sysinfo info;
+
+    if (sysinfo(&info) == 0 &&
+        (uint64_t)(info.totalram + info.totalswap) * info.mem_unit < NBDKIT_MEMORY)
+        return " without a word: a machine with less than 200 MiB of memory executes nbdkit only "
+               "with "
+               "vm.overcommit_memory=1";
+    return " without a word";
+}
+
 /* Why the server has ended: the last error that it wrote, or else its last line. */
 static int tell_end(struct server *server, struct err *e)
 {
@@ -223,7 +242,7 @@ static int tell_end(struct server *server, struct err *e)
     while (server_read_message(server))
         if (strstr(server->last, "error:") || !strstr(why, "error:"))
             strcpy(why, server->last);
-    return err_set(e, ERR_IO, "the server ended%s%s", *why ? ": " : "", why);
+    return err_set(e, ERR_IO, "the server ended%s%s", *why ? ": " : guess_end(), why);
 }
 
 int server_connect(struct server *server, uint64_t deadline_ms, int *fd, struct err *e)

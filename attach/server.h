@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <sys/un.h>
 
-/* What to start: nothing of it changes from one server to the next. */
+/* What to start. Only unchecked changes from one server to the next. */
 struct server_command {
     const char *nbdkit;     /* a path, or a name to look for in PATH */
     const char *plugin;     /* a path or nbdkit's short name */
@@ -30,6 +30,7 @@ struct server_command {
     const char *id;         /* of the image, 128 hex digits: the plugin refuses another one */
     uint64_t size;          /* of the image; the server rounds it up to 512 bytes */
     const char *parameters; /* more of the plugin's, each ended by a newline */
+    bool unchecked;         /* serve the image although chunks are missing, which are read errors */
 };
 
 #define SERVER_MESSAGE_SIZE 512

@@ -110,6 +110,20 @@ wait_until 10 gone "$server"
 [ "$(servers)" = 1 ]
 tr '\0' ' ' <"/proc/$(status server)/cmdline" | grep -q 'verify=first'
 
+now a chunk that is lost while the device is attached
+chunk=$(echo "$store"/chunks/*/"$(dd if="$tmp/v1.img" bs=50000 skip=20 count=1 status=none | b2sum | cut -c 1-32)"*)
+mv "$chunk" "$tmp/lost"
+server=$(status server)
+kill -9 "$server"
+wait_until 20 other_server "$server"
+attach -q --upgrade /dev/nbd0
+cmp -n 40000 /dev/nbd0 "$tmp/v1.img"
+echo 3 >/proc/sys/vm/drop_caches
+! dd if=/dev/nbd0 bs=50000 skip=20 count=1 of=/dev/null status=none
+mv "$tmp/lost" "$chunk"
+echo 3 >/proc/sys/vm/drop_caches
+cmp /dev/nbd0 "$tmp/v1.img"
+
 now a keeper that died while a device was suspended
 dmsetup create --noudevsync lin --table "0 5000 linear /dev/nbd0 0"
 refused 8 'in use' attach --detach /dev/nbd0
