@@ -214,9 +214,11 @@ static int choose_device(struct attachment *a, const char *device, bool *is_kept
     return device_parse(device, &index, e) < 0 ? -1 : take_device(a, index, is_kept, e);
 }
 
-/* After a failure: the new keeper takes its device away again. */
-static void end_new_keeper(unsigned index)
+/* Says to the keeper of the device how verity went: why is NULL when it is open. Else waits for the
+ * keeper's end, with the exit code of why if it is in the foreground. */
+static void tell_new_keeper(unsigned index, const struct err *why)
 {
+    siginfo_t info = {.si_signo = why ? SIGTERM : SIGUSR1, .si_code = SI_QUEUE};
     CLEANUP_FD int keeper = -1;
     struct pollfd p = {.events = POLLIN};
     struct record record;
@@ -224,7 +226,9 @@ static void end_new_keeper(unsigned index)
     if (record_read(RECORD_DIRECTORY, index, &record))
         keeper = process_open(&record.keeper);
     p.fd = keeper;
-    if (keeper >= 0 && pidfd_send_signal(keeper, SIGTERM, NULL, 0) == 0)
+    if (why)
+        info.si_value.sival_int = err_exit_code(why->kind);
+    if (keeper >= 0 && pidfd_send_signal(keeper, info.si_signo, &info, 0) == 0 && why)
         (void)poll(&p, 1, KEEPER_WAIT_MS);
 }
 
@@ -237,21 +241,13 @@ static int map_device(const struct attachment *a, bool is_kept, struct attached 
 
     if (verity_open(a->job.index, &a->o->verity_demand, &result, e) < 0) {
         if (!is_kept && !a->job.take_over)
-            end_new_keeper(a->job.index);
+            tell_new_keeper(a->job.index, e);
         return -1;
     }
+    if (!is_kept && a->o->foreground)
+        tell_new_keeper(a->job.index, NULL);
     done->is_mapped = true;
     done->is_damaged = result.is_damaged;
-    return 0;
-}
-
-static int check_demand(const struct attachment *a, struct err *e)
-{
-    if (a->o->verity && !*a->o->verity)
-        return err_set(e, ERR_ARCHIVE,
-                       "release %s records no root hash: give it by "
-                       "--verity=roothash=HEX,offset=BYTES",
-                       a->job.record.release);
     return 0;
 }
 
@@ -263,9 +259,10 @@ int attach_release(const struct attach_options *o, const char *release_path, con
 
     if (attachment_begin(&a, o, e) < 0 || attachment_choose_programs(&a, true, e) < 0)
         return -1;
+    a.job.mapped = o->verity != NULL;
     choose_settings(&a, NULL);
     if (name_release(&a, release_path, e) < 0 || attachment_load_release(&a, o->id, e) < 0 ||
-        check_demand(&a, e) < 0 || choose_device(&a, device, &is_kept, e) < 0)
+        choose_device(&a, device, &is_kept, e) < 0)
         return -1;
     if (!is_kept && attachment_launch(&a, NULL, e) < 0)
         return -1;

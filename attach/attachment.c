@@ -20,6 +20,10 @@ int attachment_begin(struct attachment *a, const struct attach_options *o, struc
 {
     *a = (struct attachment){.o = o, .queue = -1, .job = {.lock = -1, .release = -1, .report = -1}};
     a->job.foreground = o->foreground;
+    if (o->verity && !*o->verity)
+        return err_set(e, ERR_ARCHIVE,
+                       "a release records no root hash: give it by "
+                       "--verity=roothash=HEX,offset=BYTES");
     a->channel = nbd_netlink_open(e);
     return a->channel ? record_queue(RECORD_DIRECTORY, QUEUE_WAIT_MS, &a->queue, e) : -1;
 }

@@ -18,7 +18,8 @@ struct attachment {
 };
 
 /* Opens the channel to the kernel, and waits for the turn. The caller frees it, also after a
- * failure. Kinds of nbd_netlink_open and record_queue. */
+ * failure. Kinds of nbd_netlink_open and record_queue;
+ * ERR_ARCHIVE for --verity without a value, whatever the release. */
 int attachment_begin(struct attachment *a, const struct attach_options *o, struct err *e)
     __attribute__((warn_unused_result));
 void attachment_free(struct attachment *a);

@@ -19,6 +19,7 @@ static const struct line job_lines[] = {
 #define AT(member) offsetof(struct keeper_job, member)
     {"index", LINE_NUMBER, AT(index), 0, LIMIT_NBD_DEVICE},
     {"take-over", LINE_NUMBER, AT(take_over), 0, 1},
+    {"mapped", LINE_NUMBER, AT(mapped), 0, 1},
     {"foreground", LINE_NUMBER, AT(foreground), 0, 1},
     {"lock", LINE_FD, AT(lock), 0, INT_MAX},
     {"release-lock", LINE_FD, AT(release), 0, INT_MAX},

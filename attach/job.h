@@ -17,6 +17,7 @@
 struct keeper_job {
     unsigned index;      /* of the device */
     unsigned take_over;  /* 1: the device is connected already */
+    unsigned mapped;     /* 1: another process opens a device on it: see keeper_run */
     unsigned foreground; /* 1: messages go to stderr, else to the kernel's log */
     int lock;            /* of the record; -1: a keeper lives, from whom it is to be taken */
     int release;         /* a server's lock on the release: gc keeps its chunks */

@@ -49,6 +49,7 @@ struct keeper {
     uint64_t slow_ms;         /* since when slow counts */
     unsigned slow;            /* how many connections the kernel has given up on */
     uint64_t next_try_ms;     /* when needs_server */
+    int exit_code;
     bool needs_server, ended; /* ended: the device is gone */
 };
 
@@ -250,6 +251,15 @@ static void notice(struct keeper *k)
     k->next_try_ms = io_now_ms() + k->pause_ms;
 }
 
+/* A service manager that does not hear of it waits in vain, but the device is there. */
+static void tell_manager(const struct keeper *k)
+{
+    struct err e = ERR_INIT;
+
+    if (notify_ready(getpid(), &e) < 0)
+        say(k, "%s", e.text);
+}
+
 static void take_signal(struct keeper *k)
 {
     struct signalfd_siginfo info;
@@ -257,10 +267,16 @@ static void take_signal(struct keeper *k)
 
     if (read(k->signals, &info, sizeof info) != sizeof info || info.ssi_signo == SIGHUP)
         return;
+    if (info.ssi_signo == SIGUSR1) {
+        tell_manager(k);
+        return;
+    }
     if (detach_device(k->job->index, RECORD_DIRECTORY, k->channel, &k->server.process, &e) < 0)
         say(k, "signal %u is ignored: %s", info.ssi_signo, e.text);
     else
         k->ended = true;
+    if (k->ended && info.ssi_code == SI_QUEUE)
+        k->exit_code = info.ssi_int;
 }
 
 /* Sleeps until something happens, without a limit when all is well. */
@@ -319,6 +335,7 @@ static int catch_signals(struct keeper *k, struct err *e)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_SETMASK, &set, NULL);
     k->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return k->signals < 0 ? err_sys(e, errno, "cannot catch signals") : 0;
@@ -382,15 +399,6 @@ static void resume_suspended(struct keeper *k, const struct record *old)
         return;
     strcpy(k->job->record.suspended, old->suspended);
     quiet_end(RECORD_DIRECTORY, k->job->index, &k->job->record);
-}
-
-/* A service manager that does not hear of it waits in vain, but the device is there. */
-static void tell_manager(const struct keeper *k)
-{
-    struct err e = ERR_INIT;
-
-    if (notify_ready(getpid(), &e) < 0)
-        say(k, "%s", e.text);
 }
 
 /* A device that another keeper kept, which has died or is to be replaced. Its server answers until
@@ -487,7 +495,7 @@ static void keeper_free(struct keeper *k)
         close(k->log);
 }
 
-int keeper_run(struct keeper_job *job, struct err *e)
+int keeper_run(struct keeper_job *job, int *exit_code, struct err *e)
 {
     CLEANUP(keeper_free)
     struct keeper k = {.job = job, .server = SERVER_INIT, .signals = -1, .log = -1};
@@ -504,8 +512,9 @@ int keeper_run(struct keeper_job *job, struct err *e)
         return -1;
     write_record(&k);
     report_ready(&k);
-    if (job->foreground)
+    if (job->foreground && !job->mapped)
         tell_manager(&k);
     keep(&k);
+    *exit_code = k.exit_code;
     return 0;
 }

@@ -28,6 +28,7 @@ int main(int argc, char **argv)
 {
     static struct keeper_job job;
     struct err e = ERR_INIT;
+    int exit_code = 0;
     uint64_t fd;
 
     if (io_fill_standard() < 0)
@@ -43,11 +44,11 @@ int main(int argc, char **argv)
     close((int)fd);
     keep_to_itself(&job);
     umask(022);
-    if (chdir("/") < 0 || keeper_run(&job, &e) < 0) {
+    if (chdir("/") < 0 || keeper_run(&job, &exit_code, &e) < 0) {
         job_report(&job, false, &e);
         if (job.foreground)
             job_wait_heard(&job); /* so that the error is printed before this program ends */
         return err_exit_code(e.kind);
     }
-    return 0;
+    return exit_code;
 }

@@ -41,9 +41,12 @@ PYTHON
 
 read -r flipped flipped_at < <(chunk_of file10 300000)
 read -r cut cut_at < <(chunk_of file15 500000)
-if [ -z "$flipped" ] || [ -z "$cut" ] || [ "$flipped" = "$cut" ]; then
+read -r other other_at < <(chunk_of file13 500000)
+if [ -z "$flipped" ] || [ -z "$other" ] || [ -z "$cut" ] || [ "$flipped" = "$cut" ]; then
     fail "no chunks to damage"
 fi
+
+"$builddir/ihop-store" -q try "$tmp/store/v1" --tries 3
 
 cat >"$tmp/guest" <<GUEST
 verity=roothash=$root,offset=$tree
@@ -51,6 +54,7 @@ root=$root
 tree=$tree
 flipped=$flipped flipped_at=$flipped_at
 cut=$cut cut_at=$cut_at
+other=$other other_at=$other_at
 kills=${KILLS:-1}
 GUEST
 cat >>"$tmp/guest" <<'GUEST'
@@ -95,9 +99,14 @@ module drivers/md/dm-verity
 
 # Nor is anything left of a root hash that does not fit, whatever was to happen on corruption.
 refused 5 'records no root hash' attach --verity "$tmp/store/v1"
+before=$(cat "$tmp/store/.ihop/boot")
+refused 5 'records no root hash' attach --boot --verity "$tmp/store" # and no trial is counted
+[ "$(cat "$tmp/store/.ihop/boot")" = "$before" ]
 refused 5 'does not fit' attach "--verity=$wrong" "$tmp/store/v1"
 nothing_left 0
-attach -f "--verity=$wrong,on-corruption=panic" "$tmp/store/v1" 2>/run/error
+code=0
+attach -f "--verity=$wrong,on-corruption=panic" "$tmp/store/v1" 2>/run/error || code=$?
+[ $code -eq 5 ]
 wait_until 20 grep -q 'does not fit' /run/error
 nothing_left 0
 refused 5 'no superblock' attach "--verity=roothash=$root,offset=4096" "$tmp/store/v1"
@@ -159,17 +168,20 @@ cp /run/result "$tmp/result"
 # Damaged chunks: reads from them fail, all others succeed.
 cp "$flipped" /run/flipped
 cp "$cut" /run/cut
+cp "$other" /run/other
+cp /run/flipped "$other" # with what another chunk should hold
 printf X | dd "of=$flipped" bs=1 seek=20000 conv=notrunc status=none
 truncate -s 30000 "$cut"
 echo 3 >/proc/sys/vm/drop_caches
 reads_or_fails $mapped "$flipped_at" 50000 "$tmp/data"
 reads_or_fails $mapped "$cut_at" 50000 "$tmp/data"
+reads_or_fails $mapped "$other_at" 50000 "$tmp/data"
 echo 3 >/proc/sys/vm/drop_caches
 for i in $(seq 15); do
     r=0
     cmp "$tmp/files/file$i" "/run/mnt/file$i" 2>/run/error || r=$?
     case $i in
-        10 | 15) [ $r -eq 2 ] && grep -q 'Input/output error' /run/error ;;
+        10 | 13 | 15) [ $r -eq 2 ] && grep -q 'Input/output error' /run/error ;;
         *) [ $r -eq 0 ] ;;
     esac
 done
@@ -181,6 +193,7 @@ attach --detach $mapped
 nothing_left 0
 cp /run/flipped "$flipped"
 cp /run/cut "$cut"
+cp /run/other "$other"
 
 # All options; a keeper in the foreground, which SIGTERM ends.
 "$builddir/ihop-attach" -f --plugin "$plugin" "$tmp/store/v1" \
