@@ -6,6 +6,7 @@ if HAVE_CMOCKA
 unit_programs = \
 	tests/unit/test_adopt \
 	tests/unit/test_archive \
+	tests/unit/test_attached \
 	tests/unit/test_bar \
 	tests/unit/test_boot_record \
 	tests/unit/test_boot_selection \

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/adopt.h"
+#include "store/attached.h"
 #include "store/chunk_file.h"
 #include "store/foreign.h"
 #include "store/lock.h"
@@ -180,6 +181,24 @@ static int keep_served(struct gc *gc, int dirfd, const char *name, int fd, struc
     return keep(gc, dirfd, STORE_META "/retired/", name, e);
 }
 
+/* Whether a device waits for a server of this release: all that had it locked have died. */
+static bool is_attached(const struct gc *gc, int dirfd, const char *name)
+{
+    CLEANUP(image_free) struct image image = {0};
+    struct err ignored = ERR_INIT;
+
+    return store_image_load(gc->store, dirfd, STORE_META "/retired/", name, &image, NULL,
+                            &ignored) == 0 &&
+           attached_has_image(ATTACHED_SYS_BLOCK, &image);
+}
+
+static int keep_attached(struct gc *gc, int dirfd, const char *name, struct err *e)
+{
+    if (gc->result->retired_kept++ == 0)
+        strcpy(gc->result->holder, "a device that waits for a server (ihop-attach --list)");
+    return keep(gc, dirfd, STORE_META "/retired/", name, e);
+}
+
 /* A server may have opened the file and not locked it yet: it waits for the lock that is held
  * here, and then sees that the file has no name any more. So the file is deleted while the
  * lock is held. */
@@ -202,6 +221,8 @@ static int visit_retired(struct gc *gc, int dirfd, const char *name, struct err 
         return err_sys(e, errno, "cannot open %s/" STORE_META "/retired/%s", gc->store->path, name);
     if (served == STORE_SERVED_UNKNOWN)
         return store_lock_cannot_tell(gc->store, STORE_META "/retired/", name, errno, e);
+    if (served == STORE_NOT_SERVED && is_attached(gc, dirfd, name))
+        return keep_attached(gc, dirfd, name, e);
     if (served == STORE_SERVED)
         return keep_served(gc, dirfd, name, fd, e);
     gc->result->retired_removed++;
