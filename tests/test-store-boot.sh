@@ -164,7 +164,6 @@ test_what_stays() {
     expect_exit 0 "$ihop_store" gc --keep 1 s
     equal "$(releases s)" "v1 v2 v3 v5" "releases after gc --keep 1"
     ! grep -q "kept release" "$tmp/err" || fail "gc has tried to remove what boots"
-    ! grep -q "kept release" "$tmp/err" || fail "gc has tried to remove what boots"
     # A trial that has failed may go.
     boots v3
     boots v2
@@ -386,10 +385,10 @@ test_unread() {
     strace -qq -f -o trace -e trace=openat "${boot[@]}" >out
     n=$(grep -n '"boot"' trace | head -n 1 | cut -d: -f1)
     for errors in $n "$n..$((n + 1))"; do
-        cp s/.ihop/boot before
+        cp s/.ihop/boot record
         strace -qq -f -o /dev/null -e trace=openat -e "inject=openat:error=EIO:when=$errors" "${boot[@]}" >out 2>err
         grep -q 'cannot read s/.ihop/boot.*Input/output error; what is known of it is used' err || fail "$(cat err)"
-        cmp s/.ihop/boot before || fail "the record was replaced ($errors)"
+        cmp s/.ihop/boot record || fail "the record was replaced ($errors)"
     done
     equal "$(cat out)" v2 "what boots"
     boots v2

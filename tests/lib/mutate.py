@@ -23,8 +23,9 @@ import time
 
 TIMEOUT_S, UNIT_TIMEOUT_S = 300, 60
 NOT_SOURCES = ("tests", "bench", "contrib", "docs")
-PROGRAMS = ["ihop-clone", "ihop-store", "ihop-compress", "nbdkit-ihop-plugin.la",
-            "tests/cut-file"]
+PROGRAMS = ["ihop-clone", "ihop-store", "ihop-compress", "ihop-attach", "ihop-attach-keeper",
+            "nbdkit-ihop-plugin.la", "tests/cut-file", "tests/faults/kill-at",
+            "tests/faults/refuse-call", "tests/faults/write-log.la"]
 
 
 class Mutation:
