@@ -43,12 +43,12 @@ struct keeper {
     struct connections connections;
     struct nbd_setup setup;
     int signals, log;
-    unsigned serial;          /* of the servers, in the names of their sockets */
-    unsigned pause_ms;        /* before the next start; 0: none */
-    uint64_t began_ms;        /* when the present server was given to the device */
-    uint64_t slow_ms;         /* since when slow counts */
-    unsigned slow;            /* how many connections the kernel has given up on */
-    uint64_t next_try_ms;     /* when needs_server */
+    unsigned serial;      /* of the servers, in the names of their sockets */
+    unsigned pause_ms;    /* before the next start; 0: none */
+    uint64_t began_ms;    /* when the present server was given to the device */
+    uint64_t slow_ms;     /* since when slow counts */
+    unsigned slow;        /* how many connections the kernel has given up on */
+    uint64_t next_try_ms; /* when needs_server */
     int exit_code;
     bool needs_server, ended; /* ended: the device is gone */
 };

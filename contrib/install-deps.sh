@@ -31,6 +31,7 @@ test_packages=(
     clang clang-format libclang-rt-dev valgrind brotli zstd jq curl openssl ca-certificates
     iproute2 procps util-linux-extra faketime git man-db
     user-mode-linux busybox-static dash cpio dmsetup cryptsetup-bin nbd-client kmod
+    qemu-system-x86 u-boot-qemu
 )
 bench_packages=(mmdebstrap squashfs-tools erofs-utils casync xdelta3 zstd curl)
 root_packages=(mmdebstrap git)

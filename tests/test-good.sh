@@ -54,6 +54,19 @@ test_order() {
     told "release v2 is good: 2 required checks passed"
 }
 
+# A name that has to be quoted for a shell, which the store writes as it is.
+test_odd_name() {
+    fresh_machine
+    # shellcheck disable=SC2016
+    printf 'IHOP_STORE=%s\nIHOP_RELEASE=%s\n' "$tmp/store" '"\"a b\" \\ \$c"' >"$tmp/boot"
+    # shellcheck disable=SC2016
+    printf 'default=v1\ntrial=%s\ntries=1\nbooted=%s\n' '"a b" \ $c' '"a b" \ $c' >"$tmp/store/.ihop/boot"
+    # shellcheck disable=SC2016
+    check "$tmp/a/required.d/10-name" '[ "$IHOP_RELEASE" = '"'"'"a b" \ $c'"'"' ]'
+    expect_exit 0 run --reboot
+    said "good $tmp/store"
+}
+
 test_none() {
     fresh_machine
     expect_exit 0 run

@@ -3,8 +3,7 @@
 # Releases that hold ext4, squashfs and erofs, attached and mounted in a machine of user-mode Linux:
 # every file has its bytes. Then the same machine runs out of memory, with swap on zram and without,
 # while a release is read: what eats the memory is killed, not keeper or server; and when the
-# server is killed in the middle of it, the mount lives. At last the power is cut, again and again,
-# while the store is written to; what is attached afterwards is whole.
+# server is killed in the middle of it, the mount lives.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/vm/uml.sh"

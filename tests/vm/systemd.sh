@@ -240,7 +240,7 @@ show() {
     cat "$tmp/console" "$tmp/said" "$tmp/result" >&2
     fail "$1"
 }
-[ "$(cat "$tmp/boot")" = done ] || show "the machine's steps were not done"
+[ "$(cat "$tmp/boot")" = "done" ] || show "the machine's steps were not done"
 # One line for each boot, from the last second of each.
 [ "$(grep -c '^reads [0-9]* failed 0 wrong 0 ' "$tmp/result")" = 2 ] || show "reads failed, or the readers did"
 cat "$tmp/result"
