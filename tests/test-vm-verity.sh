@@ -8,6 +8,7 @@ set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 . "$srcdir/tests/vm/uml.sh"
 requires mke2fs veritysetup dmsetup nbdkit
+if is_sanitized "$ihop_clone"; then skip "built with a sanitizer"; fi
 
 # An ext4 image with its hash tree after it, in chunks of 50,000 bytes.
 tree=$((8 << 20))

@@ -3,7 +3,7 @@
 # ihop-attach under load, in a machine of user-mode Linux: four readers that compare every byte, and
 # a loop that checksums the files of the mounted release, while its server is killed, hangs, is
 # upgraded, and while its keeper and both are killed. Run by hand, from a build directory;
-# tests/test-vm-attach.sh does it with small numbers. For those of docs/ihop-attach.pod:
+# tests/test-vm-attach-load.sh does it with small numbers. For those of docs/ihop-attach.pod:
 #
 #     KILLS=20 UPGRADES=10 TIMEOUT=2 bash ../tests/vm/attach-kill.sh
 #     KILLS=20 UPGRADES=10 TIMEOUT=10 bash ../tests/vm/attach-kill.sh
@@ -14,6 +14,7 @@ set -euo pipefail
 . "$srcdir/tests/vm/uml.sh"
 PATH=$PATH:/usr/sbin:/sbin
 requires mke2fs python3 nbdkit dmsetup
+if is_sanitized "$ihop_clone"; then skip "built with a sanitizer"; fi
 
 mkdir "$tmp/files"
 for i in $(seq 20); do
