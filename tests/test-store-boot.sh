@@ -5,7 +5,8 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/faults.sh"
-export ASAN_OPTIONS=detect_leaks=0 # LeakSanitizer cannot work in a process that is traced
+# LeakSanitizer cannot work in a process that is traced; faketime and strace come before ASan.
+export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
 cd "$tmp"
 for i in 1 2 3 4; do
     noise image$i 102400 "image $i"
