@@ -38,11 +38,19 @@ static int skip_list_add(struct skip_list *list, const char *name, struct err *e
 static int check_device(const struct attach_options *o, struct err *e)
 {
     CLEANUP(attachment_free) struct attachment a;
+    struct device d;
     unsigned index;
 
     if (attachment_begin(&a, o, e) < 0)
         return -1;
-    return o->operands[1] ? device_parse(o->operands[1], &index, e) : 0;
+    if (!o->operands[1])
+        return 0;
+    if (device_parse(o->operands[1], &index, e) < 0 ||
+        device_look(DEVICE_SYS_BLOCK, index, &d, e) < 0)
+        return -1;
+    if (d.connected && !d.is_ours)
+        return err_set(e, ERR_OTHER_IMAGE, "/dev/nbd%u is used by another program", index);
+    return 0;
 }
 
 static int choose_next(const struct attach_options *o, struct output *out,
@@ -60,16 +68,20 @@ static int choose_next(const struct attach_options *o, struct output *out,
     return boot_choose(store, &request, choice, &role, e);
 }
 
-static int attach_choice(const struct attach_options *o, const char *name, struct attached *done,
-                         struct err *e)
+/* The image that was looked at and counted, not another one that has got the name since. */
+static int attach_choice(const struct attach_options *o, const struct boot_choice *choice,
+                         struct attached *done, struct err *e)
 {
+    struct attach_options pinned = *o;
     CLEANUP_FREE char *path = NULL;
 
-    if (asprintf(&path, "%s/%s", o->operands[0], name) < 0) {
+    if (asprintf(&path, "%s/%s", o->operands[0], choice->name) < 0) {
         path = NULL;
         return err_nomem(e, "choosing what boots");
     }
-    return attach_release(o, path, o->operands[1], done, e);
+    if (!pinned.id && choice->id[0])
+        pinned.id = choice->id;
+    return attach_release(&pinned, path, o->operands[1], done, e);
 }
 
 /* Attaches one choice after the other until one can be. */
@@ -88,7 +100,7 @@ static int attach_first(const struct attach_options *o, struct output *out, stru
             return -1;
         }
         why = (struct err)ERR_INIT;
-        if (attach_choice(o, choice.name, done, &why) == 0)
+        if (attach_choice(o, &choice, done, &why) == 0)
             return 0;
         err_context(&why, "%s cannot be attached", choice.name);
         output_note(out, "%s", why.text);

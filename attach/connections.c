@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "attach/connections.h"
 
+#include "attach/device.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 
@@ -153,6 +154,8 @@ int connections_replace(const struct connections *c, struct nbd_netlink *channel
         if (io_now_ms() >= deadline)
             return err_set(e, ERR_BUSY,
                            "another server, which is not known here, still serves the device");
+        if (device_check(DEVICE_SYS_BLOCK, index, setup->identifier, e) < 0)
+            return -1;
         nbd_message_reconfigure(&m, nbd_netlink_family(channel), index, setup, fds, n);
         if (nbd_netlink_send(channel, &m, e) < 0)
             return -1;

@@ -32,20 +32,23 @@ static int wait_until_gone(unsigned index, struct err *e)
 }
 
 /* The claim is held until the device is disconnected, so that nobody can mount it in between. */
-int detach_device(unsigned index, const char *directory, struct nbd_netlink *channel,
-                  const struct process *server, struct err *e)
+int detach_device(unsigned index, const char *identifier, struct nbd_netlink *channel,
+                  const struct process *server, bool *disconnected, struct err *e)
 {
     CLEANUP_FD int claim = -1;
     struct nbd_message m;
 
-    if (verity_close(index, e) < 0 || device_claim(index, &claim, e) < 0)
+    *disconnected = false;
+    if (verity_close(index, e) < 0 || device_claim(index, &claim, e) < 0 ||
+        device_check(DEVICE_SYS_BLOCK, index, identifier, e) < 0)
         return -1;
     nbd_message_disconnect(&m, nbd_netlink_family(channel), index);
     if (nbd_netlink_send(channel, &m, e) < 0)
         return -1;
+    *disconnected = true;
     close(steal_fd(&claim));
     server_stop_process(server);
-    server_stop_others(directory, index, NULL);
-    record_remove(directory, index);
+    server_stop_others(RECORD_DIRECTORY, index, NULL);
+    record_remove(RECORD_DIRECTORY, index);
     return wait_until_gone(index, e);
 }

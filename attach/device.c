@@ -31,6 +31,9 @@ int device_parse(const char *path, unsigned *index, struct err *e)
     uint64_t n;
 
     name = slash ? slash + 1 : name;
+    /* A file of that name elsewhere is no device. */
+    if (real && strncmp(real, "/dev/", strlen("/dev/")) != 0)
+        name = "";
     if (strncmp(name, NBD_NAME, strlen(NBD_NAME)) != 0 ||
         !text_parse_u64(name + strlen(NBD_NAME), 0, LIMIT_NBD_DEVICE, &n))
         return err_set(e, ERR_USAGE, "%s is no NBD device: use /dev/nbd0 to /dev/nbd%u", path,
@@ -99,6 +102,20 @@ int device_look(const char *sys_block, unsigned index, struct device *device, st
             take_identifier(text, &found);
     }
     *device = found;
+    return 0;
+}
+
+int device_check(const char *sys_block, unsigned index, const char *identifier, struct err *e)
+{
+    struct device d;
+
+    if (device_look(sys_block, index, &d, e) < 0)
+        return -1;
+    if (!d.connected)
+        return err_set(e, ERR_NOT_FOUND, "/dev/nbd%u is not attached", index);
+    if (strcmp(d.identifier, identifier) != 0)
+        return err_set(e, ERR_OTHER_IMAGE,
+                       "/dev/nbd%u is used by another program, or is another image", index);
     return 0;
 }
 

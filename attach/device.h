@@ -43,6 +43,12 @@ void device_path(unsigned index, char path[DEVICE_PATH_SIZE]);
 int device_look(const char *sys_block, unsigned index, struct device *device, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Fails unless the device has this identifier now: ERR_NOT_FOUND when it is not connected, and
+ * ERR_OTHER_IMAGE. The kernel itself compares identifiers only for a device that has one, so that
+ * it would take connections for another program's. ERR_IO. */
+int device_check(const char *sys_block, unsigned index, const char *identifier, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Writes "ihop RELEASE ID". id has 128 hex digits. */
 void device_identifier(const char *release, const char *id, char text[DEVICE_IDENTIFIER_SIZE]);
 

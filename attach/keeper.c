@@ -26,9 +26,9 @@
 #define AGAIN_WAIT_MS    1000  /* until a server that has answered before answers again */
 #define FIRST_PAUSE_MS   50    /* between starts that fail, doubling */
 #define LONGEST_PAUSE_MS 2000
-#define STABLE_MS        10000 /* a server that lived so long is replaced at once */
-#define SLOW_TIMEOUTS    10    /* so many timeouts after being too slow, a server is as new */
-#define LOCK_WAIT_MS     5000  /* until the keeper that was killed has let go of the record */
+#define STABLE_MS        1000 /* a server that lived so long is replaced at once */
+#define SLOW_TIMEOUTS    10   /* so many timeouts after being too slow, a server is as new */
+#define LOCK_WAIT_MS     5000 /* until the keeper that was killed has let go of the record */
 #define SECTOR_SIZE      512
 
 #ifndef PR_SET_IO_FLUSHER
@@ -127,12 +127,13 @@ static void adopt_server(struct keeper *k, const struct server *server, const st
     k->needs_server = false;
 }
 
+/* Whether the device is there; somebody may have taken it away, and made another one of it. */
 static bool is_connected(const struct keeper *k)
 {
     struct err e = ERR_INIT;
-    struct device d;
 
-    return device_look(DEVICE_SYS_BLOCK, k->job->index, &d, &e) < 0 || d.connected;
+    return device_check(DEVICE_SYS_BLOCK, k->job->index, k->job->identifier, &e) == 0 ||
+           (e.kind != ERR_NOT_FOUND && e.kind != ERR_OTHER_IMAGE);
 }
 
 /* Whether the kernel would take a new connection for the device. Sets the timeouts, too: they are
@@ -144,7 +145,8 @@ static int probe_device(struct keeper *k, struct err *e)
 
     setup.timeout_s = k->job->record.timeout_s;
     setup.dead_timeout_s = k->job->record.dead_timeout_s;
-    if (connections_probe(k->channel, k->job->index, &setup, e) < 0)
+    if (device_check(DEVICE_SYS_BLOCK, k->job->index, k->job->identifier, e) < 0 ||
+        connections_probe(k->channel, k->job->index, &setup, e) < 0)
         return -1;
     device_set_timeout(DEVICE_SYS_BLOCK, k->job->index, k->job->record.timeout_s);
     return 0;
@@ -211,12 +213,17 @@ static bool may_reconnect(struct keeper *k)
     return k->slow++ < k->connections.count;
 }
 
-static void plan_next_try(struct keeper *k, const struct err *e)
+static void grow_pause(struct keeper *k)
 {
-    k->needs_server = true;
     k->pause_ms = k->pause_ms == 0 ? FIRST_PAUSE_MS : 2 * k->pause_ms;
     if (k->pause_ms > LONGEST_PAUSE_MS)
         k->pause_ms = LONGEST_PAUSE_MS;
+}
+
+static void plan_next_try(struct keeper *k, const struct err *e)
+{
+    k->needs_server = true;
+    grow_pause(k);
     k->next_try_ms = io_now_ms() + k->pause_ms;
     say(k, "no new server yet: %s", e->text);
 }
@@ -248,6 +255,8 @@ static void notice(struct keeper *k)
     /* A server that dies as soon as it serves is not started again and again without a pause. */
     if (io_now_ms() - k->began_ms >= STABLE_MS)
         k->pause_ms = 0;
+    else
+        grow_pause(k);
     k->next_try_ms = io_now_ms() + k->pause_ms;
 }
 
@@ -264,6 +273,7 @@ static void take_signal(struct keeper *k)
 {
     struct signalfd_siginfo info;
     struct err e = ERR_INIT;
+    bool disconnected;
 
     if (read(k->signals, &info, sizeof info) != sizeof info || info.ssi_signo == SIGHUP)
         return;
@@ -271,10 +281,10 @@ static void take_signal(struct keeper *k)
         tell_manager(k);
         return;
     }
-    if (detach_device(k->job->index, RECORD_DIRECTORY, k->channel, &k->server.process, &e) < 0)
-        say(k, "signal %u is ignored: %s", info.ssi_signo, e.text);
-    else
-        k->ended = true;
+    if (detach_device(k->job->index, k->job->identifier, k->channel, &k->server.process,
+                      &disconnected, &e) < 0)
+        say(k, disconnected ? "%s" : "it stays, in spite of a signal: %s", e.text);
+    k->ended = k->ended || disconnected;
     if (k->ended && info.ssi_code == SI_QUEUE)
         k->exit_code = info.ssi_int;
 }

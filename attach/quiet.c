@@ -47,6 +47,13 @@ static bool append_number(char list[RECORD_LIST_SIZE], struct dm_number number)
     return n > 0 && (size_t)n < RECORD_LIST_SIZE - used;
 }
 
+/* Nothing was suspended, so nothing is to be resumed. */
+static bool suspend_none(struct record *record)
+{
+    record->suspended[0] = '\0';
+    return false;
+}
+
 /* Suspends all; the record names them before the first one is. What somebody else has suspended is
  * taken out again: that one resumes it. */
 static bool suspend_all(int control, const char *directory, unsigned index,
@@ -57,9 +64,9 @@ static bool suspend_all(int control, const char *directory, unsigned index,
 
     for (size_t i = 0; i < count; i++)
         if (!append_number(record->suspended, numbers[i]))
-            return false;
+            return suspend_none(record);
     if (record_write(directory, index, record, &e) < 0)
-        return false;
+        return suspend_none(record);
     for (size_t i = 0; i < count; i++) {
         bool suspended = false;
 
@@ -70,8 +77,10 @@ static bool suspend_all(int control, const char *directory, unsigned index,
         if (suspended && !append_number(ours, numbers[i]))
             return false;
     }
+    if (strcmp(record->suspended, ours) == 0)
+        return true;
     strcpy(record->suspended, ours);
-    return true;
+    return record_write(directory, index, record, &e) == 0;
 }
 
 bool quiet_begin(const char *directory, unsigned index, struct record *record)

@@ -65,6 +65,21 @@ static void view_release(const struct view *v, char text[LIMIT_RELEASE_NAME + 1]
     snprintf(text, LIMIT_RELEASE_NAME + 1, "%.*s", end > begin ? (int)(end - begin) : 0, begin);
 }
 
+/* A keeper may also end because another one has taken its place. */
+static int check_gone(const struct view *v, struct err *e)
+{
+    struct device now;
+
+    if (device_look(DEVICE_SYS_BLOCK, v->index, &now, e) < 0)
+        return -1;
+    if (now.connected && strcmp(now.identifier, v->device.identifier) == 0)
+        return err_set(
+            e, ERR_BUSY,
+            "/dev/nbd%u is still attached, as its keeper was killed or replaced: try again",
+            v->index);
+    return 0;
+}
+
 static int end_keeper(const struct view *v, struct err *e)
 {
     CLEANUP_FD int keeper = process_open(&v->record.keeper);
@@ -78,7 +93,7 @@ static int end_keeper(const struct view *v, struct err *e)
     if (pidfd_send_signal(keeper, SIGTERM, NULL, 0) < 0 || poll(&p, 1, KEEPER_WAIT_MS) <= 0)
         return err_set(e, ERR_BUSY, "the keeper of /dev/nbd%u, process %ld, does not end", v->index,
                        (long)v->record.keeper.pid);
-    return 0;
+    return check_gone(v, e);
 }
 
 static int detach_alone(const struct view *v, struct err *e)
@@ -86,11 +101,12 @@ static int detach_alone(const struct view *v, struct err *e)
     CLEANUP(nbd_netlink_cleanup) struct nbd_netlink *channel = nbd_netlink_open(e);
     const struct process none = {.pid = 0};
     CLEANUP_FD int lock = -1;
+    bool disconnected;
 
     if (!channel || record_lock(RECORD_DIRECTORY, v->index, LOCK_WAIT_MS, &lock, e) < 0)
         return -1;
-    return detach_device(v->index, RECORD_DIRECTORY, channel,
-                         v->has_record ? &v->record.server : &none, e);
+    return detach_device(v->index, v->device.identifier, channel,
+                         v->has_record ? &v->record.server : &none, &disconnected, e);
 }
 
 int detach_run(const struct attach_options *o, struct output *out, struct err *e)

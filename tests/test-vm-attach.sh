@@ -6,7 +6,7 @@ set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/vm/uml.sh"
 PATH=$PATH:/usr/sbin:/sbin
-requires mke2fs nbdkit dmsetup sfdisk
+requires mke2fs nbdkit dmsetup sfdisk nbd-client
 [ -x "$builddir/ihop-attach" ] || skip "built without ihop-attach"
 if is_sanitized "$ihop_clone"; then skip "built with a sanitizer"; fi
 
@@ -180,6 +180,25 @@ attach -q --detach /dev/nbd0
 [ ! -e /sys/block/nbd0/pid ]
 [ "$(servers)" = 0 ]
 [ "$(cd /run/ihop-attach; echo *)" = "lock nbd0.lock" ]
+
+now a device of which somebody else makes another one
+[ "$(attach "$store/v2")" = /dev/nbd0 ]
+remember
+kill -STOP "$keeper" # so that it sees neither in time
+nbd-client -d /dev/nbd0 >/dev/null
+not_connected() { [ ! -e /sys/block/nbd0/pid ]; }
+wait_until 10 not_connected
+nbdkit -U /run/foreign.sock -P /run/foreign.pid memory 1M
+nbd-client -unix /run/foreign.sock /dev/nbd0 >/dev/null
+refused 12 'another program' attach --detach /dev/nbd0
+kill -CONT "$keeper"
+wait_until 20 gone "$keeper"
+wait_until 20 gone "$server"
+[ "$(cat /sys/block/nbd0/size)" = 2048 ]
+cmp -n 1048576 /dev/nbd0 /dev/zero
+nbd-client -d /dev/nbd0 >/dev/null
+kill -9 "$(cat /run/foreign.pid)"
+wait_until 10 not_connected
 
 now partitions
 [ "$(attach "$store/disk")" = /dev/nbd0 ]
