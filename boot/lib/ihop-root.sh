@@ -232,6 +232,8 @@ ihop_make_home() {
     mkdir -p "$ihop_home" &&
         # By itself, as /run is mounted noexec by some.
         mount -t tmpfs -o mode=0755 ihop "$ihop_home" &&
+        # systemd shares all mounts; from a shared one nothing can be moved (ihop.overlay=none).
+        { mount --make-private "$ihop_home" 2>/dev/null || :; } &&
         cp -a "$ihop_tree/." "$ihop_home/" &&
         mkdir -p "$ihop_home/dev" "$ihop_home/proc" "$ihop_home/sys" "$ihop_home/ihop" \
             "$ihop_home/release" "$ihop_home/overlay" "$ihop_home/run/ihop-attach" /run/ihop-attach &&
@@ -388,6 +390,7 @@ ihop_mount_root() {
         ihop_upper_on=none
         # Moved, not bound, so that one mount is left.
         mount --move "$ihop_home/release" "$1" && return 0
+        ihop_say "release $ihop_name cannot be mounted at $1"
     elif ihop_mount_upper; then
         ihop_mount_over "$1" && return 0
         if [ "$ihop_upper_on" != tmpfs ]; then
@@ -491,6 +494,8 @@ ihop_boot_from() {
 ihop_boot() {
     local device
 
+    # Also for whoever mends it by hand.
+    ihop_make_home || :
     if ! device=$(ihop_wait "$ihop_data" "$ihop_timeout"); then
         ihop_say "the data partition ihop.data=$ihop_data did not appear within $ihop_timeout s"
         return 1
