@@ -46,6 +46,7 @@ int detach_device(unsigned index, const char *identifier, struct nbd_netlink *ch
     if (nbd_netlink_send(channel, &m, e) < 0)
         return -1;
     *disconnected = true;
+    device_set_timeout(DEVICE_SYS_BLOCK, index, 0); /* for whoever uses it next */
     close(steal_fd(&claim));
     server_stop_process(server);
     server_stop_others(RECORD_DIRECTORY, index, NULL);

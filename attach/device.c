@@ -13,13 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WORD            "ihop "
-#define SECTOR_SIZE     512
-#define ATTRIBUTE_SIZE  4096 /* the kernel's maximum: a page */
-#define NBD_NAME        "nbd"
-#define LATE_MS         500
-#define LATE_SHORT_MS   400 /* of a timeout of 1 s */
-#define DEVICE_PATH_MAX (PATH_MAX + 64)
+#define WORD               "ihop "
+#define SECTOR_SIZE        512
+#define ATTRIBUTE_SIZE     4096  /* the kernel's maximum: a page */
+#define DEFAULT_TIMEOUT_MS 30000 /* the kernel's, of all block devices */
+#define NBD_NAME           "nbd"
+#define LATE_MS            500
+#define LATE_SHORT_MS      400 /* of a timeout of 1 s */
+#define DEVICE_PATH_MAX    (PATH_MAX + 64)
 
 int device_parse(const char *path, unsigned *index, struct err *e)
 {
@@ -145,9 +146,10 @@ void device_set_timeout(const char *sys_block, unsigned index, unsigned timeout_
     char path[DEVICE_PATH_MAX], text[32];
     CLEANUP_FD int fd = -1;
     unsigned late_ms = timeout_s > 1 ? LATE_MS : LATE_SHORT_MS;
+    unsigned long long ms = timeout_s > 0 ? 1000ULL * timeout_s - late_ms : DEFAULT_TIMEOUT_MS;
 
     snprintf(path, sizeof path, "%s/" NBD_NAME "%u/queue/io_timeout", sys_block, index);
-    snprintf(text, sizeof text, "%llu", 1000ULL * timeout_s - late_ms);
+    snprintf(text, sizeof text, "%llu", ms);
     fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd >= 0)
         (void)!write(fd, text, strlen(text));

@@ -56,7 +56,8 @@ void device_identifier(const char *release, const char *id, char text[DEVICE_IDE
 bool device_is_idle(const char *sys_block, unsigned index);
 
 /* Lets the kernel look after requests so early that one whose connection has died is sent again at
- * most timeout_s + 1 seconds after it was sent first. Of no consequence when it cannot be done. */
+ * most timeout_s + 1 seconds after it was sent first; 0: as the kernel does by itself. Of no
+ * consequence when it cannot be done. */
 void device_set_timeout(const char *sys_block, unsigned index, unsigned timeout_s);
 
 /* Makes the kernel look for partitions, as it does when a device is opened; where udev runs, that

@@ -180,6 +180,7 @@ attach -q --detach /dev/nbd0
 [ ! -e /sys/block/nbd0/pid ]
 [ "$(servers)" = 0 ]
 [ "$(cd /run/ihop-attach; echo *)" = "lock nbd0.lock" ]
+[ "$(cat /sys/block/nbd0/queue/io_timeout)" = 30000 ]
 
 now a device of which somebody else makes another one
 [ "$(attach "$store/v2")" = /dev/nbd0 ]

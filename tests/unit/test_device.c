@@ -122,7 +122,7 @@ static void the_kernel_looks_early(void **state)
     const struct {
         unsigned timeout_s;
         const char *text;
-    } cases[] = {{1, "600"}, {2, "1500"}, {10, "9500"}, {86400, "86399500"}};
+    } cases[] = {{0, "30000"}, {1, "600"}, {2, "1500"}, {10, "9500"}, {86400, "86399500"}};
 
     make_device(*state, NULL);
     device_set_timeout(*state, 3, 10); /* no such attribute: nothing happens */
