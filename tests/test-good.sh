@@ -175,7 +175,7 @@ done
 if command -v systemd-analyze >/dev/null && systemd-analyze verify --help 2>&1 | grep -q -e --man; then
     mkdir "$tmp/units"
     for unit in ihop-attach@ ihop-good; do
-        sed -e 's,^\(ExecStart=\)[^ ]*/,\1/usr/bin/,; s,/usr/bin/ihop-[a-z]*,/bin/true,' \
+        sed -e 's,^\(Exec[A-Za-z]*=\)[^ ]*/ihop-[a-z]*,\1/bin/true,' \
             "$builddir/boot/systemd/$unit.service" >"$tmp/units/$unit.service"
     done
     cp "$tmp/units/ihop-attach@.service" "$tmp/units/ihop-attach@data-v1.service"
