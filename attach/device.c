@@ -106,6 +106,15 @@ int device_look(const char *sys_block, unsigned index, struct device *device, st
     return 0;
 }
 
+int device_require_ours(const struct device *device, unsigned index, struct err *e)
+{
+    if (!device->connected)
+        return err_set(e, ERR_NOT_FOUND, "/dev/nbd%u is not attached", index);
+    if (!device->is_ours)
+        return err_set(e, ERR_OTHER_IMAGE, "/dev/nbd%u is used by another program", index);
+    return 0;
+}
+
 int device_check(const char *sys_block, unsigned index, const char *identifier, struct err *e)
 {
     struct device d;

@@ -43,6 +43,11 @@ void device_path(unsigned index, char path[DEVICE_PATH_SIZE]);
 int device_look(const char *sys_block, unsigned index, struct device *device, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Fails unless device, which is number index, is connected and one of ours: ERR_NOT_FOUND,
+ * ERR_OTHER_IMAGE. */
+int device_require_ours(const struct device *device, unsigned index, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Fails unless the device has this identifier now: ERR_NOT_FOUND when it is not connected, and
  * ERR_OTHER_IMAGE. The kernel itself compares identifiers only for a device that has one, so that
  * it would take connections for another program's. ERR_IO. */

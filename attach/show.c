@@ -49,11 +49,7 @@ static int view_ours(const char *path, struct view *v, struct err *e)
 
     if (device_parse(path, &index, e) < 0 || view_device(index, v, e) < 0)
         return -1;
-    if (!v->device.connected)
-        return err_set(e, ERR_NOT_FOUND, "/dev/nbd%u is not attached", index);
-    if (!v->device.is_ours)
-        return err_set(e, ERR_OTHER_IMAGE, "/dev/nbd%u is used by another program", index);
-    return 0;
+    return device_require_ours(&v->device, index, e);
 }
 
 /* Between the first word of the identifier and the last one. */

@@ -19,12 +19,9 @@ static int read_device(struct attachment *a, const char *path, struct err *e)
     struct device d;
 
     if (device_parse(path, &job->index, e) < 0 ||
-        device_look(DEVICE_SYS_BLOCK, job->index, &d, e) < 0)
+        device_look(DEVICE_SYS_BLOCK, job->index, &d, e) < 0 ||
+        device_require_ours(&d, job->index, e) < 0)
         return -1;
-    if (!d.connected)
-        return err_set(e, ERR_NOT_FOUND, "/dev/nbd%u is not attached", job->index);
-    if (!d.is_ours)
-        return err_set(e, ERR_OTHER_IMAGE, "/dev/nbd%u is used by another program", job->index);
     if (!record_read(RECORD_DIRECTORY, job->index, &job->record) ||
         strcmp(job->record.id, d.id) != 0)
         return err_set(e, ERR_NOT_FOUND,
