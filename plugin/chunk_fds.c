@@ -205,9 +205,14 @@ static int open_and_keep(struct chunk_fds *c, size_t chunk, struct chunk_lease *
     return 0;
 }
 
+int chunk_fds_kept(const struct chunk_fds *c, size_t chunk)
+{
+    return atomic_load_explicit(&c->fds[chunk], memory_order_acquire);
+}
+
 int chunk_fds_get(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease, struct err *e)
 {
-    int fd = atomic_load_explicit(&c->fds[chunk], memory_order_acquire);
+    int fd = chunk_fds_kept(c, chunk);
 
     if (fd >= 0) {
         *lease = (struct chunk_lease){.fd = fd, .kept = true};

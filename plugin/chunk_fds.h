@@ -77,6 +77,9 @@ struct chunk_lease {
 int chunk_fds_get(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease, struct err *e)
     __attribute__((warn_unused_result));
 
+/* The descriptor that is kept of this chunk, or -1. It stays open, and is not to be given back. */
+int chunk_fds_kept(const struct chunk_fds *c, size_t chunk);
+
 /* Opens the chunk anew, even if a descriptor of it is kept. */
 int chunk_fds_open(struct chunk_fds *c, size_t chunk, struct chunk_lease *lease, struct err *e)
     __attribute__((warn_unused_result));

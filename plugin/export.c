@@ -150,6 +150,7 @@ struct part {
     uint8_t *buf;
     size_t size;
     uint64_t offset;
+    bool done;
 };
 
 /* Path of a chunk, for messages: made only when there is a message to write. */
@@ -264,10 +265,53 @@ static int read_part(struct export *x, const struct part *p, struct err *e)
     return lost_chunk_recover(x, p->chunk, e) < 0 ? -1 : try_part(x, p, e);
 }
 
+/* Reads several parts by one system call. Those that it has not read, for whatever reason, are
+ * left: a chunk that is not open yet, is to be hashed, or fails. */
+static void read_batch(struct export *x, struct part *parts, size_t count)
+{
+    struct read_batch_item items[READ_BATCH_MAX];
+    struct part *of[READ_BATCH_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        int fd = chunk_fds_kept(&x->fds, parts[i].chunk);
+
+        if (fd < 0 || (x->verifier && !verifier_is_good(x->verifier, parts[i].chunk)))
+            continue;
+        of[n] = &parts[i];
+        items[n++] = (struct read_batch_item){.fd = fd,
+                                              .buf = parts[i].buf,
+                                              .size = (uint32_t)parts[i].size,
+                                              .offset = parts[i].offset};
+    }
+    if (n < 2)
+        return;
+    read_batch_run(&x->shared->batch, items, n);
+    for (size_t i = 0; i < n; i++)
+        if (items[i].done) {
+            of[i]->done = true;
+            if (x->options->drop_cache)
+                drop_pages(x, items[i].fd, of[i]);
+        }
+}
+
+static int read_parts(struct export *x, struct part *parts, size_t count, struct err *e)
+{
+    if (count > 1)
+        read_batch(x, parts, count);
+    for (size_t i = 0; i < count; i++)
+        if (!parts[i].done && read_part(x, &parts[i], e) < 0) {
+            stats_count(STATS_READ_ERRORS, 1);
+            return -1;
+        }
+    return 0;
+}
+
 int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, struct err *e)
 {
+    struct part parts[READ_BATCH_MAX];
     uint8_t *at = buf;
-    size_t i;
+    size_t i, n = 0;
 
     if (count == 0)
         return 0;
@@ -284,13 +328,17 @@ int export_read(struct export *x, void *buf, uint32_t count, uint64_t offset, st
         if (x->image.chunks.items[p.chunk].zero) {
             memset(at, 0, p.size);
             stats_count(STATS_ZERO_BYTES, p.size);
-        } else if (read_part(x, &p, e) < 0) {
-            stats_count(STATS_READ_ERRORS, 1);
-            return -1;
+        } else {
+            parts[n++] = p;
         }
         at += p.size;
         offset += p.size;
         count -= (uint32_t)p.size;
+        if (n == READ_BATCH_MAX || count == 0) {
+            if (read_parts(x, parts, n, e) < 0)
+                return -1;
+            n = 0;
+        }
     }
     return 0;
 }

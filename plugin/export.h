@@ -10,6 +10,7 @@
 #define IHOP_PLUGIN_EXPORT_H
 
 #include "plugin/chunk_fds.h"
+#include "plugin/read_batch.h"
 #include "plugin/verifier.h"
 
 #include "base/err.h"
@@ -36,6 +37,7 @@ struct export_shared {
     struct export_options options;
     struct store *store;
     struct fd_budget budget;
+    struct read_batch batch;
 };
 
 struct export

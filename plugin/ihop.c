@@ -155,6 +155,8 @@ static int ihop_after_fork(void)
 
     if (single)
         export_reserve(single);
+    if (options.uring)
+        read_batch_init(&shared.batch);
     if (single ? export_check_again(single, &e) == 0
                : !options.export.check || store_check_readable(shared.store, &e) == 0)
         return 0;
@@ -170,6 +172,7 @@ static void ihop_unload(void)
     if (is_ready) {
         exports_free(&opened);
         fd_budget_free(&shared.budget);
+        read_batch_free(&shared.batch);
     }
     store_close(shared.store);
     options_free(&options);

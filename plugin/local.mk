@@ -12,6 +12,7 @@ nbdkit_ihop_plugin_la_SOURCES = \
 	plugin/lost_chunk.c plugin/lost_chunk.h \
 	plugin/options.c plugin/options.h \
 	plugin/page_cache.c plugin/page_cache.h \
+	plugin/read_batch.c plugin/read_batch.h \
 	plugin/readahead.c plugin/readahead.h \
 	plugin/stats.c plugin/stats.h \
 	plugin/verifier.c plugin/verifier.h

@@ -85,8 +85,6 @@ static int set_id(struct options *o, const char *value)
 
 int options_set(struct options *o, const char *key, const char *value)
 {
-    bool unused;
-
     if (strcmp(key, "path") == 0 && o->path) {
         nbdkit_error("'%s' and '%s': use one word, STORE/RELEASE, or store=STORE release=NAME",
                      o->path, value);
@@ -108,8 +106,8 @@ int options_set(struct options *o, const char *key, const char *value)
         return set_choice(&o->export.drop_cache, key, value, "default", "none");
     if (strcmp(key, "maxfds") == 0)
         return set_max_fds(o, value);
-    if (strcmp(key, "uring") == 0) /* chose between two ways to read ahead; one is left */
-        return set_choice(&unused, key, value, "on", "off");
+    if (strcmp(key, "uring") == 0)
+        return set_choice(&o->uring, key, value, "off", "on");
     nbdkit_error(
         "unknown parameter '%s' (store, release, id, check, verify, cache, maxfds and uring "
         "are known)",

@@ -15,12 +15,13 @@ struct options {
     char *release; /* NULL: every release is an export */
     char *id;
     unsigned max_fds;
+    bool uring; /* read from several chunks by one system call */
     struct export_options export;
 };
 
 #define OPTIONS_INIT                                                                               \
     {                                                                                              \
-        .max_fds = FD_BUDGET_AUTO, .export = {.check = true }                                      \
+        .max_fds = FD_BUDGET_AUTO, .uring = true, .export = {.check = true }                       \
     }
 
 #define OPTIONS_HELP                                                                               \
@@ -32,7 +33,7 @@ struct options {
     "verify=off|first     Hash each chunk before its first use (default: off).\n"                  \
     "cache=default|none   Keep what was read in the page cache or drop it.\n"                      \
     "maxfds=<N>           Keep at most N chunk files open (default: by memory).\n"                 \
-    "uring=on|off         Accepted for older command lines; it changes nothing."
+    "uring=on|off         Read several chunks by one system call (default: on)."
 
 int options_set(struct options *o, const char *key, const char *value)
     __attribute__((warn_unused_result));

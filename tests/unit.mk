@@ -36,6 +36,7 @@ unit_programs = \
 	tests/unit/test_publish \
 	tests/unit/test_range_queue \
 	tests/unit/test_rate \
+	tests/unit/test_read_batch \
 	tests/unit/test_release \
 	tests/unit/test_release_list \
 	tests/unit/test_release_lock \
@@ -93,5 +94,6 @@ tests_unit_test_page_cache_SOURCES = tests/unit/test_page_cache.c plugin/page_ca
 tests_unit_test_remove_on_signal_SOURCES = tests/unit/test_remove_on_signal.c \
 	compress/remove_on_signal.c compress/remove_on_signal.h
 tests_unit_test_verity_table_SOURCES = tests/unit/test_verity_table.c attach/verity_table.c
+tests_unit_test_read_batch_SOURCES = tests/unit/test_read_batch.c plugin/read_batch.c
 tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c plugin/verifier.c
 endif

@@ -52,6 +52,7 @@ HOMES = {
     "libmnl/": r"attach/nbd_netlink\.c",
     "linux/nbd": r"attach/nbd_netlink\.c",
     "linux/dm-ioctl": r"attach/dm\.c",
+    "linux/io_uring": r"plugin/read_batch\.c",
 }
 FORBIDDEN_CALLS = re.compile(
     r"\b(v?f?printf|puts|fputs|putchar|perror|_?exit|quick_exit|abort|v?errx?|v?warnx?|assert)\s*\(")
