@@ -42,6 +42,14 @@
 #define LIMIT_RELEASE_NAME 200
 #define LIMIT_BOOT_TRIES   100 /* of a release on trial */
 
+/* ---- signatures ---- */
+
+#define LIMIT_SIGNATURE_TEXT    (64 * KIB) /* all signatures of one archive */
+#define LIMIT_SIGNATURES        32         /* of one archive */
+#define LIMIT_SIGNATURE_COMMENT 8192       /* each of a signature's two; minisign's own limit */
+#define LIMIT_KEYS              64         /* that are trusted at a time */
+#define LIMIT_KEY_FILE          ((size_t)(64 * KIB))
+
 /* ---- servers ---- */
 
 #define LIMIT_REDIRECTS       5          /* in a row */

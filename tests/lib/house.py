@@ -22,15 +22,16 @@ import sys
 ROOMS = {
     "base": set(),
     "format": {"base"},
+    "signature": {"base", "format"},
     "codec": {"base", "format"},
     "chunker": {"base", "format"},
-    "store": {"base", "format"},
+    "store": {"base", "format", "signature"},
     "reader": {"base"},
-    "fetch": {"base", "format", "codec", "chunker", "store", "reader"},
+    "fetch": {"base", "format", "signature", "codec", "chunker", "store", "reader"},
 }
 # Which rooms each program may include; no program includes another one.
 PROGRAMS = {
-    "plugin": {"base", "format", "store"},  # neither curl nor a codec in nbdkit
+    "plugin": {"base", "format", "signature", "store"},  # neither curl nor a codec in nbdkit
     "cli": set(ROOMS),  # what the programs below share
     "clone": {"cli", *ROOMS},
     "manage": {"cli", *ROOMS},
@@ -46,7 +47,7 @@ HOMES = {
     "brotli/": r"common/codec/brotli_(de|en)coder\.c",
     "lzma": r"common/codec/xz_state\.h",
     "zstd": r"common/codec/zstd_(de|en)coder\.c",
-    "openssl/": r"common/format/chunk_hash\.c",
+    "openssl/": r"common/(format/chunk_hash|signature/(ed25519|ed25519_sign|scrypt))\.c",
     "jansson": r"cli/json\.h",
     "protobuf-c/": r"common/format/dictionary\.h",
     "libmnl/": r"attach/nbd_netlink\.c",
