@@ -34,6 +34,14 @@ void json_set_text(json_t *object, const char *name, const char *value)
 
 void json_set_number(json_t *object, const char *name, uint64_t value)
 {
+    char digits[24];
+
+    /* Jansson has no larger numbers. */
+    if (value > INT64_MAX) {
+        snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+        json_set_text(object, name, digits);
+        return;
+    }
     json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 

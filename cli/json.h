@@ -16,6 +16,7 @@ json_t *json_new_result(int exit_code);
 
 /* Sets a member of object. Text that is not UTF-8 is made printable first. */
 void json_set_text(json_t *object, const char *name, const char *value);
+/* A number from 2^63 on becomes a text, as no JSON library is sure to keep it. */
 void json_set_number(json_t *object, const char *name, uint64_t value);
 void json_set_decimal(json_t *object, const char *name, double value); /* three decimals */
 void json_set_bool(json_t *object, const char *name, bool value);

@@ -22,6 +22,7 @@ unit_programs = \
 	tests/unit/test_cut \
 	tests/unit/test_cut_cursor \
 	tests/unit/test_dictionary \
+	tests/unit/test_facts \
 	tests/unit/test_file \
 	tests/unit/test_gc \
 	tests/unit/test_http \

@@ -39,6 +39,10 @@
 #define LIMIT_HASH_PINNED  32         /* what a pinned header must have */
 #define LIMIT_XZ_MEMORY    (80 * MIB) /* of a decoder: the dictionary of xz -9 is 64 MiB */
 
+/* Of ihop.compatible and compatible= in device.conf. */
+#define LIMIT_DEVICE_TYPE  128 /* bytes of a name */
+#define LIMIT_DEVICE_TYPES 256 /* for which one image is */
+
 #define LIMIT_RELEASE_NAME 200
 #define LIMIT_BOOT_TRIES   100 /* of a release on trial */
 
