@@ -15,20 +15,32 @@
 #include "base/limits.h"
 #include "format/image.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is demanded of an archive. The checksum is borrowed. */
+/* What is demanded of an archive. What it points to is borrowed. Without any, and with the rest of
+ * the members zero, what an image says about itself (format/facts.h) must still be well-formed. */
 struct trust {
+    bool any;                       /* nothing but min_hash_length is demanded */
     size_t min_hash_length;         /* bytes of each chunk hash */
     const uint8_t *pinned_checksum; /* CHUNK_HASH_SIZE bytes that its header must have, or NULL */
+
+    const char *compatible;     /* the type of this device, which the image must be for, or NULL */
+    uint64_t minimum;           /* the store takes no lower version (store/floor.h) */
+    uint64_t newest;            /* a lower version than this is a downgrade; 0: none is */
+    const char *newest_release; /* the release that has it */
+    bool allow_downgrade;
+    /* CHUNK_HASH_SIZE bytes: an image with this header is no downgrade, as it is the one that has
+     * the name already; or NULL. */
+    const uint8_t *installed_checksum;
 };
 
 /* Accepts every archive: for a command that only shows what an archive says of itself. */
 #define TRUST_ANY                                                                                  \
     (struct trust)                                                                                 \
     {                                                                                              \
-        .min_hash_length = LIMIT_HASH_MIN                                                          \
+        .any = true, .min_hash_length = LIMIT_HASH_MIN                                             \
     }
 
 /* Whether a header that claims to have this checksum is accepted. This is asked before anything of
