@@ -20,8 +20,9 @@
 /* 64 MiB holds about 800,000 chunks with 64-byte hashes: an image of 50 GiB at bita's default
  * chunk size. */
 #define LIMIT_DICTIONARY (64 * MIB)
-/* A release holds a larger dictionary than its archive: 14 bytes more for each chunk. */
-#define LIMIT_RELEASE (2 * LIMIT_DICTIONARY)
+/* A release holds a larger dictionary than its archive, 14 bytes more for each chunk, and perhaps
+ * the archive's header as well. */
+#define LIMIT_RELEASE (3 * LIMIT_DICTIONARY)
 /* An entry of the chunk order takes one byte in the dictionary and four in memory. This many
  * are an image of 256 GiB at bita's default chunk size. */
 #define LIMIT_ORDER            ((size_t)4 * 1024 * 1024)

@@ -184,7 +184,9 @@ int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size, str
     return 0;
 }
 
-static void put_archive_chunk(struct dict_writer *w, const struct image *image, size_t i)
+/* base: where the places of chunks in the dictionary count from. */
+static void put_archive_chunk(struct dict_writer *w, const struct image *image, size_t i,
+                              uint64_t base)
 {
     const struct chunk *chunk = &image->chunks.items[i];
     Ihop__ArchiveChunk c = IHOP__ARCHIVE_CHUNK__INIT;
@@ -192,19 +194,19 @@ static void put_archive_chunk(struct dict_writer *w, const struct image *image, 
     c.checksum.data = (uint8_t *)chunk_table_hash(&image->chunks, i);
     c.checksum.len = image->chunks.hash_length;
     c.archive_size = chunk->archive_size;
-    c.archive_offset = chunk->archive_offset;
+    c.archive_offset = chunk->archive_offset - base;
     c.source_size = chunk->source_size;
     dict_put_message(w, FIELD_CHUNK_DESCRIPTORS, &c.base);
 }
 
-static void put_archive_dictionary(struct dict_writer *w, const struct image *image)
+static void put_archive_dictionary(struct dict_writer *w, const struct image *image, uint64_t base)
 {
     image_put_source(w, &fields, image);
     image_put_chunker(w, &fields, image);
     image_put_compression(w, &fields, image);
     image_put_order(w, &fields, image);
     for (size_t i = 0; i < image->chunks.count; i++)
-        put_archive_chunk(w, image, i);
+        put_archive_chunk(w, image, i, base);
     image_put_metadata(w, &fields, image);
 }
 
@@ -216,7 +218,7 @@ int archive_encode(const struct image *image, uint64_t alignment, uint8_t **head
     uint8_t bytes[8];
 
     dict_begin(&w, magic);
-    put_archive_dictionary(&w, image);
+    put_archive_dictionary(&w, image, 0);
     dict_end(&w);
     header_end = w.size + sizeof bytes + CHUNK_HASH_SIZE;
     offset = (header_end + alignment - 1) / alignment * alignment;
@@ -229,5 +231,47 @@ int archive_encode(const struct image *image, uint64_t alignment, uint8_t **head
     *header = w.data;
     *size = w.size;
     *data_offset = offset;
+    return 0;
+}
+
+/* Where the chunk data begins, in the archives of all programs that are known. */
+static uint64_t first_chunk_offset(const struct image *image)
+{
+    uint64_t first = image->archive_size;
+
+    for (size_t i = 0; i < image->chunks.count; i++)
+        first = min_u64(first, image->chunks.items[i].archive_offset);
+    return first;
+}
+
+static int encode_again(const struct image *image, struct dict_writer *w, struct err *e)
+{
+    uint64_t offset = first_chunk_offset(image);
+    uint8_t bytes[8];
+
+    dict_begin(w, magic);
+    put_archive_dictionary(w, image, offset);
+    dict_end(w);
+    text_put_le64(bytes, offset);
+    dict_put_raw(w, bytes, sizeof bytes);
+    return dict_sign(w, e);
+}
+
+int archive_rebuild_header(const struct image *image, uint8_t **header, bool *same, struct err *e)
+{
+    struct dict_writer w = {0};
+
+    *same = false;
+    *header = NULL;
+    if (encode_again(image, &w, e) < 0) {
+        free(w.data);
+        return err_context(e, "making an archive's header again");
+    }
+    *same = w.size == image->header_size &&
+            memcmp(w.data + w.size - CHUNK_HASH_SIZE, image->header_checksum, CHUNK_HASH_SIZE) == 0;
+    if (*same)
+        *header = w.data;
+    else
+        free(w.data);
     return 0;
 }

@@ -17,6 +17,7 @@
 #include "format/frame.h"
 #include "format/image.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,5 +43,13 @@ int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size, str
  * is not checked here. */
 int archive_encode(const struct image *image, uint64_t alignment, uint8_t **header, size_t *size,
                    uint64_t *data_offset, struct err *e) __attribute__((warn_unused_result));
+
+/* Makes the header of the archive that the image came from again, from what the image says.
+ * *same tells whether the result is that header byte for byte, by its checksum; then *header has
+ * header_size bytes, which the caller frees. It is not for archives that have a chunk twice or
+ * one that nobody uses, with the magic of bita 0.1.x, or with fields of a later version.
+ * ERR_MEMORY. */
+int archive_rebuild_header(const struct image *image, uint8_t **header, bool *same, struct err *e)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -14,8 +14,29 @@ void image_free(struct image *image)
     free(image->application_version);
     chunk_table_free(&image->chunks);
     free(image->order);
+    free(image->signatures);
+    free(image->signed_header);
     free(image->archive_url);
+    free(image->name);
     *image = (struct image){0};
+}
+
+int image_set_signatures(struct image *image, const uint8_t *text, size_t size, struct err *e)
+{
+    uint8_t *copy = NULL;
+
+    while (size > 0 && text[size - 1] == 0)
+        size--;
+    if (size > 0) {
+        copy = malloc(size);
+        if (!copy)
+            return err_nomem(e, "keeping an archive's signatures");
+        memcpy(copy, text, size);
+    }
+    free(image->signatures);
+    image->signatures = copy;
+    image->signatures_size = size;
+    return 0;
 }
 
 const char *image_chunker_name(const struct image *image)

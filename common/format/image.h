@@ -51,11 +51,25 @@ struct image {
     uint64_t archive_size; /* of the whole archive */
     uint64_t header_size;  /* from the archive's start to the end of the header checksum */
     uint8_t header_checksum[CHUNK_HASH_SIZE];
+    /* What signs the header (signature/minisign.h), as it was found: not verified. NULL: nothing.
+     */
+    uint8_t *signatures;
+    size_t signatures_size;
+    /* The header itself, header_size bytes, if it is signed and cannot be made again of the members
+     * above (archive_rebuild_header); otherwise NULL. */
+    uint8_t *signed_header;
     char *archive_url;      /* NULL when not known */
     bool archive_url_lacks; /* the address had a query, user or password and may not work without */
+
+    char *name; /* the release's, when it was published; NULL when not known */
 };
 
 void image_free(struct image *image);
+
+/* Replaces what signs the image by a copy of these bytes, without zeros at their end; NULL when
+ * nothing is left. ERR_MEMORY. */
+int image_set_signatures(struct image *image, const uint8_t *text, size_t size, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* "RollSum", "BuzHash" or "fixed size". */
 const char *image_chunker_name(const struct image *image);

@@ -22,6 +22,7 @@ struct image_builder {
     enum err_kind kind; /* of errors in what is parsed */
     struct dict_numbers order;
     size_t metadata_capacity, metadata_bytes;
+    size_t signed_header_size;     /* of a release's image.signed_header */
     uint32_t declared_hash_length; /* from the chunker parameters */
     bool has_chunker, has_source_checksum;
 };

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "format/archive.h"
 #include "format/dictionary.pb-c.h"
 #include "format/image_builder.h"
 
@@ -30,6 +31,9 @@ enum release_field {
     FIELD_HEADER_SIZE = 102,
     FIELD_ARCHIVE_SIZE = 103,
     FIELD_NUMBER = 106,
+    FIELD_NAME = 107,
+    FIELD_SIGNATURES = 108,
+    FIELD_SIGNED_HEADER = 109,
     FIELD_ARCHIVE_URL_LACKS = 120,
 };
 
@@ -83,6 +87,30 @@ static int set_header_checksum(struct image_builder *b, const struct dict_field 
     return 0;
 }
 
+static int set_signatures(struct image_builder *b, const struct dict_field *f, struct err *e)
+{
+    if (!f->is_bytes || f->size > LIMIT_SIGNATURE_TEXT)
+        return err_set(e, ERR_DAMAGED, "the recorded signatures have the wrong size");
+    return image_set_signatures(&b->image, f->data, f->size, e);
+}
+
+/* Its size is compared with the recorded one when all is read. */
+static int set_signed_header(struct image_builder *b, const struct dict_field *f, struct err *e)
+{
+    uint8_t *copy;
+
+    if (!f->is_bytes || f->size > LIMIT_DICTIONARY + ARCHIVE_OVERHEAD || f->size == 0)
+        return err_set(e, ERR_DAMAGED, "the recorded header has the wrong size");
+    copy = malloc(f->size);
+    if (!copy)
+        return err_nomem(e, "reading a recorded header");
+    memcpy(copy, f->data, f->size);
+    free(b->image.signed_header);
+    b->image.signed_header = copy;
+    b->signed_header_size = f->size;
+    return 0;
+}
+
 static int parse_release_field(struct image_builder *b, struct dict_reader *r,
                                const struct dict_field *f, struct err *e)
 {
@@ -99,6 +127,12 @@ static int parse_release_field(struct image_builder *b, struct dict_reader *r,
     case FIELD_ARCHIVE_SIZE:
         b->image.archive_size = f->value;
         return 0;
+    case FIELD_NAME:
+        return dict_get_text(r, f, LIMIT_RELEASE_NAME, &b->image.name, e);
+    case FIELD_SIGNATURES:
+        return set_signatures(b, f, e);
+    case FIELD_SIGNED_HEADER:
+        return set_signed_header(b, f, e);
     case FIELD_ARCHIVE_URL_LACKS:
         b->image.archive_url_lacks = f->value != 0;
         return 0;
@@ -108,10 +142,13 @@ static int parse_release_field(struct image_builder *b, struct dict_reader *r,
 }
 
 /* What is recorded about the archive must be possible, because a repair requests by it. */
-static int check_archive_fields(const struct image *image, struct err *e)
+static int check_archive_fields(const struct image_builder *b, struct err *e)
 {
+    const struct image *image = &b->image;
     uint64_t end;
 
+    if (image->signed_header && b->signed_header_size != image->header_size)
+        return err_set(e, ERR_DAMAGED, "the recorded header does not have the recorded size");
     if (!image->has_archive)
         return 0;
     if (image->header_size < CHUNK_HASH_SIZE || image->header_size > image->archive_size)
@@ -141,7 +178,7 @@ int release_parse(const uint8_t *data, size_t size, struct image *image, struct 
     while ((got = dict_next(&r, &f, e)) == DICT_FIELD)
         if (parse_release_field(&b, &r, &f, e) < 0)
             return -1;
-    if (got == DICT_FAILED || check_archive_fields(&b.image, e) < 0)
+    if (got == DICT_FAILED || check_archive_fields(&b, e) < 0)
         return -1;
     return image_builder_finish(&b, image, e);
 }
@@ -170,6 +207,10 @@ static void put_archive_fields(struct dict_writer *w, const struct image *image)
     dict_put_number(w, FIELD_HEADER_SIZE, image->header_size);
     dict_put_number(w, FIELD_ARCHIVE_SIZE, image->archive_size);
     image_put_compression(w, &fields, image);
+    if (image->signatures)
+        dict_put_bytes(w, FIELD_SIGNATURES, image->signatures, image->signatures_size);
+    if (image->signed_header)
+        dict_put_bytes(w, FIELD_SIGNED_HEADER, image->signed_header, image->header_size);
 }
 
 static void put_release_dictionary(struct dict_writer *w, const struct image *image)
@@ -181,6 +222,8 @@ static void put_release_dictionary(struct dict_writer *w, const struct image *im
     image_put_chunker(w, &fields, image);
     if (image->has_archive)
         put_archive_fields(w, image);
+    if (image->name)
+        dict_put_bytes(w, FIELD_NAME, image->name, strlen(image->name));
     image_put_metadata(w, &fields, image);
 }
 
