@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "fetch/archive_header.h"
 
+#include "base/checked.h"
 #include "base/cleanup.h"
+#include "base/text.h"
+#include "fetch/signature_area.h"
 
 #include <string.h>
 
@@ -24,6 +27,15 @@ static void note_identity(struct reader *r, const struct image *image)
     reader_set_identity(r, image->header_size - CHUNK_HASH_SIZE, image->header_checksum);
 }
 
+/* A release whose signatures do not suffice (any more), or that was altered, is read anew: the
+ * archive may have others by now. */
+static bool is_signed_well(const struct trust *trust, const struct image *image)
+{
+    struct err ignored = ERR_INIT;
+
+    return signed_image_check_release(image, NULL, &trust->signed_by, &ignored) == 0;
+}
+
 int archive_header_is_of(struct reader *r, const struct archive_header_start *start,
                          const struct trust *trust, const struct image *image, bool *same,
                          struct err *e)
@@ -31,27 +43,53 @@ int archive_header_is_of(struct reader *r, const struct archive_header_start *st
     uint8_t checksum[CHUNK_HASH_SIZE];
 
     *same = false;
-    if (!image->has_archive || image->header_size != start->size || image->archive_size != r->size)
+    if (!image->has_archive || image->header_size != start->size ||
+        image->archive_size != r->size || !is_signed_well(trust, image))
         return 0;
     if (reader_read(r, start->size - sizeof checksum, sizeof checksum, checksum, e) < 0)
         return -1;
     if (memcmp(checksum, image->header_checksum, sizeof checksum) != 0)
         return 0;
-    if (trust_check_image(trust, image, e) < 0)
+    if (trust_check_release(trust, image, e) < 0)
         return err_context(e, "%s", r->name);
     note_identity(r, image);
     *same = true;
     return 0;
 }
 
-/* Parses what the door lets in: by its checksum before, and by its contents after. */
-static int parse_trusted(const uint8_t *header, size_t size, uint64_t archive_size,
-                         const struct trust *trust, struct image *image, struct err *e)
+/* A header, and what was read behind it. */
+struct header_bytes {
+    const uint8_t *data;
+    size_t size;
+    struct signature_area area;
+};
+
+static int add_signatures(struct reader *r, const struct header_bytes *h, const struct trust *trust,
+                          struct image *image, struct err *e)
 {
-    if (trust_check_header(trust, header + size - CHUNK_HASH_SIZE, e) < 0 ||
-        archive_parse(header, size, archive_size, image, e) < 0)
-        return -1;
-    if (trust_check_image(trust, image, e) == 0)
+    uint64_t data_offset = text_get_le64(h->data + h->size - CHUNK_HASH_SIZE - 8);
+
+    return signature_area_read(r, &h->area, data_offset - h->size, trust->signed_by.keys != NULL,
+                               image, e);
+}
+
+static int check_trust(struct reader *r, const struct trust *trust, const struct image *image,
+                       struct err *e)
+{
+    return trust_check_image(trust, image, e) < 0 ? err_context(e, "%s", r->name) : 0;
+}
+
+/* Parses what the door lets in: by its checksum before, and by its signatures and contents after.
+ */
+static int parse_trusted(struct reader *r, const struct header_bytes *h, const struct trust *trust,
+                         struct image *image, struct err *e)
+{
+    if (trust_check_header(trust, h->data + h->size - CHUNK_HASH_SIZE, e) < 0 ||
+        archive_parse(h->data, h->size, r->size, image, e) < 0)
+        return err_context(e, "%s", r->name);
+    note_identity(r, image);
+    if (add_signatures(r, h, trust, image, e) == 0 && check_trust(r, trust, image, e) == 0 &&
+        signed_image_keep_header(image, h->data, e) == 0)
         return 0;
     image_free(image);
     return -1;
@@ -61,16 +99,16 @@ int archive_header_read(struct reader *r, const struct archive_header_start *sta
                         const struct trust *trust, struct image *image, struct err *e)
 {
     size_t size = (size_t)start->size, have = sizeof start->prefix;
+    size_t ahead = trust->signed_by.keys ? SIGNATURE_AREA_AHEAD_WANTED : SIGNATURE_AREA_AHEAD;
+    size_t all = size + (size_t)min_u64(r->size - size, ahead);
     CLEANUP_FREE uint8_t *header =
-        malloc(size); /* archive_parse_prefix has checked that the size is reasonable */
+        malloc(all); /* archive_parse_prefix has checked that the size is reasonable */
 
     if (!header)
         return err_nomem(e, "reading an archive's header");
     memcpy(header, start->prefix, have);
-    if (reader_read(r, have, size - have, header + have, e) < 0)
+    if (reader_read(r, have, all - have, header + have, e) < 0)
         return -1;
-    if (parse_trusted(header, size, r->size, trust, image, e) < 0)
-        return err_context(e, "%s", r->name);
-    note_identity(r, image);
-    return 0;
+    return parse_trusted(r, &(struct header_bytes){header, size, {header + size, all - size}},
+                         trust, image, e);
 }

@@ -78,15 +78,32 @@ static int check_version(const struct trust *t, const struct facts *f, const str
                    t->newest_release ? t->newest_release : "that is installed");
 }
 
-int trust_check_image(const struct trust *t, const struct image *image, struct err *e)
+/* What does not depend on where the description of the image comes from. */
+static int check_contents(const struct trust *t, const struct image *image, struct err *e)
 {
     struct facts f;
 
-    if (trust_check_header(t, image->header_checksum, e) < 0 || check_hash_length(t, image, e) < 0)
+    if (check_hash_length(t, image, e) < 0)
         return -1;
     if (t->any)
         return 0;
     if (facts_read(image, &f, e) < 0 || check_device_type(t, &f, e) < 0)
         return -1;
     return check_version(t, &f, image, e);
+}
+
+int trust_check_image(const struct trust *t, const struct image *image, struct err *e)
+{
+    if (trust_check_header(t, image->header_checksum, e) < 0 ||
+        signed_image_check(image, &t->signed_by, e) < 0)
+        return -1;
+    return check_contents(t, image, e);
+}
+
+int trust_check_release(const struct trust *t, const struct image *image, struct err *e)
+{
+    if (trust_check_header(t, image->header_checksum, e) < 0 ||
+        signed_image_check_release(image, NULL, &t->signed_by, e) < 0)
+        return -1;
+    return check_contents(t, image, e);
 }

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "format/image.h"
+#include "signature/signed_image.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,8 @@ struct trust {
     bool any;                       /* nothing but min_hash_length is demanded */
     size_t min_hash_length;         /* bytes of each chunk hash */
     const uint8_t *pinned_checksum; /* CHUNK_HASH_SIZE bytes that its header must have, or NULL */
+
+    struct signature_demand signed_by; /* who must have signed the header */
 
     const char *compatible;     /* the type of this device, which the image must be for, or NULL */
     uint64_t minimum;           /* the store takes no lower version (store/floor.h) */
@@ -48,8 +51,13 @@ struct trust {
 int trust_check_header(const struct trust *t, const uint8_t checksum[CHUNK_HASH_SIZE],
                        struct err *e) __attribute__((warn_unused_result));
 
-/* Whether an image is accepted: its header, as trust_check_header asks, and its contents. */
+/* Whether an image whose header was read is accepted: its header, as trust_check_header asks, its
+ * signatures and its contents. */
 int trust_check_image(const struct trust *t, const struct image *image, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* The same for an image out of a release, in place of its header. */
+int trust_check_release(const struct trust *t, const struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
 #endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "fetch/signature_area.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "reader/http.h"
+#include "reader/open.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SUFFIX ".minisig"
+/* Every signature begins so (minisign.h), but for empty lines that somebody put before it. */
+#define FIRST_WORD "untrusted comment:"
+/* The first request for a file beside the archive, which tells its size; none is smaller. */
+#define FIRST_BYTES 128
+
+static bool has_zero(const uint8_t *data, size_t size)
+{
+    return memchr(data, 0, size) != NULL;
+}
+
+static bool begins_signature(const uint8_t *text, size_t size)
+{
+    size_t at = 0;
+
+    while (at < size && (text[at] == '\n' || text[at] == '\r'))
+        at++;
+    return size - at >= strlen(FIRST_WORD) &&
+           memcmp(text + at, FIRST_WORD, strlen(FIRST_WORD)) == 0;
+}
+
+/* Copies what was read with the header, and reads the rest if the signatures go on there. *text has
+ * at most LIMIT_SIGNATURE_TEXT + 1 bytes: more would be refused in any case. */
+static int read_area(struct reader *r, const struct signature_area *area, uint64_t area_size,
+                     uint64_t offset, uint8_t **text, size_t *size, struct err *e)
+{
+    size_t most = (size_t)min_u64(area_size, LIMIT_SIGNATURE_TEXT + 1);
+    size_t have = min_size(area->size, most);
+
+    *size = begins_signature(area->data, have) && !has_zero(area->data, have) ? most : have;
+    *text = malloc(*size + 1);
+    if (!*text)
+        return err_nomem(e, "reading an archive's signatures");
+    memcpy(*text, area->data, have);
+    return *size == have ? 0 : reader_read(r, offset + have, *size - have, *text + have, e);
+}
+
+/* The address of the file beside the archive: the suffix comes before a query. */
+static char *address_beside(const char *archive)
+{
+    size_t path = reader_is_url(archive) ? strcspn(archive, "?#") : strlen(archive);
+    char *address = malloc(strlen(archive) + sizeof SUFFIX);
+
+    if (address) {
+        memcpy(address, archive, path);
+        strcpy(address + path, SUFFIX);
+        strcat(address + path, archive + path);
+    }
+    return address;
+}
+
+static int read_whole(struct reader *r, uint8_t **text, size_t *size, struct err *e)
+{
+    uint8_t start[FIRST_BYTES];
+
+    if (reader_read(r, 0, sizeof start, start, e) < 0)
+        return -1;
+    if (r->size > LIMIT_SIGNATURE_TEXT)
+        return err_set(e, ERR_ARCHIVE, "%s has %llu bytes: that is no signature", r->name,
+                       (unsigned long long)r->size);
+    if (!begins_signature(start, sizeof start))
+        return err_set(e, ERR_ARCHIVE, "%s is no signature", r->name);
+    *size = (size_t)r->size;
+    *text = malloc(*size);
+    if (!*text)
+        return err_nomem(e, "reading a signature");
+    memcpy(*text, start, sizeof start);
+    return reader_read(r, sizeof start, *size - sizeof start, *text + sizeof start, e);
+}
+
+/* Reads the file beside the archive. What it costs counts as the archive's. */
+static int read_beside(struct reader *archive, const char *location, uint8_t **text, size_t *size,
+                       struct err *e)
+{
+    CLEANUP_FREE char *address = address_beside(location);
+    CLEANUP(reader_cleanup) struct reader *r = NULL;
+    struct http_settings settings = {0};
+    int result;
+
+    if (!address)
+        return err_nomem(e, "looking for a signature");
+    if (archive->settings)
+        settings = *archive->settings;
+    settings.mirrors = NULL;
+    settings.mirror_count = 0;
+    if (!(r = reader_open(address, &settings, e)))
+        return -1;
+    if (archive->limit > 0)
+        r->limit = archive->limit - min_u64(archive->limit - 1, archive->stats.bytes);
+    result = read_whole(r, text, size, e);
+    archive->stats.bytes += r->stats.bytes;
+    archive->stats.requests += r->stats.requests;
+    archive->stats.retries += r->stats.retries;
+    return result;
+}
+
+/* Whether another place may have what this one has not. */
+static bool is_absent(enum err_kind kind)
+{
+    return kind == ERR_NOT_FOUND || kind == ERR_REFUSED || kind == ERR_ARCHIVE ||
+           kind == ERR_PROTOCOL;
+}
+
+/* Looks beside the archive, then beside its mirrors. A place that could not be asked is worth
+ * another run; where there is no signature the archive is refused. */
+static int find_beside(struct reader *r, uint8_t **text, size_t *size, struct err *e)
+{
+    size_t mirrors = r->settings ? r->settings->mirror_count : 0;
+    struct err why = ERR_INIT, unasked = ERR_INIT;
+
+    for (size_t i = 0; i <= mirrors; i++) {
+        why = (struct err)ERR_INIT;
+        free(*text);
+        *text = NULL;
+        if (read_beside(r, i == 0 ? r->archive : r->settings->mirrors[i - 1], text, size, &why) ==
+            0)
+            return 0;
+        if (!is_absent(why.kind))
+            unasked = why;
+    }
+    *e = unasked.kind != ERR_NONE ? unasked : why;
+    err_context(e, "%s is not signed inside, and its signature cannot be had from beside it",
+                r->name);
+    if (is_absent(e->kind))
+        e->kind = ERR_ARCHIVE;
+    return -1;
+}
+
+int signature_area_read(struct reader *r, const struct signature_area *area, uint64_t area_size,
+                        bool demanded, struct image *image, struct err *e)
+{
+    CLEANUP_FREE uint8_t *text = NULL;
+    size_t size;
+
+    if (read_area(r, area, area_size, image->header_size, &text, &size, e) < 0)
+        return -1;
+    if (demanded && !begins_signature(text, size)) {
+        free(text);
+        text = NULL;
+        if (find_beside(r, &text, &size, e) < 0)
+            return -1;
+    }
+    if (!demanded && (size > LIMIT_SIGNATURE_TEXT || !begins_signature(text, size)))
+        return 0;
+    return image_set_signatures(image, text, size, e);
+}
