@@ -163,24 +163,45 @@ static int check_archive_fields(const struct image_builder *b, struct err *e)
     return 0;
 }
 
-int release_parse(const uint8_t *data, size_t size, struct image *image, struct err *e)
+/* Takes the fields of a release, with those about its chunks or without. */
+static int parse_fields(struct image_builder *b, const uint8_t *data, size_t size, bool chunks,
+                        struct err *e)
 {
-    CLEANUP(image_builder_free) struct image_builder b;
     CLEANUP(dict_reader_free) struct dict_reader r;
     struct dict_field f;
     enum dict_got got;
 
-    image_builder_init(&b, ERR_DAMAGED);
     dict_reader_init(&r, NULL, 0, ERR_DAMAGED);
     if (check_frame(data, size, e) < 0)
         return -1;
     dict_reader_init(&r, data + RELEASE_PREFIX_SIZE, size - RELEASE_OVERHEAD, ERR_DAMAGED);
     while ((got = dict_next(&r, &f, e)) == DICT_FIELD)
-        if (parse_release_field(&b, &r, &f, e) < 0)
+        if ((chunks || (f.number != FIELD_CHUNK_DESCRIPTORS && f.number != fields.order)) &&
+            parse_release_field(b, &r, &f, e) < 0)
             return -1;
-    if (got == DICT_FAILED || check_archive_fields(&b, e) < 0)
+    return got == DICT_FAILED ? -1 : 0;
+}
+
+int release_parse(const uint8_t *data, size_t size, struct image *image, struct err *e)
+{
+    CLEANUP(image_builder_free) struct image_builder b;
+
+    image_builder_init(&b, ERR_DAMAGED);
+    if (parse_fields(&b, data, size, true, e) < 0 || check_archive_fields(&b, e) < 0)
         return -1;
     return image_builder_finish(&b, image, e);
+}
+
+int release_parse_metadata(const uint8_t *data, size_t size, struct image *image, struct err *e)
+{
+    CLEANUP(image_builder_free) struct image_builder b;
+
+    image_builder_init(&b, ERR_DAMAGED);
+    if (parse_fields(&b, data, size, false, e) < 0)
+        return -1;
+    *image = b.image;
+    b.image = (struct image){0};
+    return 0;
 }
 
 static void put_release_chunk(struct dict_writer *w, const struct image *image, size_t i)

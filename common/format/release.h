@@ -29,6 +29,11 @@
 int release_parse(const uint8_t *data, size_t size, struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
+/* As release_parse, but steps over what is said about the chunks: *image is good for its metadata,
+ * its size and its checksums alone. For whoever looks at many releases. */
+int release_parse_metadata(const uint8_t *data, size_t size, struct image *image, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Releases in a store are numbered in the order of their publication. The number is the first
  * field of the dictionary, so that reading the first bytes of each release tells their order.
  * The number's complement follows it, because the release's checksum is not checked then. */

@@ -114,6 +114,22 @@ int store_release_load(const struct store *store, const char *name, struct image
     return 0;
 }
 
+int store_release_metadata(const struct store *store, const char *name, struct image *image,
+                           struct err *e)
+{
+    CLEANUP_FREE uint8_t *data = NULL;
+    CLEANUP_FD int fd = -1;
+    size_t size;
+
+    if (release_name_check(name, e) < 0 ||
+        open_release(store, store->root_fd, "", name, &fd, e) < 0)
+        return -1;
+    if (io_read_file(fd, LIMIT_RELEASE, "the release", &data, &size, e) < 0 ||
+        release_parse_metadata(data, size, image, e) < 0)
+        return err_context(e, "release %s/%s", store->path, name);
+    return 0;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);

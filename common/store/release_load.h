@@ -16,6 +16,10 @@
 int store_release_load(const struct store *store, const char *name, struct image *image,
                        int *lock_fd, struct err *e) __attribute__((warn_unused_result));
 
+/* As store_release_load without a lock, for the metadata alone (release_parse_metadata). */
+int store_release_metadata(const struct store *store, const char *name, struct image *image,
+                           struct err *e) __attribute__((warn_unused_result));
+
 /* Names of files, sorted; freed by the caller with store_names_free. */
 struct store_names {
     char **names;
