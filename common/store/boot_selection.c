@@ -3,11 +3,13 @@
 
 #include "base/cleanup.h"
 #include "store/boot_file.h"
+#include "store/floor.h"
 #include "store/lock.h"
 #include "store/release_load.h"
 #include "store/release_name.h"
 #include "store/release_whole.h"
 
+#include <stdint.h>
 #include <string.h>
 
 /* Reads what a command is about to change. A damaged record is not overwritten by anyone but
@@ -97,13 +99,42 @@ static int begin_change(const struct store *store, int *lock, struct boot_record
 
 /* The release as it is now; fails unless it is whole. */
 static int look_at_release(const struct store *store, const char *name, struct boot_choice *choice,
-                           struct err *e)
+                           uint64_t *version, struct err *e)
 {
+    struct release_whole whole;
+
     *choice = (struct boot_choice){.id = ""};
-    if (release_name_check(name, e) < 0 || store_release_whole(store, name, choice->id, e) < 0)
+    if (release_name_check(name, e) < 0 || store_release_whole(store, name, &whole, e) < 0)
         return -1;
     strcpy(choice->name, name);
+    strcpy(choice->id, whole.id);
+    *version = whole.version;
     return 0;
+}
+
+static int check_reaches(const struct store *store, const char *name, uint64_t version,
+                         uint64_t minimum, struct err *e)
+{
+    if (version >= minimum)
+        return 0;
+    return err_set(e, ERR_ARCHIVE,
+                   "%s/%s has the version %llu, which is below %llu, the minimum of the store: it "
+                   "is not to boot any more (ihop-store minimum tells)",
+                   store_path(store), name, (unsigned long long)version,
+                   (unsigned long long)minimum);
+}
+
+/* look_at_release for a release that somebody chooses: it must not be below the minimum. */
+static int look_at_choice(const struct store *store, const char *name, struct boot_choice *choice,
+                          struct err *e)
+{
+    struct store_floor floor;
+    uint64_t version;
+
+    if (look_at_release(store, name, choice, &version, e) < 0 ||
+        store_floor_read(store, &floor, e) < 0)
+        return -1;
+    return check_reaches(store, name, version, floor.minimum, e);
 }
 
 static void end_trial(struct boot_record *r)
@@ -133,7 +164,7 @@ int boot_set_default(const struct store *store, const char *name, struct err *e)
     struct boot_choice choice;
     struct err why = ERR_INIT;
 
-    if ((lock = store_publish_lock(store, e)) < 0 || look_at_release(store, name, &choice, e) < 0)
+    if ((lock = store_publish_lock(store, e)) < 0 || look_at_choice(store, name, &choice, e) < 0)
         return -1;
     /* This is the way out of a damaged record, too, but not of one that could not be read. */
     if (boot_file_read(store, &r, &why) == BOOT_FILE_DAMAGED && why.kind != ERR_DAMAGED) {
@@ -162,7 +193,7 @@ int boot_try(const struct store *store, const char *name, unsigned tries, bool o
     struct boot_record r;
     struct boot_choice choice;
 
-    if (begin_change(store, &lock, &r, e) < 0 || look_at_release(store, name, &choice, e) < 0)
+    if (begin_change(store, &lock, &r, e) < 0 || look_at_choice(store, name, &choice, e) < 0)
         return -1;
     *has_default = r.of[BOOT_DEFAULT].name[0] != '\0';
     *armed = known_image(&r, &choice, once);
@@ -204,8 +235,11 @@ static int make_booted_default(const struct store *store, struct boot_record *r,
 {
     const struct boot_choice booted = r->of[BOOT_BOOTED];
     struct boot_choice now;
+    uint64_t version;
 
-    if (look_at_release(store, booted.name, &now, e) < 0)
+    /* A floor that cannot be read is no reason to take back what works: the boots say so. */
+    if (look_at_release(store, booted.name, &now, &version, e) < 0 ||
+        check_reaches(store, booted.name, version, store_floor_for_boot(store, NULL), e) < 0)
         return -1;
     if (!is_same_image(booted.id, now.id))
         return err_set(e, ERR_OTHER_IMAGE,

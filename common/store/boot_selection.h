@@ -7,10 +7,12 @@
  * one. Otherwise the default boots again. docs/store.md ("Which release boots") has the rules and
  * the file, boot_record.h the text, boot_file.h how it is replaced.
  *
- * A release is chosen only if it is whole (release_whole.h). No two commands write at a time: they
- * hold the publish lock (lock.h). Names identify releases; the image's id, which is recorded beside
- * each, keeps a trial and "good" from speaking of another image that got the name. Each function
- * may be called for a store that is open for reading, unless said otherwise. Thread-safe.
+ * A release is chosen only if it is whole (release_whole.h) and its version is not below the
+ * store's minimum (floor.h); one that is, and is the default, boots when nothing else can and none
+ * that reaches the minimum was ever the default. No two commands write at a time: they hold the
+ * publish lock (lock.h). Names identify releases; the image's id, which is recorded beside each,
+ * keeps a trial and "good" from speaking of another image that got the name. Each function may be
+ * called for a store that is open for reading, unless said otherwise. Thread-safe.
  */
 #ifndef IHOP_STORE_BOOT_SELECTION_H
 #define IHOP_STORE_BOOT_SELECTION_H
@@ -54,15 +56,17 @@ struct boot_request {
 };
 
 /* Chooses what boots: the trial, if it has a try left and that could be counted; the default; the
- * last good one; or, when none of these can be had, the newest other release that is whole. It is
- * recorded as booted. *role tells why it was chosen: BOOT_BOOTED for the newest other one.
+ * last good one; or, when none of these can be had, the newest other release that is whole, which
+ * begins a trial if the default is below the minimum. It is recorded as booted. *role tells why it
+ * was chosen: BOOT_BOOTED for the newest other one without a trial.
  * ERR_NOT_FOUND: there is nothing to boot, or nobody has chosen anything yet. */
 int boot_choose(const struct store *store, const struct boot_request *request,
                 struct boot_choice *choice, enum boot_role *role, struct err *e)
     __attribute__((warn_unused_result));
 
 /* Makes a release the default and ends the trial; the default before, if it is another one, is the
- * last good one. Refuses a release that is not whole. */
+ * last good one. Refuses a release that is not whole, and with ERR_ARCHIVE one that is below the
+ * minimum; ERR_DAMAGED, too, when the minimum is not known. */
 int boot_set_default(const struct store *store, const char *name, struct err *e)
     __attribute__((warn_unused_result));
 
@@ -74,7 +78,7 @@ enum boot_armed {
     BOOT_TRIED_BEFORE, /* it was on trial, and failed; only with once */
 };
 
-/* Puts a release on trial for so many boots. Refuses one that is not whole, and with
+/* Puts a release on trial for so many boots. Refuses what boot_set_default refuses, and with
  * ERR_OTHER_IMAGE another image under the name of the default: there would be nothing to fall back
  * to. With once, an image that was tried before under this name is left alone, so that a script may
  * run again. *has_default tells whether there is anything to fall back to. */

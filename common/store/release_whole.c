@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "format/facts.h"
 #include "format/zero_chunks.h"
 #include "store/missing.h"
 #include "store/release_load.h"
@@ -17,7 +18,15 @@ static size_t count_lost(const struct image *image, const struct store_missing *
     return count;
 }
 
-int store_release_whole(const struct store *store, const char *name, char id[CHUNK_HASH_HEX],
+static uint64_t version_of(const struct image *image)
+{
+    struct facts facts;
+    struct err ignored = ERR_INIT;
+
+    return facts_read(image, &facts, &ignored) == 0 ? facts.version : 0;
+}
+
+int store_release_whole(const struct store *store, const char *name, struct release_whole *whole,
                         struct err *e)
 {
     CLEANUP(image_free) struct image image = {0};
@@ -37,6 +46,7 @@ int store_release_whole(const struct store *store, const char *name, char id[CHU
                        lost ? lost : m.denied_count, image.chunks.count,
                        lost ? "are missing or have the wrong size (ihop-store verify --repair)"
                             : "may not be read by this user");
-    text_hex(image.source_checksum, CHUNK_HASH_SIZE, id);
+    text_hex(image.source_checksum, CHUNK_HASH_SIZE, whole->id);
+    whole->version = version_of(&image);
     return 0;
 }

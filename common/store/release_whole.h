@@ -8,9 +8,16 @@
 #include "format/chunk_hash.h"
 #include "store/store.h"
 
-/* Fails unless the release is whole, and says why; id becomes the BLAKE2b-512 of its image, in hex.
- * Kinds: ERR_NOT_FOUND (the release, or chunks of it), ERR_DAMAGED, ERR_IO, ERR_MEMORY. */
-int store_release_whole(const struct store *store, const char *name, char id[CHUNK_HASH_HEX],
+#include <stdint.h>
+
+struct release_whole {
+    char id[CHUNK_HASH_HEX]; /* the BLAKE2b-512 of its image */
+    uint64_t version;        /* 0 without one, or when what the image says is malformed */
+};
+
+/* Fails unless the release is whole, and says why. Kinds: ERR_NOT_FOUND (the release, or chunks of
+ * it), ERR_DAMAGED, ERR_IO, ERR_MEMORY. */
+int store_release_whole(const struct store *store, const char *name, struct release_whole *whole,
                         struct err *e) __attribute__((warn_unused_result));
 
 #endif
