@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += libcli.la
 libcli_la_SOURCES = \
 	cli/bar.c cli/bar.h \
 	cli/cost.c cli/cost.h \
+	cli/device_conf.c cli/device_conf.h \
 	cli/interrupt.c cli/interrupt.h \
 	cli/json.c cli/json.h \
 	cli/memory.c cli/memory.h \
@@ -13,5 +14,6 @@ libcli_la_SOURCES = \
 	cli/progress.c cli/progress.h \
 	cli/table.c cli/table.h \
 	cli/trust_options.c cli/trust_options.h
+libcli_la_CPPFLAGS = $(AM_CPPFLAGS) -DCONFIG_DIRECTORY='"$(sysconfdir)/ihop"'
 libcli_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libcli_la_LIBADD = $(JANSSON_LIBS)

@@ -4,6 +4,7 @@
 #ifndef IHOP_CLI_TRUST_OPTIONS_H
 #define IHOP_CLI_TRUST_OPTIONS_H
 
+#include "base/limits.h"
 #include "cli/options.h"
 #include "fetch/trust.h"
 #include "format/chunk_hash.h"
@@ -15,12 +16,26 @@ struct trust_options {
     uint8_t pin[CHUNK_HASH_SIZE]; /* --verify-header */
     bool pinned;
     bool allow_short_hash;
+    const char *config;     /* --config: the directory of settings; NULL: the one of the build */
+    const char *compatible; /* --compatible; NULL: what device.conf says */
+    bool allow_downgrade;
+
+    char device_type[LIMIT_DEVICE_TYPE + 1]; /* of device.conf, or "" */
 };
 
 /* Its rows, for OPTION_TABLE with a struct trust_options at the offset. */
 extern const struct option_spec trust_option_specs[];
 
-/* What was demanded. It points into o, which must outlive it. */
+/* The directory of settings: a path that exists, or the one of the build, which may be missing. */
+const char *trust_options_config(const struct trust_options *o);
+
+/* Reads what the command line leaves to files. To be called once, before trust_options_demanded.
+ * Kinds: ERR_USAGE, and those of device_conf.h. */
+int trust_options_finish(struct trust_options *o, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* What was demanded; what depends on a store (minimum, newest, installed_checksum) is the caller's
+ * to set. It points into o, which must outlive it. */
 struct trust trust_options_demanded(const struct trust_options *o);
 
 #endif

@@ -43,6 +43,7 @@
 /* Of ihop.compatible and compatible= in device.conf. */
 #define LIMIT_DEVICE_TYPE  128 /* bytes of a name */
 #define LIMIT_DEVICE_TYPES 256 /* for which one image is */
+#define LIMIT_DEVICE_CONF  (64 * KIB)
 
 #define LIMIT_RELEASE_NAME 200
 #define LIMIT_BOOT_TRIES   100 /* of a release on trial */
