@@ -6,13 +6,16 @@
 #include "base/text.h"
 #include "clone/trial.h"
 #include "fetch/archive_header.h"
+#include "format/facts.h"
 #include "format/release.h"
 #include "reader/open.h"
+#include "store/floor.h"
 #include "store/foreign.h"
 #include "store/make_room.h"
 #include "store/publish.h"
 #include "store/release_load.h"
 #include "store/store.h"
+#include "store/versions.h"
 
 #include <string.h>
 
@@ -26,6 +29,9 @@ struct clone {
     bool has_old;
     bool replace;       /* whatever has the name now may be replaced */
     struct image image; /* the image that the archive holds */
+    struct facts facts; /* what it says about itself; points into it */
+    struct store_floor floor;
+    struct store_versions versions; /* of the releases that are there; the newest is borrowed */
     struct obtain obtain;
 };
 
@@ -44,6 +50,14 @@ static struct store_options store_options(const struct clone *c, enum store_acce
                                   .wait_seconds = c->o->wait_seconds};
 }
 
+/* A floor that cannot be checked lets nothing in. */
+static int refuse_unchecked(struct err *e)
+{
+    if (e->kind == ERR_DAMAGED)
+        e->kind = ERR_ARCHIVE;
+    return -1;
+}
+
 /* Looks at the store before anything is fetched, and changes nothing. It refuses a directory
  * that is no store, and a name that a file of the user has. A damaged release counts as absent,
  * because a clone is how to mend it; ihop 0.1 leaves empty ones. */
@@ -60,6 +74,8 @@ static int look_at_store(struct clone *c, struct err *e)
         *e = why;
         return -1;
     }
+    if (store_floor_read(c->store, &c->floor, e) < 0)
+        return refuse_unchecked(e);
     if (store_release_load(c->store, c->o->release, &c->old, NULL, &why) == 0) {
         c->has_old = true;
         return 0;
@@ -74,14 +90,29 @@ static int look_at_store(struct clone *c, struct err *e)
     return -1;
 }
 
+/* Reads and checks the whole header. Only now the other releases are looked at: a run with nothing
+ * to do installs nothing older. */
+static int read_whole_header(struct clone *c, const struct archive_header_start *start,
+                             struct trust *trust, struct err *e)
+{
+    if (c->store && store_versions_read(c->store, &c->versions, e) < 0)
+        return -1;
+    trust->newest = c->versions.newest;
+    trust->newest_release = c->versions.newest_release;
+    return archive_header_read(c->reader, start, trust, &c->image, e);
+}
+
 /* Fills c->image. *same tells that the release of this name came from this very archive; then
  * its image is moved there from c->old. */
 static int read_archive_header(struct clone *c, bool *same, struct err *e)
 {
     const struct events_progress progress = {.phase = EVENTS_HEADER};
-    const struct trust trust = trust_options_demanded(&c->o->trust);
+    struct trust trust = trust_options_demanded(&c->o->trust);
     struct archive_header_start start;
 
+    trust.minimum = c->floor.minimum;
+    if (c->has_old && c->old.has_archive)
+        trust.installed_checksum = c->old.header_checksum;
     if (c->events->progress)
         c->events->progress(c->events->user, &progress);
     /* Two small requests tell whether the header has to be read. */
@@ -89,11 +120,12 @@ static int read_archive_header(struct clone *c, bool *same, struct err *e)
         archive_header_is_of(c->reader, &start, &trust, &c->old, same, e) < 0)
         return -1;
     if (!*same)
-        return archive_header_read(c->reader, &start, &trust, &c->image, e);
+        return read_whole_header(c, &start, &trust, e) < 0 ? -1
+                                                           : facts_read(&c->image, &c->facts, e);
     c->image = c->old;
     c->old = (struct image){0};
     c->has_old = false;
-    return 0;
+    return facts_read(&c->image, &c->facts, e);
 }
 
 static bool can_be_recorded(const char *location)
@@ -156,12 +188,31 @@ static int is_complete(struct clone *c, bool same, bool *complete, struct err *e
 {
     const struct image *there = same ? &c->image : &c->old;
 
-    if (!same && (!c->has_old || !c->old.has_archive || !image_same_source(&c->old, &c->image)))
+    /* The same image with another version is published, as the release's own version counts. */
+    if (!same && (!c->has_old || !c->old.has_archive || !image_same_source(&c->old, &c->image) ||
+                  !facts_are_same(&c->old, &c->image)))
         return 0;
     if (estimate(c, there, e) < 0)
         return -1;
     *complete = c->obtain.cost.missing == 0 && !store_has_pending(c->store);
     return *complete ? store_confirm(c->store, e) : 0;
+}
+
+/* Raises the store's minimum to the image's. The image has passed the door (read_archive_header),
+ * and its release is not published yet. For an image that comes in by an option which overrides
+ * what is wrong with it, the minimum must be 0 here: what cannot be trusted raises nothing. */
+static int raise_floor(const struct clone *c, const struct store *store, struct err *e)
+{
+    return store_floor_accept(store, c->facts.version, c->facts.minimum, e) < 0
+               ? refuse_unchecked(e)
+               : 0;
+}
+
+/* raise_floor for a release that is there already: nothing is written when there is nothing to
+ * raise, so that such a run works on a read-only file system. */
+static int raise_floor_again(const struct clone *c, struct err *e)
+{
+    return c->facts.minimum > c->floor.minimum ? raise_floor(c, c->store, e) : 0;
 }
 
 /* Publishes the release. Another clone may have published the same image under this name since
@@ -215,7 +266,8 @@ static int update_store(struct clone *c, struct err *e)
     c->obtain.reader = c->reader;
     c->obtain.partial = &partial;
     c->obtain.make_room = c->o->make_room ? &room : NULL;
-    if (obtain_chunks(&c->obtain, e) < 0 || publish(c, store, data, partial.size, e) < 0)
+    if (obtain_chunks(&c->obtain, e) < 0 || raise_floor(c, store, e) < 0 ||
+        publish(c, store, data, partial.size, e) < 0)
         return -1;
     store_partial_remove(store, c->o->release);
     return 0;
@@ -239,8 +291,10 @@ static int run_clone(struct clone *c, struct err *e)
     if (is_complete(c, same, &complete, e) < 0)
         return -1;
     c->result->outcome = complete ? CLONE_COMPLETE : same ? CLONE_RESTORED : CLONE_PUBLISHED;
-    if (!complete && update_store(c, e) < 0)
+    if (complete ? raise_floor_again(c, e) < 0 : update_store(c, e) < 0)
         return -1;
+    if (c->facts.minimum > c->floor.minimum)
+        trial_note_minimum(c->o, c->facts.minimum, c->events);
     c->result->tried = c->o->try;
     return c->o->try ? trial_arm(c->o, c->events, &c->result->armed, e) : 0;
 }

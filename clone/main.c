@@ -23,7 +23,7 @@ static int run_parsed(struct clone_options *o, struct output *out, struct err *e
 
     prepare_for_end(o);
     network_options_finish(&o->network, &out->events);
-    if (clone_run(o, &out->events, &result, e) < 0)
+    if (trust_options_finish(&o->trust, e) < 0 || clone_run(o, &out->events, &result, e) < 0)
         return -1;
     clone_output_result(out, o, &result);
     return 0;

@@ -3,6 +3,8 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "format/facts.h"
+#include "store/release_load.h"
 
 #include <string.h>
 
@@ -44,6 +46,29 @@ int trial_check_name(const struct clone_options *o, const struct store *store,
             o->store, o->release);
     }
     return 0;
+}
+
+void trial_note_minimum(const struct clone_options *o, uint64_t minimum,
+                        const struct events *events)
+{
+    const struct store_options reading = {.access = STORE_READ};
+    CLEANUP(store_cleanup) struct store *store = NULL;
+    CLEANUP(image_free) struct image image = {0};
+    struct err ignored = ERR_INIT;
+    struct boot_record r;
+    struct facts facts;
+    const char *name = r.of[BOOT_DEFAULT].name;
+
+    if (store_open(o->store, &reading, &store, &ignored) < 0 ||
+        boot_selection_read(store, &r, &ignored) < 0 || !*name ||
+        store_release_metadata(store, name, &image, &ignored) < 0 ||
+        facts_read(&image, &facts, &ignored) < 0 || facts.version >= minimum)
+        return;
+    events_note(
+        events,
+        "warning: the default, %s/%s, is below the minimum of the store from now on (%llu): "
+        "the next boots try what reaches it, and it boots only if that fails",
+        o->store, name, (unsigned long long)minimum);
 }
 
 int trial_arm(const struct clone_options *o, const struct events *events, enum boot_armed *armed,

@@ -10,6 +10,7 @@
 #include "reader/open.h"
 #include "store/chunk_file.h"
 #include "store/chunk_usage.h"
+#include "store/floor.h"
 #include "store/missing.h"
 #include "store/publish.h"
 
@@ -25,6 +26,7 @@ struct verify {
      * leaves only those that are bad. */
     struct chunk_table chunks[CHUNK_HASH_SIZE + 1];
     struct chunk_usage bad, mended;
+    struct store_floor floor; /* with --repair */
     uint64_t checked, missing, damaged, repaired, bytes_done, bytes_total;
     uint64_t downloaded, requests;
 };
@@ -188,16 +190,19 @@ static struct reader *open_release_archive(const struct verify *v, const struct 
     return reader_open(from, &v->s->o.network.http, e);
 }
 
-/* A repair demands hashes as long as those that were accepted when the release was cloned. */
-static struct trust repair_trust(const struct image *image)
+/* A repair demands hashes as long as those that were accepted when the release was cloned, and
+ * mends nothing that is below the store's minimum. */
+static struct trust repair_trust(const struct verify *v, const struct image *image)
 {
-    return (struct trust){.min_hash_length = image->chunks.hash_length};
+    return (struct trust){.min_hash_length = image->chunks.hash_length,
+                          .minimum = v->floor.minimum};
 }
 
 /* Fails unless the archive is the very one that the release came from. */
-static int check_archive(struct reader *reader, const struct image *image, struct err *e)
+static int check_archive(const struct verify *v, struct reader *reader, const struct image *image,
+                         struct err *e)
 {
-    const struct trust trust = repair_trust(image);
+    const struct trust trust = repair_trust(v, image);
     struct archive_header_start start;
     bool same;
 
@@ -214,9 +219,10 @@ static int check_archive(struct reader *reader, const struct image *image, struc
 
 /* Reads the archive's header in place of a release of ihop 0.1, which does not say where in the
  * archive its chunks are. What the header says replaces *image. */
-static int read_header_instead(struct reader *reader, struct image *image, struct err *e)
+static int read_header_instead(const struct verify *v, struct reader *reader, struct image *image,
+                               struct err *e)
 {
-    const struct trust trust = repair_trust(image);
+    const struct trust trust = repair_trust(v, image);
     CLEANUP(image_free) struct image archive = {0};
     struct archive_header_start start;
     struct image swap;
@@ -280,8 +286,8 @@ static int repair(struct verify *v, const struct store_release *r, struct image 
 
     if (!reader)
         return -1;
-    result = image->has_archive ? check_archive(reader, image, e)
-                                : read_header_instead(reader, image, e);
+    result = image->has_archive ? check_archive(v, reader, image, e)
+                                : read_header_instead(v, reader, image, e);
     if (result == 0)
         result = fetch_bad(v, image, reader, e);
     v->downloaded += reader->stats.bytes;
@@ -351,6 +357,16 @@ static void report_result(const struct verify *v)
     }
 }
 
+/* Reads the store's minimum, below which nothing is repaired. */
+static int read_floor(struct verify *v, struct err *e)
+{
+    if (!v->s->o.repair || store_floor_read(v->s->store, &v->floor, e) == 0)
+        return 0;
+    if (e->kind == ERR_DAMAGED)
+        e->kind = ERR_ARCHIVE;
+    return -1;
+}
+
 static int verify(struct verify *v, struct err *e)
 {
     struct command *s = v->s;
@@ -362,7 +378,8 @@ static int verify(struct verify *v, struct err *e)
      * missing. */
     if (command_open(s, s->o.repair ? STORE_WRITE : STORE_READ, e) < 0 ||
         (!s->o.repair && store_hold(s->store, s->o.wait_seconds, &held, e) < 0) ||
-        command_releases(s, &v->list, e) < 0 || collect_chunks(v, e) < 0 || check_all(v, e) < 0)
+        read_floor(v, e) < 0 || command_releases(s, &v->list, e) < 0 || collect_chunks(v, e) < 0 ||
+        check_all(v, e) < 0)
         return -1;
     output_clear(&s->out);
     name_bad_chunks(v);
