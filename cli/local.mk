@@ -5,6 +5,7 @@ libcli_la_SOURCES = \
 	cli/bar.c cli/bar.h \
 	cli/cost.c cli/cost.h \
 	cli/device_conf.c cli/device_conf.h \
+	cli/key_options.c cli/key_options.h \
 	cli/interrupt.c cli/interrupt.h \
 	cli/json.c cli/json.h \
 	cli/memory.c cli/memory.h \

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/trust_options.h"
 
-#include "base/io.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "cli/device_conf.h"
 #include "format/facts.h"
 
-#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -47,23 +45,20 @@ const struct option_spec trust_option_specs[] = {
      "refuse an image for other devices [what device.conf says]", .call = set_compatible},
     {"allow-downgrade", 0, OPTION_FLAG, AT(allow_downgrade), NULL,
      "accept a lower version than is installed"},
-    {"config", 0, OPTION_TEXT, AT(config), "DIRECTORY",
-     "where device.conf is [" CONFIG_DIRECTORY "]"},
+    {"", 0, OPTION_TABLE, AT(keys), .table = key_option_specs},
     {NULL},
 };
 
-const char *trust_options_config(const struct trust_options *o)
-{
-    return o->config ? o->config : CONFIG_DIRECTORY;
-}
-
 int trust_options_finish(struct trust_options *o, struct err *e)
 {
-    /* A directory that somebody names and that is not there is a mistake, not a device without a
-     * type. */
-    if (o->config && !io_is_directory(AT_FDCWD, o->config, 0))
-        return err_set(e, ERR_USAGE, "--config: %s is no directory", o->config);
-    return o->compatible ? 0 : device_conf_read(trust_options_config(o), o->device_type, e);
+    if (key_options_load(&o->keys, e) < 0)
+        return -1;
+    return o->compatible ? 0 : device_conf_read(key_options_config(&o->keys), o->device_type, e);
+}
+
+void trust_options_free(struct trust_options *o)
+{
+    key_options_free(&o->keys);
 }
 
 struct trust trust_options_demanded(const struct trust_options *o)
@@ -72,8 +67,17 @@ struct trust trust_options_demanded(const struct trust_options *o)
                                              : o->allow_short_hash ? LIMIT_HASH_MIN
                                                                    : LIMIT_HASH_TRUSTED,
                           .pinned_checksum = o->pinned ? o->pin : NULL,
+                          .signed_by = key_options_demanded(&o->keys),
                           .compatible = o->compatible     ? o->compatible
                                         : *o->device_type ? o->device_type
                                                           : NULL,
                           .allow_downgrade = o->allow_downgrade};
+}
+
+bool trust_options_vouch_for(const struct trust_options *o, const struct image *image)
+{
+    const struct signature_demand trusted = key_options_trusted(&o->keys);
+    struct err ignored = ERR_INIT;
+
+    return o->pinned || signed_image_check(image, &trusted, &ignored) == 0;
 }

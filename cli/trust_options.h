@@ -5,6 +5,7 @@
 #define IHOP_CLI_TRUST_OPTIONS_H
 
 #include "base/limits.h"
+#include "cli/key_options.h"
 #include "cli/options.h"
 #include "fetch/trust.h"
 #include "format/chunk_hash.h"
@@ -16,7 +17,7 @@ struct trust_options {
     uint8_t pin[CHUNK_HASH_SIZE]; /* --verify-header */
     bool pinned;
     bool allow_short_hash;
-    const char *config;     /* --config: the directory of settings; NULL: the one of the build */
+    struct key_options keys;
     const char *compatible; /* --compatible; NULL: what device.conf says */
     bool allow_downgrade;
 
@@ -26,16 +27,17 @@ struct trust_options {
 /* Its rows, for OPTION_TABLE with a struct trust_options at the offset. */
 extern const struct option_spec trust_option_specs[];
 
-/* The directory of settings: a path that exists, or the one of the build, which may be missing. */
-const char *trust_options_config(const struct trust_options *o);
-
 /* Reads what the command line leaves to files. To be called once, before trust_options_demanded.
- * Kinds: ERR_USAGE, and those of device_conf.h. */
+ * Kinds: ERR_USAGE, and those of device_conf.h and key_options.h. */
 int trust_options_finish(struct trust_options *o, struct err *e)
     __attribute__((warn_unused_result));
+void trust_options_free(struct trust_options *o);
 
 /* What was demanded; what depends on a store (minimum, newest, installed_checksum) is the caller's
  * to set. It points into o, which must outlive it. */
 struct trust trust_options_demanded(const struct trust_options *o);
+
+/* Whether an image that was accepted would have been so without --allow-unsigned. */
+bool trust_options_vouch_for(const struct trust_options *o, const struct image *image);
 
 #endif

@@ -151,6 +151,14 @@ static int set_location(struct clone *c, struct err *e)
     return c->image.archive_url ? 0 : err_nomem(e, "recording the archive's address");
 }
 
+/* A release says what it is called, so that one under another's name is noticed. */
+static int set_name(struct clone *c, struct err *e)
+{
+    free(c->image.name);
+    c->image.name = strdup(c->o->release);
+    return c->image.name ? 0 : err_nomem(e, "naming a release");
+}
+
 static void describe_image(struct clone *c)
 {
     struct clone_result *r = c->result;
@@ -180,6 +188,25 @@ static int estimate(struct clone *c, const struct image *image, struct err *e)
     return obtain_estimate(&c->obtain, e);
 }
 
+static bool is_signed_the_same(const struct image *a, const struct image *b)
+{
+    return a->signatures_size == b->signatures_size &&
+           (a->signatures_size == 0 ||
+            memcmp(a->signatures, b->signatures, a->signatures_size) == 0);
+}
+
+/* Whether whoever serves the release can check it as well as the archive was checked now. */
+static bool records_signatures(const struct clone *c, const struct image *release)
+{
+    const struct signature_demand demand = key_options_demanded(&c->o->trust.keys);
+    struct err ignored = ERR_INIT;
+
+    return !c->image.signatures ||
+           (is_signed_the_same(release, &c->image) && release->name &&
+            strcmp(release->name, c->o->release) == 0 &&
+            signed_image_check_release(release, NULL, &demand, &ignored) == 0);
+}
+
 /* Whether the release is there with all its chunks, so that nothing has to be written. It is
  * made durable nevertheless, because an earlier run may have been cut off just before that. A
  * release of ihop 0.1 does not count as complete: publishing it anew, after its chunks were
@@ -192,18 +219,25 @@ static int is_complete(struct clone *c, bool same, bool *complete, struct err *e
     if (!same && (!c->has_old || !c->old.has_archive || !image_same_source(&c->old, &c->image) ||
                   !facts_are_same(&c->old, &c->image)))
         return 0;
+    if (!records_signatures(c, there))
+        return 0;
     if (estimate(c, there, e) < 0)
         return -1;
     *complete = c->obtain.cost.missing == 0 && !store_has_pending(c->store);
     return *complete ? store_confirm(c->store, e) : 0;
 }
 
+/* What nobody who is trusted has signed raises nothing. */
+static uint64_t trusted_minimum(const struct clone *c)
+{
+    return trust_options_vouch_for(&c->o->trust, &c->image) ? c->facts.minimum : 0;
+}
+
 /* Raises the store's minimum to the image's. The image has passed the door (read_archive_header),
- * and its release is not published yet. For an image that comes in by an option which overrides
- * what is wrong with it, the minimum must be 0 here: what cannot be trusted raises nothing. */
+ * and its release is not published yet. */
 static int raise_floor(const struct clone *c, const struct store *store, struct err *e)
 {
-    return store_floor_accept(store, c->facts.version, c->facts.minimum, e) < 0
+    return store_floor_accept(store, c->facts.version, trusted_minimum(c), e) < 0
                ? refuse_unchecked(e)
                : 0;
 }
@@ -212,7 +246,7 @@ static int raise_floor(const struct clone *c, const struct store *store, struct 
  * raise, so that such a run works on a read-only file system. */
 static int raise_floor_again(const struct clone *c, struct err *e)
 {
-    return c->facts.minimum > c->floor.minimum ? raise_floor(c, c->store, e) : 0;
+    return trusted_minimum(c) > c->floor.minimum ? raise_floor(c, c->store, e) : 0;
 }
 
 /* Publishes the release. Another clone may have published the same image under this name since
@@ -257,7 +291,7 @@ static int update_store(struct clone *c, struct err *e)
     CLEANUP_FREE uint8_t *data = NULL;
     struct obtain_partial partial = {.name = c->o->release};
 
-    if (release_encode(&c->image, &data, &partial.size, e) < 0 ||
+    if (set_name(c, e) < 0 || release_encode(&c->image, &data, &partial.size, e) < 0 ||
         store_open(c->o->store, &options, &store, e) < 0)
         return -1;
     partial.data = data;
@@ -293,7 +327,7 @@ static int run_clone(struct clone *c, struct err *e)
     c->result->outcome = complete ? CLONE_COMPLETE : same ? CLONE_RESTORED : CLONE_PUBLISHED;
     if (complete ? raise_floor_again(c, e) < 0 : update_store(c, e) < 0)
         return -1;
-    if (c->facts.minimum > c->floor.minimum)
+    if (trusted_minimum(c) > c->floor.minimum)
         trial_note_minimum(c->o, c->facts.minimum, c->events);
     c->result->tried = c->o->try;
     return c->o->try ? trial_arm(c->o, c->events, &c->result->armed, e) : 0;

@@ -106,6 +106,7 @@ int clone_options_parse(int argc, char **argv, struct clone_options *o, struct e
 void clone_options_free(struct clone_options *o)
 {
     network_options_free(&o->network);
+    trust_options_free(&o->trust);
     free(o->store);
     free(o->seeds);
 }

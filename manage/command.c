@@ -140,6 +140,7 @@ void command_free(struct command *s)
 {
     store_close(s->store);
     network_options_free(&s->o.network);
+    key_options_free(&s->o.keys);
     free(s->o.skips);
     free(s->path);
 }

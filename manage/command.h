@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "cli/json.h"
+#include "cli/key_options.h"
 #include "cli/network_options.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -21,6 +22,7 @@
 struct command_options {
     struct common_options common;
     struct network_options network;
+    struct key_options keys; /* verify */
     unsigned wait_seconds, jobs;
     bool dry_run, force, repair;
     unsigned keep;             /* gc: how many releases to keep; 0 for all */

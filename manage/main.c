@@ -26,6 +26,7 @@ static const struct option_spec verify_specs[] = {
     {"repair", 0, OPTION_FLAG, AT(repair), NULL, "fetch the bad and missing chunks again"},
     {"from", 0, OPTION_TEXT, AT(from), "ARCHIVE",
      "URL or path of the archive [the one that the release records]"},
+    {"", 0, OPTION_TABLE, AT(keys), .table = key_option_specs},
     OPTIONS_JOBS(AT(jobs), "decode and verify"),
     OPTIONS_WAIT(AT(wait_seconds)),
     OPTIONS_NETWORK(AT(network)),

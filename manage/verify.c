@@ -195,6 +195,7 @@ static struct reader *open_release_archive(const struct verify *v, const struct 
 static struct trust repair_trust(const struct verify *v, const struct image *image)
 {
     return (struct trust){.min_hash_length = image->chunks.hash_length,
+                          .signed_by = key_options_demanded(&v->s->o.keys),
                           .minimum = v->floor.minimum};
 }
 
@@ -299,6 +300,17 @@ static int repair(struct verify *v, const struct store_release *r, struct image 
 
 /* ---- one release after the other ---- */
 
+/* Whether the release is what trusted keys have signed, if there are any. */
+static int check_signed(const struct verify *v, const char *name, const struct image *image,
+                        struct err *e)
+{
+    const struct signature_demand demand = key_options_demanded(&v->s->o.keys);
+
+    return signed_image_check_release(image, name, &demand, e) < 0
+               ? err_context(e, "release %s/%s", v->s->path, name)
+               : 0;
+}
+
 static int finish_release(struct verify *v, const struct store_release *r, struct err *e)
 {
     CLEANUP(image_free) struct image image = {0};
@@ -310,7 +322,7 @@ static int finish_release(struct verify *v, const struct store_release *r, struc
         return -1;
     if (!there)
         return 0;
-    if (!(bad = find_bad(v, &image, &count, e)))
+    if (check_signed(v, r->name, &image, e) < 0 || !(bad = find_bad(v, &image, &count, e)))
         return -1;
     report_release(v, r->name, image.chunks.count, count);
     return count > 0 && v->s->o.repair ? repair(v, r, &image, e) : 0;
@@ -400,7 +412,7 @@ static int verify(struct verify *v, struct err *e)
 int command_verify(struct command *s, struct err *e)
 {
     struct verify v = {.s = s};
-    int r = verify(&v, e);
+    int r = key_options_load(&s->o.keys, e) < 0 ? -1 : verify(&v, e);
 
     for (size_t i = 0; i <= CHUNK_HASH_SIZE; i++)
         chunk_table_free(&v.chunks[i]);

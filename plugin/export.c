@@ -5,11 +5,13 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "format/facts.h"
 #include "format/zero_chunks.h"
 #include "plugin/lost_chunk.h"
 #include "plugin/page_cache.h"
 #include "plugin/stats.h"
 #include "store/chunk_file.h"
+#include "store/floor.h"
 #include "store/missing.h"
 #include "store/release_image.h"
 
@@ -62,6 +64,31 @@ static int check_missing(const struct export *x, struct err *e)
     return lost_chunk_add_remedy(x, e);
 }
 
+/* With keys, the release must be what they signed, and not below the store's minimum. Its name does
+ * not matter when the whole id was asked for. */
+static int check_signed(const struct export *x, struct err *e)
+{
+    const struct signature_demand *demand = &x->options->signed_by;
+    bool any_name = x->options->id && strlen(x->options->id) == CHUNK_HASH_HEX - 1;
+    uint64_t minimum;
+    struct facts facts;
+
+    if (!demand->keys)
+        return 0;
+    if (signed_image_check_release(&x->image, any_name ? NULL : x->name, demand, e) < 0 ||
+        facts_read(&x->image, &facts, e) < 0)
+        return err_context(e, "release %s/%s", store_path(x->store), x->name);
+    minimum = store_floor_for_boot(x->store, NULL);
+    if (facts.version >= minimum)
+        return 0;
+    return err_set(
+        e, ERR_ARCHIVE,
+        "release %s/%s has the version %llu, below %llu, the minimum of its store: it is "
+        "not served",
+        store_path(x->store), x->name, (unsigned long long)facts.version,
+        (unsigned long long)minimum);
+}
+
 /* Releases of ihop 0.1 do not say which chunks are zero. */
 static int prepare_image(struct export *x, struct err *e)
 {
@@ -69,7 +96,7 @@ static int prepare_image(struct export *x, struct err *e)
 
     if (!x->image.has_archive && zero_chunks_find(&x->image, e) < 0)
         return -1;
-    if (x->options->check && check_missing(x, e) < 0)
+    if (check_signed(x, e) < 0 || (x->options->check && check_missing(x, e) < 0))
         return -1;
     source_id(&x->image, hex);
     snprintf(x->description, sizeof x->description, "ihop release %s, image %.*s", x->name,

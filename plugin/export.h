@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "format/chunk_map.h"
 #include "format/image.h"
+#include "signature/signed_image.h"
 #include "store/store.h"
 
 #include <stdatomic.h>
@@ -25,11 +26,12 @@
 #include <sys/types.h>
 
 struct export_options {
-    bool check;      /* refuse a release with missing chunks */
-    bool verify;     /* hash each chunk before its first use */
-    bool drop_cache; /* keep what was read out of the page cache */
-    const char *id;  /* hex digits that the source checksum must begin with, or NULL; with all of
-                        them a retired release is found, too (store/release_image.h) */
+    bool check;                        /* refuse a release with missing chunks */
+    bool verify;                       /* hash each chunk before its first use */
+    bool drop_cache;                   /* keep what was read out of the page cache */
+    struct signature_demand signed_by; /* who must have signed; without keys, nobody */
+    const char *id; /* hex digits that the source checksum must begin with, or NULL; with all of
+                       them a retired release is found, too (store/release_image.h) */
 };
 
 /* What all exports of a server share. */
@@ -59,7 +61,8 @@ struct export
 
 /* Reads and checks the release. shared must outlive the export.
  * Kinds: those of store_release_find_image and store_find_missing; ERR_NOT_FOUND when
- * chunks are missing, with the remedy; ERR_OTHER_IMAGE when the id differs. */
+ * chunks are missing, with the remedy; ERR_OTHER_IMAGE when the id differs; those
+ * of signed_image_check_release. */
 struct export *export_load(struct export_shared *shared, const char *name, struct err *e)
     __attribute__((warn_unused_result));
 void export_free(struct export *x);

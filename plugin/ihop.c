@@ -73,6 +73,7 @@ static void ihop_dump_plugin(void)
     printf("ihop_exports=yes\n");
     printf("ihop_check=yes\n");
     printf("ihop_verify_first=yes\n");
+    printf("ihop_verify_key=yes\n");
     printf("ihop_cache_none=yes\n");
     printf("ihop_max_fds=%u\n", FD_BUDGET_MAX);
 }

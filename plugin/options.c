@@ -70,6 +70,51 @@ static int set_max_fds(struct options *o, const char *value)
     return 0;
 }
 
+/* The path is read at once, before nbdkit goes to another directory. */
+static int add_keys(struct options *o, const char *path)
+{
+    struct err e = ERR_INIT;
+
+    if (key_set_add(&o->keys, path, &e) == 0)
+        return 0;
+    nbdkit_error("verify-key=%s: %s", path, e.text);
+    return -1;
+}
+
+static int set_signatures(struct options *o, const char *value)
+{
+    uint64_t n;
+
+    if (!text_parse_u64(value, 1, LIMIT_KEYS, &n)) {
+        nbdkit_error("signatures=%s: a number from 1 to %d is expected", value, LIMIT_KEYS);
+        return -1;
+    }
+    o->signatures = (unsigned)n;
+    return 0;
+}
+
+static int set_verify(struct options *o, const char *value)
+{
+    o->verify_given = true;
+    return set_choice(&o->export.verify, "verify", value, "off", "first");
+}
+
+/* Whoever demands signatures wants right bytes, too: chunks are hashed, unless verify=off says that
+ * something else looks at them, such as dm-verity. */
+static int complete_keys(struct options *o)
+{
+    if (o->signatures > o->keys.count) {
+        nbdkit_error("signatures=%u can never be met: verify-key= names %zu different key%s",
+                     o->signatures, o->keys.count, text_s(o->keys.count));
+        return -1;
+    }
+    if (o->keys.count > 0 && !o->verify_given)
+        o->export.verify = true;
+    o->export.signed_by = (struct signature_demand){.keys = o->keys.count > 0 ? &o->keys : NULL,
+                                                    .needed = o->signatures};
+    return 0;
+}
+
 static int set_id(struct options *o, const char *value)
 {
     size_t digits = strspn(value, "0123456789abcdefABCDEF");
@@ -101,17 +146,21 @@ int options_set(struct options *o, const char *key, const char *value)
     if (strcmp(key, "check") == 0)
         return set_check(o, value);
     if (strcmp(key, "verify") == 0)
-        return set_choice(&o->export.verify, key, value, "off", "first");
+        return set_verify(o, value);
+    if (strcmp(key, "verify-key") == 0)
+        return add_keys(o, value);
+    if (strcmp(key, "signatures") == 0)
+        return set_signatures(o, value);
     if (strcmp(key, "cache") == 0)
         return set_choice(&o->export.drop_cache, key, value, "default", "none");
     if (strcmp(key, "maxfds") == 0)
         return set_max_fds(o, value);
     if (strcmp(key, "uring") == 0)
         return set_choice(&o->uring, key, value, "off", "on");
-    nbdkit_error(
-        "unknown parameter '%s' (store, release, id, check, verify, cache, maxfds and uring "
-        "are known)",
-        key);
+    nbdkit_error("unknown parameter '%s' (store, release, id, check, verify, verify-key, "
+                 "signatures, cache, maxfds and uring "
+                 "are known)",
+                 key);
     return -1;
 }
 
@@ -186,7 +235,7 @@ int options_complete(struct options *o)
         return -1;
     }
     o->export.id = o->id;
-    return make_absolute(o);
+    return complete_keys(o) < 0 ? -1 : make_absolute(o);
 }
 
 void options_free(struct options *o)
@@ -195,4 +244,5 @@ void options_free(struct options *o)
     free(o->store);
     free(o->release);
     free(o->id);
+    key_set_free(&o->keys);
 }

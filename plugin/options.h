@@ -14,6 +14,9 @@ struct options {
     char *store;   /* absolute once completed */
     char *release; /* NULL: every release is an export */
     char *id;
+    struct key_set keys; /* of verify-key= */
+    unsigned signatures; /* 0: not given */
+    bool verify_given;
     unsigned max_fds;
     bool uring; /* read from several chunks by one system call */
     struct export_options export;
@@ -31,6 +34,8 @@ struct options {
     "id=<HEX>             Refuse to start unless the image's checksum begins so.\n"                \
     "check=yes|no         Look for missing chunks first (default: yes).\n"                         \
     "verify=off|first     Hash each chunk before its first use (default: off).\n"                  \
+    "verify-key=<PATH>    Serve what a key of this file or directory has signed.\n"                \
+    "signatures=<N>       How many different keys must have signed (default: 1).\n"                \
     "cache=default|none   Keep what was read in the page cache or drop it.\n"                      \
     "maxfds=<N>           Keep at most N chunk files open (default: by memory).\n"                 \
     "uring=on|off         Read several chunks by one system call (default: on)."
