@@ -22,6 +22,7 @@ unit_programs = \
 	tests/unit/test_cut \
 	tests/unit/test_cut_cursor \
 	tests/unit/test_dictionary \
+	tests/unit/test_ed25519 \
 	tests/unit/test_facts \
 	tests/unit/test_file \
 	tests/unit/test_gc \
@@ -30,7 +31,9 @@ unit_programs = \
 	tests/unit/test_image \
 	tests/unit/test_io \
 	tests/unit/test_io_walk \
+	tests/unit/test_key_set \
 	tests/unit/test_make_room \
+	tests/unit/test_minisign \
 	tests/unit/test_missing \
 	tests/unit/test_page_cache \
 	tests/unit/test_plan \
@@ -44,6 +47,8 @@ unit_programs = \
 	tests/unit/test_release_name \
 	tests/unit/test_remove_on_signal \
 	tests/unit/test_retry \
+	tests/unit/test_secret_key \
+	tests/unit/test_signed_by \
 	tests/unit/test_store \
 	tests/unit/test_text \
 	tests/unit/test_trust \
@@ -65,12 +70,15 @@ TESTS += $(unit_programs)
 
 check_LTLIBRARIES += libunit.la
 libunit_la_SOURCES = \
+	tests/unit/signature_support.c tests/unit/signature_support.h \
 	tests/unit/store_support.c tests/unit/store_support.h \
 	tests/unit/support.c tests/unit/support.h
 libunit_la_LIBADD = $(CMOCKA_LIBS)
 
 # All of common/ and cli/: the linker takes what a program uses.
-LDADD = libunit.la libcli.la libfetch.la libencoder.la
+LDADD = libunit.la libcli.la libfetch.la libencoder.la libsigner.la
+
+tests_unit_test_ed25519_SOURCES = tests/unit/test_ed25519.c tests/unit/ed25519_vectors.h
 
 # The headers of a format or codec, which make what no encoder of ours would.
 tests_unit_test_archive_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)

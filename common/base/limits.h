@@ -56,6 +56,10 @@
 #define LIMIT_KEYS              64         /* that are trusted at a time */
 #define LIMIT_KEY_FILE          ((size_t)(64 * KIB))
 
+/* Of opening a secret key with its password: minisign's default takes 1 GiB and 2^23 steps. */
+#define LIMIT_SCRYPT_MEMORY (1024 * MIB)
+#define LIMIT_SCRYPT_WORK   (32 * MIB) /* N x r x p */
+
 /* ---- servers ---- */
 
 #define LIMIT_REDIRECTS       5          /* in a row */

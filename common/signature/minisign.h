@@ -50,7 +50,4 @@ struct minisign_text {
 int minisign_parse(const void *text, size_t size, struct minisign_text *parsed, struct err *e)
     __attribute__((warn_unused_result));
 
-/* The bytes of a signature in the form above, at most, with a NUL; comments without theirs. */
-#define MINISIGN_LINES_SIZE 512
-
 #endif

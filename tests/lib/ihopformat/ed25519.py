@@ -114,3 +114,38 @@ def encodings_of_small_points():
             if n < 2**255:
                 found |= {(n | sign << 255).to_bytes(32, "little") for sign in (0, 1)}
     return sorted(found)
+
+
+def small_key_signature(key, message):
+    """A signature of the message that the equation accepts for a key of small order, whose secret
+    nobody has: with R = s B, and s such that the key is multiplied by a multiple of 8."""
+    s = 1
+    while True:
+        big_r = encode(times(s, BASE))
+        if number(big_r, key, message) % L % 8 == 0:
+            return big_r + s.to_bytes(32, "little")
+        s += 1
+
+
+def small_r_signature(seed, message):
+    """What the owner of a key can make that has the neutral point as R: then the signature is
+    one of nothing but the key and the message, and S tells the secret."""
+    a, big_r = expand(seed)[0], encode(NEUTRAL)
+    return big_r + (number(big_r, public(seed), message) * a % L).to_bytes(32, "little")
+
+
+def print_vectors():
+    """The table of tests/unit/ed25519_vectors.h: what strict verification refuses although the
+    equation holds."""
+    message, seed = bytes(64), bytes(range(32))
+    for key in encodings_of_small_points():
+        signature = small_key_signature(key, message)
+        assert verify(key, message, signature)
+        print(f'    {{"{key.hex()}",\n     "{signature[:32].hex()}"\n     "{signature[32:].hex()}"}},')
+    signature = small_r_signature(seed, message)
+    assert verify(public(seed), message, signature)
+    print(f'    {{"{public(seed).hex()}",\n     "{signature[:32].hex()}"\n     "{signature[32:].hex()}"}},')
+
+
+if __name__ == "__main__":
+    print_vectors()
