@@ -8,6 +8,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz_codec \
 	tests/fuzz/fuzz_release \
 	tests/fuzz/fuzz_response \
+	tests/fuzz/fuzz_signature \
 	tests/fuzz/fuzz_store
 if WITH_ATTACH
 fuzz_programs += tests/fuzz/fuzz_attach tests/fuzz/fuzz_verity
@@ -39,6 +40,10 @@ tests_fuzz_fuzz_codec_SOURCES = tests/fuzz/fuzz_codec.c tests/fuzz/fuzz.h $(FUZZ
 tests_fuzz_fuzz_codec_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_codec_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_codec_LDADD = libcodec.la
+tests_fuzz_fuzz_signature_SOURCES = tests/fuzz/fuzz_signature.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_signature_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_signature_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_signature_LDADD = libsigner.la
 tests_fuzz_fuzz_store_SOURCES = tests/fuzz/fuzz_store.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_store_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_store_LDFLAGS = $(fuzz_ldflags)

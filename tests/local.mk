@@ -50,8 +50,10 @@ EXTRA_DIST += \
 	tests/lib/ihopformat/archive.py \
 	tests/lib/ihopformat/codecs.py \
 	tests/lib/ihopformat/corpus.py \
+	tests/lib/ihopformat/ed25519.py \
 	tests/lib/ihopformat/growing.py \
 	tests/lib/ihopformat/hostile.py \
+	tests/lib/ihopformat/minisign.py \
 	tests/lib/ihopformat/noise.py \
 	tests/lib/ihopformat/protobuf.py \
 	tests/lib/ihopformat/release.py \

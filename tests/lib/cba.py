@@ -15,6 +15,13 @@ Archives:
     table ARCHIVE                  what its header says, one fact on each line
     corpus DIRECTORY               seeds for the fuzzers of tests/fuzz
 
+Signatures (ihopformat/minisign.py), by keys whose secret is a number:
+    key NUMBER PATH                PATH.pub and PATH.sec as minisign writes them, PATH.pub.pem and
+                                   PATH.pem in PEM; prints both ids
+    signature [options] NUMBER ARCHIVE   prints a signature of the archive's header
+    put-signatures ARCHIVE FILE    puts a text into the archive's space for signatures
+    signed-by ARCHIVE KEY.pub...   who signed: id, key file or -, and trusted comment of each
+
 Releases and stores:
     store [options] IMAGE STORE/RELEASE   puts an image into a store; prints its chunks
     image STORE/RELEASE            the image that a store holds, to stdout
@@ -36,7 +43,7 @@ import argparse
 import os
 import sys
 
-from ihopformat import archive, noise, release, store
+from ihopformat import archive, minisign, noise, release, store
 from ihopformat.codecs import CODECS
 from ihopformat.protobuf import unknown_fields
 
@@ -157,6 +164,44 @@ def add_archive_commands(add):
     add("corpus", corpus_command, "directory")
 
 
+# ---- signatures ----
+
+
+def read_file(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def key_command(o):
+    key = minisign.Key(o.number)
+    for suffix, data in (("pub", key.public_file()), ("sec", key.secret_file()),
+                         ("pub.pem", key.public_pem()), ("pem", key.secret_pem())):
+        write_file(f"{o.path}.{suffix}", data)
+    print(key.id_text(), key.pem_id_text())
+
+
+def signature_command(o):
+    text = minisign.signature(minisign.Key(o.number), minisign.checksum(read_file(o.archive)),
+                              os.fsencode(o.comment), o.fault)
+    sys.stdout.buffer.write(text)
+
+
+def signed_by_command(o):
+    keys = [minisign.public_of(path) for path in o.keys]
+    for kid, who, comment in minisign.signed_by(read_file(o.archive), keys):
+        print(kid, "-" if who is None else o.keys[who], comment.decode())
+
+
+def add_signature_commands(add):
+    add("key", key_command, ("number", int), "path")
+    p = add("signature", signature_command, ("number", int), "archive")
+    p.add_argument("--comment", default="")
+    p.add_argument("--fault", choices=minisign.FAULTS, default="none")
+    add("put-signatures", lambda o: write_file(o.archive, minisign.put(
+        read_file(o.archive), read_file(o.file))), "archive", "file")
+    add("signed-by", signed_by_command, "archive").add_argument("keys", nargs="*")
+
+
 # ---- releases and stores ----
 
 
@@ -227,6 +272,7 @@ def main():
         return p
 
     add_archive_commands(add)
+    add_signature_commands(add)
     add_release_commands(add)
     add_file_commands(add)
     o = parser.parse_args()

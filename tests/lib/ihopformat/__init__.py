@@ -9,6 +9,8 @@ tests/lib/cba.py is its command line.
     protobuf   the wire format
     codecs     streams of each codec, good ones and wrong ones
     archive    bita archives
+    ed25519    signatures of RFC 8032, and what an attacker makes of them
+    minisign   keys and signatures as text, and their space in an archive
     release    releases
     store      chunk stores: making, checking and damaging them
     hostile, wrong   one archive for each fault that ihop must see

@@ -4,6 +4,7 @@
 import os
 import struct
 
+from . import minisign
 from .archive import MAGIC, OLD_MAGIC, Archive
 from .codecs import (
     BROTLI, CODECS, KIB, LZMA, MIB, ZSTD, brotli_run, compress, xz_compress, xz_with_dictionary,
@@ -109,6 +110,29 @@ def write_verities(directory):
     write_file(f"{directory}/verity", "demand", head + verity_superblock() + text)
 
 
+def write_signatures(directory):
+    """For fuzz_signature: signatures (0), a public key (1), a secret one (2), a cost (3)."""
+    key, message = minisign.Key(1), bytes(64)
+    texts = {f"text-{fault}": bytes([0]) + minisign.signature(key, message, b"c", fault)
+             for fault in minisign.FAULTS}
+    good = minisign.signature(key, message)
+    texts["text-two"] = b"\0" + good + b"\n" + minisign.signature(key, message, b"v 7\t\x1b[2J")
+    texts["text-zeros-behind"] = b"\0" + good + bytes(50)
+    texts["text-more-behind"] = b"\0" + good + bytes(50) + b"x"
+    texts["text-thousand"] = b"\0" + good * 40
+    texts["public-minisign"] = b"\1" + key.public_file()
+    texts["public-pem"] = b"\1a title\n" + key.public_pem()
+    texts["public-two"] = b"\1" + key.public_pem() * 2
+    texts["public-small"] = b"\1" + minisign.pem(b"PUBLIC KEY", minisign.SPKI + bytes(32))
+    texts["secret-minisign"] = b"\2" + key.secret_file()
+    texts["secret-pem"] = b"\2" + key.secret_pem()
+    texts["secret-encrypted"] = b"\2" + minisign.pem(b"ENCRYPTED PRIVATE KEY", bytes(60))
+    texts["cost-usual"] = b"\3" + struct.pack("<QQ", 1 << 25, 1 << 30)
+    texts["cost-most"] = b"\3" + b"\xff" * 16
+    for name, text in texts.items():
+        write_file(f"{directory}/signature", name, text)
+
+
 def write_corpus(directory):
     """Small seeds, deterministic: valid ones of each kind and the small hostile ones."""
     tiny = sample_data(400)
@@ -148,3 +172,4 @@ def write_corpus(directory):
     write_store_corpus(directory)
     write_responses(directory)
     write_verities(directory)
+    write_signatures(directory)
