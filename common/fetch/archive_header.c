@@ -95,12 +95,19 @@ static int parse_trusted(struct reader *r, const struct header_bytes *h, const s
     return -1;
 }
 
+/* Over a network signatures are read by whoever demands some; of a file they cost nothing. */
+static size_t bytes_ahead(const struct reader *r, size_t header_size, const struct trust *trust)
+{
+    bool wanted = trust->signed_by.keys || !r->settings;
+
+    return wanted ? (size_t)min_u64(r->size - header_size, SIGNATURE_AREA_AHEAD) : 0;
+}
+
 int archive_header_read(struct reader *r, const struct archive_header_start *start,
                         const struct trust *trust, struct image *image, struct err *e)
 {
     size_t size = (size_t)start->size, have = sizeof start->prefix;
-    size_t ahead = trust->signed_by.keys ? SIGNATURE_AREA_AHEAD_WANTED : SIGNATURE_AREA_AHEAD;
-    size_t all = size + (size_t)min_u64(r->size - size, ahead);
+    size_t all = size + bytes_ahead(r, size, trust);
     CLEANUP_FREE uint8_t *header =
         malloc(all); /* archive_parse_prefix has checked that the size is reasonable */
 

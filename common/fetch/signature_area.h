@@ -16,10 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* So many bytes behind the header are read with it: what a dozen signatures take, so that they cost
- * no request of their own. */
-#define SIGNATURE_AREA_AHEAD        1024
-#define SIGNATURE_AREA_AHEAD_WANTED 4096 /* when signatures are demanded */
+/* So many bytes behind the header are read with it, if any are: what a dozen signatures take, so
+ * that they cost no request of their own. */
+#define SIGNATURE_AREA_AHEAD 4096
 
 /* What was read with a header, from the header's end. */
 struct signature_area {
