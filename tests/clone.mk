@@ -15,6 +15,7 @@ clone_tests = \
 	tests/test-clone-pin.sh \
 	tests/test-clone-repair.sh \
 	tests/test-clone-seed.sh \
+	tests/test-clone-signed.sh \
 	tests/test-clone-unprivileged.sh \
 	tests/test-closed-descriptors.sh \
 	tests/test-terminal.sh \
