@@ -6,6 +6,7 @@ libcli_la_SOURCES = \
 	cli/cost.c cli/cost.h \
 	cli/device_conf.c cli/device_conf.h \
 	cli/key_options.c cli/key_options.h \
+	cli/facts_json.c cli/facts_json.h \
 	cli/interrupt.c cli/interrupt.h \
 	cli/json.c cli/json.h \
 	cli/memory.c cli/memory.h \

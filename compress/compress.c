@@ -9,6 +9,7 @@
 #include "compress/output_file.h"
 #include "format/archive.h"
 #include "format/chunk_hash.h"
+#include "format/facts.h"
 
 #include <string.h>
 
@@ -119,15 +120,20 @@ static int describe_result(struct job *j, struct err *e)
 }
 
 /* Reads the header as a device will. Anything wrong with it is due to the options: a short hash
- * that two chunks share, or more metadata or chunks than any reader accepts. */
+ * that two chunks share, more metadata or chunks than any reader accepts, or a hash tree beyond the
+ * image's end. */
 static int read_back(const struct job *j, const uint8_t *header, size_t size, uint64_t archive_size,
                      struct image *image, struct err *e)
 {
     uint64_t expected;
+    struct facts facts;
 
     if (archive_parse_prefix(header, &expected, e) == 0 &&
-        archive_parse(header, size, archive_size, image, e) == 0)
-        return 0;
+        archive_parse(header, size, archive_size, image, e) == 0) {
+        if (facts_read(image, &facts, e) == 0)
+            return 0;
+        image_free(image);
+    }
     if (e->kind == ERR_ARCHIVE)
         e->kind = ERR_USAGE;
     return err_context(e, "%s cannot be made like this (--hash-length %u, %zu chunks)",

@@ -5,6 +5,7 @@ ihop_compress_SOURCES = \
 	compress/diff.c compress/diff.h \
 	compress/info.c compress/info.h \
 	compress/main.c \
+	compress/metadata.c compress/metadata.h \
 	compress/options.c compress/options.h \
 	compress/output.c compress/output.h \
 	compress/chunk_packer.c compress/chunk_packer.h \

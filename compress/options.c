@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "compress/options.h"
 
-#include "base/array.h"
-#include "base/cleanup.h"
-#include "base/io.h"
 #include "base/limits.h"
-#include "base/text.h"
 #include "codec/encoder.h"
+#include "compress/metadata.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,82 +12,6 @@
 #define DEFAULT_LEVEL          6
 #define DEFAULT_ROLLSUM_WINDOW 64
 #define DEFAULT_BUZHASH_WINDOW 16
-
-/* ---- metadata ---- */
-
-/* Appends an entry. The value belongs to the options from then on, or is freed on failure. */
-static int add_metadata(struct compress_options *o, const char *key, uint8_t *value, size_t size,
-                        struct err *e)
-{
-    CLEANUP_FREE uint8_t *owned = value;
-    CLEANUP_FREE char *name = strdup(key);
-
-    if (!name)
-        return err_nomem(e, "reading the command line");
-    if (!text_is_utf8(key, strlen(key)))
-        return err_set(e, ERR_USAGE, "a metadata key must be valid UTF-8, not '%s'", key);
-    if (array_grow((void **)&o->metadata, &o->metadata_capacity, o->metadata_count,
-                   sizeof *o->metadata, e) < 0)
-        return -1;
-    o->metadata[o->metadata_count++] =
-        (struct image_metadata){.key = STEAL(name), .value = STEAL(owned), .size = size};
-    return 0;
-}
-
-static int add_metadata_value(void *options, const char *key, const char *value, struct err *e)
-{
-    uint8_t *copy = (uint8_t *)strdup(value);
-
-    if (!copy)
-        return err_nomem(e, "reading the command line");
-    return add_metadata(options, key, copy, strlen(value), e);
-}
-
-static int add_metadata_file(void *options, const char *key, const char *path, struct err *e)
-{
-    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-    uint8_t *data;
-    size_t size;
-
-    if (fd < 0) {
-        err_sys(e, errno, "cannot open the metadata file %s", path);
-        if (errno == ENOENT)
-            e->kind = ERR_NOT_FOUND;
-        return -1;
-    }
-    if (io_read_file(fd, LIMIT_METADATA_BYTES, path, &data, &size, e) < 0) {
-        if (e->kind == ERR_DAMAGED) /* io_read_file reports a wrong file type or size like that. */
-            e->kind = ERR_USAGE;
-        return -1;
-    }
-    return add_metadata(options, key, data, size, e);
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-    const struct image_metadata *x = a, *y = b;
-
-    return strcmp(x->key, y->key);
-}
-
-/* Sorts the metadata by key, as bita does, and checks it. */
-static int finish_metadata(struct compress_options *o, struct err *e)
-{
-    uint64_t bytes = 0;
-
-    if (o->metadata_count > 1)
-        qsort(o->metadata, o->metadata_count, sizeof *o->metadata, compare_keys);
-    for (size_t i = 0; i < o->metadata_count; i++) {
-        bytes += strlen(o->metadata[i].key) + o->metadata[i].size;
-        if (i > 0 && compare_keys(&o->metadata[i - 1], &o->metadata[i]) == 0)
-            return err_set(e, ERR_USAGE, "the metadata key '%s' is given twice",
-                           o->metadata[i].key);
-    }
-    if (o->metadata_count > LIMIT_METADATA_ENTRIES || bytes > LIMIT_METADATA_BYTES)
-        return err_set(e, ERR_USAGE, "more metadata than %d entries or %llu bytes",
-                       LIMIT_METADATA_ENTRIES, (unsigned long long)LIMIT_METADATA_BYTES);
-    return 0;
-}
 
 /* ---- the table ---- */
 
@@ -121,9 +40,10 @@ static const struct option_spec specs[] = {
     {"hash-length", 0, OPTION_NUMBER, AT(hash_length), "N", "bytes of a chunk's hash to keep [64]",
      LIMIT_HASH_MIN, CHUNK_HASH_SIZE},
     {"metadata-file", 0, OPTION_PAIR, 0, "KEY PATH", "keep a file's content in the header",
-     .call = add_metadata_file},
+     .call = metadata_add_file},
     {"metadata-value", 0, OPTION_PAIR, 0, "KEY VALUE", "keep a text in the header",
-     .call = add_metadata_value},
+     .call = metadata_add_text},
+    {"", 0, OPTION_TABLE, AT(facts), .table = metadata_fact_specs},
     OPTIONS_JOBS(AT(jobs), "cut, hash and compress"),
     {"print-header", 0, OPTION_FLAG, AT(print_header), NULL,
      "print the header checksum alone, on stdout"},
@@ -246,7 +166,7 @@ int compress_options_parse(int argc, char **argv, struct compress_options *o, st
     if (take_compress_operands(o, argc - first, argv + first, e) < 0 || set_compression(o, e) < 0 ||
         choose_chunker(o, e) < 0)
         return -1;
-    return finish_metadata(o, e);
+    return metadata_finish(o, e);
 }
 
 void compress_options_free(struct compress_options *o)
@@ -257,4 +177,5 @@ void compress_options_free(struct compress_options *o)
         free(o->metadata[i].value);
     }
     free(o->metadata);
+    free(o->facts.types);
 }

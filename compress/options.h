@@ -13,6 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of metadata.h, as given. */
+struct metadata_number {
+    uint64_t value;
+    bool given;
+};
+struct metadata_facts {
+    struct metadata_number version, minimum;
+    const char **types; /* owned; the texts belong to argv */
+    size_t type_count, type_capacity;
+};
+
 struct compress_options {
     const char *image;   /* path or "-"; NULL to look at an archive that exists */
     const char *archive; /* path; without an image it may be a URL */
@@ -36,6 +47,7 @@ struct compress_options {
     enum image_compression compression;
     unsigned level, hash_length;
 
+    struct metadata_facts facts;
     struct image_metadata *metadata; /* in the order of the keys */
     size_t metadata_count, metadata_capacity;
 };

@@ -3,23 +3,25 @@
 
 #include "base/text.h"
 #include "cli/cost.h"
+#include "cli/facts_json.h"
 #include "cli/json.h"
 #include "codec/decoder.h"
+#include "format/facts.h"
 
 #include <stdio.h>
 
 #define LINE_SIZE 8192
 
 /* What is printed of an image but has to be computed. */
-struct facts {
+struct derived {
     char header_checksum[CHUNK_HASH_HEX], source_checksum[CHUNK_HASH_HEX];
     uint64_t unique_bytes; /* source sizes of all chunks in the table */
     uint64_t stored_bytes; /* their sizes in the archive */
 };
 
-static void collect_facts(const struct image *image, struct facts *f)
+static void derive_from(const struct image *image, struct derived *f)
 {
-    *f = (struct facts){0};
+    *f = (struct derived){0};
     text_hex(image->header_checksum, CHUNK_HASH_SIZE, f->header_checksum);
     text_hex(image->source_checksum, CHUNK_HASH_SIZE, f->source_checksum);
     for (size_t i = 0; i < image->chunks.count; i++) {
@@ -45,7 +47,7 @@ static void set_chunker_members(json_t *line, const struct image *image)
 
 /* Makes the JSON object with the members that both results have. */
 static json_t *new_result(const struct compress_options *o, const struct image *image,
-                          const struct facts *f)
+                          const struct derived *f)
 {
     json_t *line = json_new_result(0);
 
@@ -67,7 +69,7 @@ static json_t *new_result(const struct compress_options *o, const struct image *
 }
 
 static void print_json_result(const struct output *out, const struct compress_options *o,
-                              const struct image *image, const struct facts *f)
+                              const struct image *image, const struct derived *f)
 {
     json_t *line = new_result(o, image, f);
 
@@ -76,7 +78,7 @@ static void print_json_result(const struct output *out, const struct compress_op
 }
 
 static void print_json_info(const struct compress_options *o, const struct image *image,
-                            const struct facts *f)
+                            const struct derived *f)
 {
     json_t *line = new_result(o, image, f), *metadata = json_object();
 
@@ -84,13 +86,14 @@ static void print_json_info(const struct compress_options *o, const struct image
     for (size_t i = 0; i < image->metadata_count; i++)
         json_set_number(metadata, image->metadata[i].key, image->metadata[i].size);
     json_object_set_new(line, "metadata", metadata);
+    facts_to_json(line, image);
     json_print(line);
 }
 
 /* ---- text ---- */
 
 static void print_compress_result(const struct output *out, const struct compress_options *o,
-                                  const struct image *image, const struct facts *f)
+                                  const struct image *image, const struct derived *f)
 {
     char from[TEXT_SIZE_BYTES], to[TEXT_SIZE_BYTES], line[LINE_SIZE];
 
@@ -130,6 +133,33 @@ static void print_metadata_keys(const struct image *image)
     puts(image->metadata_count > 0 ? "" : "none");
 }
 
+static void print_facts(const struct image *image)
+{
+    struct facts f;
+    struct err why = ERR_INIT;
+    size_t at = 0, size;
+    const char *name;
+
+    if (facts_read(image, &f, &why) < 0) {
+        fputs("  Malformed, and refused by ihop-clone: ", stdout);
+        print_foreign(why.text);
+        puts("");
+        return;
+    }
+    if (f.has_version)
+        printf("  Image version: %llu\n", (unsigned long long)f.version);
+    if (f.has_minimum)
+        printf("  Minimum version: %llu\n", (unsigned long long)f.minimum);
+    while ((name = facts_next_type(&f, &at, &size)))
+        printf("  For devices of type: %.*s\n", (int)size, name);
+    if (!f.has_verity)
+        return;
+    fputs("  Verity root hash: ", stdout);
+    for (size_t i = 0; i < f.root_hash_size; i++)
+        printf("%02x", f.root_hash[i]);
+    printf("\n  Verity hash offset: %llu bytes\n", (unsigned long long)f.hash_offset);
+}
+
 static void print_chunker(const struct image *image)
 {
     printf("  Chunking algorithm: %s\n", image_chunker_name(image));
@@ -143,7 +173,7 @@ static void print_chunker(const struct image *image)
     print_size("Chunk average target size", image_average_chunk_size(image));
 }
 
-static void print_info(const struct image *image, const struct facts *f)
+static void print_info(const struct image *image, const struct derived *f)
 {
     fputs("Archive:\n  Built with version: ", stdout);
     print_foreign(image->application_version);
@@ -151,6 +181,7 @@ static void print_info(const struct image *image, const struct facts *f)
     print_size("Archive size", image->archive_size);
     print_size("Header size", image->header_size);
     print_metadata_keys(image);
+    print_facts(image);
     printf("  Header checksum: %s\n", f->header_checksum);
     printf("  Chunk hash length: %zu bytes\n", image->chunks.hash_length);
     printf("  Chunk compression: %s", decoder_ops_of(image->compression)->name);
@@ -170,9 +201,9 @@ static void print_info(const struct image *image, const struct facts *f)
 void compress_output_result(struct output *out, const struct compress_options *o,
                             const struct image *image)
 {
-    struct facts f;
+    struct derived f;
 
-    collect_facts(image, &f);
+    derive_from(image, &f);
     output_clear(out);
     if (o->common.json)
         print_json_result(out, o, image, &f);
@@ -185,9 +216,9 @@ void compress_output_result(struct output *out, const struct compress_options *o
 void compress_output_info(struct output *out, const struct compress_options *o,
                           const struct image *image)
 {
-    struct facts f;
+    struct derived f;
 
-    collect_facts(image, &f);
+    derive_from(image, &f);
     output_clear(out);
     if (o->common.json)
         print_json_info(o, image, &f);

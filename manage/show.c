@@ -4,7 +4,9 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/facts_json.h"
 #include "codec/decoder.h"
+#include "format/facts.h"
 #include "store/chunk_usage.h"
 #include "store/release_load.h"
 
@@ -39,6 +41,7 @@ static json_t *list_row(const struct store_release *r, const struct image *image
     json_set_text(row, "source_checksum", hex);
     json_set_number(row, "image_size", image->source_size);
     json_set_number(row, "chunks", image->chunks.count);
+    facts_to_json(row, image);
     return row;
 }
 
@@ -274,6 +277,31 @@ static int show_metadata(struct table *t, json_t *result, const struct image *im
     return 0;
 }
 
+/* Shows what the image says about itself. */
+static int show_said(struct table *t, json_t *result, const struct image *image, struct err *e)
+{
+    struct facts f;
+    struct err why = ERR_INIT;
+    char digits[FACTS_NUMBER_MAX], types[FACTS_TYPES_TEXT], hex[2 * FACTS_DIGEST_MAX + 1];
+
+    facts_to_json(result, image);
+    if (facts_read(image, &f, &why) < 0)
+        return row_of(t, e, "malformed", why.text);
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)f.version);
+    if (f.has_version && row_of(t, e, "version", digits) < 0)
+        return -1;
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)f.minimum);
+    if (f.has_minimum && row_of(t, e, "minimum version", digits) < 0)
+        return -1;
+    if (f.has_compatible && row_of(t, e, "for devices", facts_types_text(&f, types)) < 0)
+        return -1;
+    text_hex(f.root_hash, f.root_hash_size, hex);
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)f.hash_offset);
+    return !f.has_verity                               ? 0
+           : row_of(t, e, "verity root hash", hex) < 0 ? -1
+                                                       : row_of(t, e, "verity hash offset", digits);
+}
+
 /* Shows with which other releases the release shares chunks, and how many. */
 static int show_sharing(const struct command *s, struct table *t, json_t *result, const char *name,
                         const struct image *image, struct err *e)
@@ -330,7 +358,7 @@ static int show_release(struct command *s, const struct store_release *r, struct
         row_of(t, e, "state", release_state(r, state)) < 0)
         return -1;
     if (show_image(t, result, &image, e) < 0 || show_archive(t, result, &image, e) < 0 ||
-        show_metadata(t, result, &image, e) < 0)
+        show_said(t, result, &image, e) < 0 || show_metadata(t, result, &image, e) < 0)
         return -1;
     return show_sharing(s, t, result, r->name, &image, e);
 }
