@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct command_options {
     struct common_options common;
@@ -32,6 +33,8 @@ struct command_options {
     unsigned tries;            /* try: how many boots */
     const char **skips;        /* boot: releases not to choose; owned, the texts belong to argv */
     size_t skip_count, skip_capacity;
+    bool set; /* minimum: a value is given */
+    uint64_t minimum;
 };
 
 #define COMMAND_NAMES 2
@@ -60,6 +63,10 @@ int command_releases(const struct command *s, struct store_release_list *list, s
 /* Reads a release that was listed; *there is false when it was removed since then. */
 int command_load(const struct command *s, const char *name, struct image *image, bool *there,
                  struct err *e) __attribute__((warn_unused_result));
+
+/* Takes --set (option_spec.call). */
+int command_set_minimum(void *options, const char *value, const char *unused, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* Takes --skip (option_spec.call). */
 int command_add_skip(void *options, const char *name, const char *unused, struct err *e)
@@ -94,5 +101,6 @@ int command_try(struct command *s, struct err *e) __attribute__((warn_unused_res
 int command_good(struct command *s, struct err *e) __attribute__((warn_unused_result));
 int command_boot(struct command *s, struct err *e) __attribute__((warn_unused_result));
 int command_selection(struct command *s, struct err *e) __attribute__((warn_unused_result));
+int command_minimum(struct command *s, struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -2,6 +2,7 @@
 bin_PROGRAMS += ihop-store
 ihop_store_SOURCES = \
 	manage/boot.c \
+	manage/minimum.c \
 	manage/remove.c \
 	manage/show.c \
 	manage/main.c \

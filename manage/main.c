@@ -67,6 +67,16 @@ static const struct option_spec boot_specs[] = {
     {NULL},
 };
 
+static const struct option_spec minimum_specs[] = {
+    {"set", 0, OPTION_CALL, 0, "N", "take no version below N from now on",
+     .call = command_set_minimum},
+    {"force", 'f', OPTION_FLAG, AT(force), NULL,
+     "even if that lets in what was refused, or if it is not known what it was"},
+    OPTIONS_WAIT(AT(wait_seconds)),
+    OPTIONS_COMMON(AT(common)),
+    {NULL},
+};
+
 static const struct option_spec plain_specs[] = {OPTIONS_COMMON(AT(common)), {NULL}};
 
 static const struct command_spec {
@@ -100,6 +110,8 @@ static const struct command_spec {
      boot_specs, command_boot},
     {"selection", "selection STORE", "what boots, what is on trial, what was booted", 0, 0,
      plain_specs, command_selection},
+    {"minimum", "minimum [--set N [--force]] STORE", "the lowest version that the store takes", 0,
+     0, minimum_specs, command_minimum},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
