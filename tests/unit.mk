@@ -25,6 +25,7 @@ unit_programs = \
 	tests/unit/test_ed25519 \
 	tests/unit/test_facts \
 	tests/unit/test_file \
+	tests/unit/test_floor \
 	tests/unit/test_gc \
 	tests/unit/test_http \
 	tests/unit/test_identity \

@@ -4,6 +4,7 @@
 #include "store_support.h"
 
 #include "store/boot_selection.h"
+#include "store/floor.h"
 #include "store/release_list.h"
 
 #include <fcntl.h>
@@ -431,6 +432,148 @@ static void what_boots_stays(void **state)
     store_close(s);
 }
 
+/* publish, with a version; size must differ from all others'. */
+static void publish_version(struct store *s, const char *name, uint32_t size, const char *version)
+{
+    struct image image = support_image(&size, 1, 64);
+    struct image_metadata said = {(char *)"ihop.version", (uint8_t *)version, strlen(version)};
+
+    memset(image.source_checksum, (int)(size % 251), sizeof image.source_checksum);
+    image.metadata = &said;
+    image.metadata_count = 1;
+    store_support_publish(s, name, &image);
+    image.metadata = NULL;
+    image.metadata_count = 0;
+    image_free(&image);
+}
+
+static struct store *three_versions(const char *directory)
+{
+    struct store *s = store_support_open(directory, STORE_SYNC_AUTO, false);
+
+    publish_version(s, "v1", 1001, "1");
+    publish_version(s, "v2", 1002, "2");
+    publish_version(s, "v3", 1003, "3");
+    return s;
+}
+
+static void set_minimum(const struct store *s, uint64_t minimum)
+{
+    struct store_floor before;
+    struct err e = ERR_INIT;
+
+    assert_ok(store_floor_set(s, minimum, true, &before, &e), e);
+}
+
+/* What is below the minimum is neither chosen nor booted. */
+static void below_the_minimum(void **state)
+{
+    struct store *s = three_versions(*state);
+    struct err e = ERR_INIT;
+    enum boot_armed armed;
+    bool has_default;
+
+    set_default(s, "v1");
+    set_default(s, "v3");
+    try_release(s, "v2", 2, BOOT_ARMED);
+    set_minimum(s, 3);
+    assert_boots(s, false, NULL, "v3");
+    assert_noted("v2 is skipped: its version 2 is below 3, the minimum of the store");
+    assert_boots(s, false, "v3", "");
+    assert_noted("v1 is skipped: its version 1 is below 3");
+    assert_fails(boot_set_default(s, "v2", &e), e, ERR_ARCHIVE, "below 3, the minimum");
+    assert_fails(boot_try(s, "v2", 1, false, &armed, &has_default, &e), e, ERR_ARCHIVE,
+                 "has the version 2");
+    assert_record(s, "v3 v1 v2/2 v3");
+    set_default(s, "v3");
+    set_minimum(s, 0);
+    assert_boots(s, false, "v3", "v1");
+    set_default(s, "v2");
+    store_close(s);
+}
+
+/* A trial that the minimum has overtaken does not become the default. */
+static void good_below_the_minimum(void **state)
+{
+    struct store *s = three_versions(*state);
+    struct boot_choice booted;
+    struct err e = ERR_INIT;
+    enum boot_good outcome;
+
+    set_default(s, "v3");
+    try_release(s, "v2", 2, BOOT_ARMED);
+    assert_boots(s, false, NULL, "v2");
+    set_minimum(s, 3);
+    assert_fails(boot_set_good(s, NULL, &outcome, &booted, &e), e, ERR_ARCHIVE, "below 3");
+    assert_boots(s, false, NULL, "v3");
+    store_close(s);
+}
+
+/* The minimum was raised, and a power cut came before its release was there: the device boots. */
+static void raised_before_its_release_is_there(void **state)
+{
+    struct store *s = three_versions(*state);
+    struct err e = ERR_INIT;
+
+    set_default(s, "v2");
+    assert_ok(store_floor_accept(s, 9, 9, &e), e);
+    assert_boots(s, false, NULL, "v2");
+    assert_noted("warning: v2 is below the minimum of the store, and boots all the same");
+    assert_record(s, "v2  /0 v2");
+    assert_good(s, NULL, BOOT_ALREADY_DEFAULT);
+    /* The default alone; and not when it is to be skipped. */
+    assert_boots(s, false, "v2", "");
+    store_close(s);
+}
+
+/* The release that demands the minimum takes the place of the default, on trial; when it fails, the
+ * default is there. When it is good, what is below never boots again. */
+static void a_trial_by_itself(void **state)
+{
+    struct store *s = three_versions(*state);
+
+    set_default(s, "v2");
+    set_minimum(s, 3);
+    assert_boots(s, true, NULL, "v3");
+    assert_record(s, "v2  /0 ");
+    for (int i = 0; i < BOOT_TRIES; i++) {
+        assert_boots(s, false, NULL, "v3");
+        if (i == 0)
+            assert_noted("v3, the newest other release that is whole, on trial from now on");
+    }
+    assert_record(s, "v2  v3/0 v3");
+    assert_boots(s, false, NULL, "v2");
+    assert_noted("the trial of v3 has failed");
+    assert_noted("boots all the same");
+    assert_boots(s, false, NULL, "v2");
+    try_release(s, "v3", 1, BOOT_ARMED);
+    assert_boots(s, false, NULL, "v3");
+    assert_good(s, NULL, BOOT_MADE_DEFAULT);
+    assert_boots(s, false, NULL, "v3");
+    assert_boots(s, false, "v3", "");
+    store_close(s);
+}
+
+/* A floor that cannot be read keeps nothing from booting that the releases do not. */
+static void a_damaged_floor(void **state)
+{
+    struct store *s = three_versions(*state);
+    struct err e = ERR_INIT;
+    enum boot_armed armed;
+    bool has_default;
+
+    set_default(s, "v2");
+    set_minimum(s, 3);
+    support_write_file(support_path(*state, "store/.ihop/floor"), "minimum=3\n", 10);
+    assert_boots(s, false, NULL, "v2");
+    assert_noted(".ihop/floor is damaged: it is cut off");
+    assert_fails(boot_set_default(s, "v3", &e), e, ERR_DAMAGED,
+                 "ihop-store minimum --force --set 0");
+    assert_fails(boot_try(s, "v3", 1, false, &armed, &has_default, &e), e, ERR_DAMAGED, "floor");
+    assert_record(s, "v2  /0 v2");
+    store_close(s);
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, support_make_directory, support_remove_directory)
 
@@ -448,6 +591,11 @@ int main(void)
         TEST(without_a_place_for_the_record),
         TEST(booted_in_an_earlier_boot),
         TEST(what_boots_stays),
+        TEST(below_the_minimum),
+        TEST(good_below_the_minimum),
+        TEST(raised_before_its_release_is_there),
+        TEST(a_trial_by_itself),
+        TEST(a_damaged_floor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
