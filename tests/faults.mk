@@ -22,6 +22,7 @@ EXTRA_DIST += $(fault_tests) $(place_tests) \
 	tests/faults/calllog.py \
 	tests/faults/disk.py \
 	tests/faults/diskmodel.py \
+	tests/faults/floorcuts.py \
 	tests/faults/killcalls.py \
 	tests/faults/order.py \
 	tests/faults/powercut.py \

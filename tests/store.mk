@@ -8,6 +8,7 @@ store_tests = \
 	tests/test-store-boot-model.sh \
 	tests/test-store-clocks.sh \
 	tests/test-store-concurrent.sh \
+	tests/test-store-floor.sh \
 	tests/test-store-foreign.sh \
 	tests/test-store-gc.sh \
 	tests/test-store-locks.sh \
