@@ -139,6 +139,21 @@ test_boot_selection() {
     order clone "$program" -q --try v3.cba "$store/v3"
 }
 
+# The lowest version: recorded with the first release, raised, and raised when the release is there.
+test_minimum() {
+    rm -rf "$store"
+    "$ihop_compress" -q --fixed-size 16384 --image-version 5 --minimum-version 5 image-2 five.cba
+    clone=(clone "$program" -q --config "$fast/w" --allow-downgrade)
+    order "${clone[@]}" v1.cba "$store/v1"
+    order "${clone[@]}" five.cba "$store/v5"
+    order store "$ihop_store" minimum -q --force --set 2 "$store"
+    order "${clone[@]}" five.cba "$store/v5"
+    rm "$store/.ihop/floor" "$store/.ihop/id"
+    order store "$ihop_store" minimum -q --set 9 "$store"
+    breach "the file /.ihop/floor gets its name before its data are durable" --fake fsync store "$ihop_store" minimum -q --set 10 "$store"
+    breach "/.ihop/floor: the name is not durable at exit 0" --fake fsync store "$ihop_store" minimum -q --set 11 "$store"
+}
+
 # Where the kernel has no syncfs, each file and directory is synced by itself.
 test_no_syncfs() {
     rm -rf "$store"

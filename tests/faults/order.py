@@ -285,14 +285,17 @@ class StoreRules(Rules):
         path = self.below(path)
         if path is None:
             return
-        if path in ("/.ihop/format", "/.ihop/boot"):
+        if path in ("/.ihop/format", "/.ihop/boot", "/.ihop/id", "/.ihop/floor"):
             self.needs_data(path, node, "the file")
+        if path == "/.ihop/floor":
+            self.needs_name("id", f"when {path} gets its name")
         elif path == "/chunks" or path.startswith("/chunks/"):
             self.format_first(path)
         if CHUNK.match(path):
             self.needs_data(path, node, "the chunk")
             self.partial_first(path)
         elif self.is_release(path):
+            self.needs_name("floor", f"when {path} gets its name")
             self.needs_data(path, node, "the release")
             self.needs_entries(self.node("chunks"), "/chunks", f"when {path} gets its name",
                                gone=False, deep=True)
@@ -329,6 +332,11 @@ class StoreRules(Rules):
         if source and CHUNK.match(source):
             self.breach(f"the chunk {source} is moved to {target}")
 
+    def needs_name(self, name, why):
+        """What .ihop has under this name, if anything, is durable."""
+        if self.node(".ihop", name) and not is_entry_durable(self.node(".ihop"), name, 1):
+            self.breach(f"/.ihop/{name}: the name is not durable {why}")
+
     def ends(self, code):
         if code != 0 or not self.node():
             return
@@ -337,8 +345,8 @@ class StoreRules(Rules):
             self.breach("the store's own name is not durable at exit 0")
         self.needs_entries(self.node(), "", "at exit 0", since)
         self.needs_entries(self.node("chunks"), "/chunks", "at exit 0", since, gone=False, deep=True)
-        if self.node(".ihop", "boot") and not is_entry_durable(self.node(".ihop"), "boot", 1):
-            self.breach("/.ihop/boot: the name is not durable at exit 0")
+        for name in ("boot", "floor", "id"):
+            self.needs_name(name, "at exit 0")
         for part in ("retired", "protected"):
             if self.node(".ihop", part):
                 self.needs_entries(self.node(".ihop", part), f"/.ihop/{part}", "at exit 0", 1,
