@@ -187,7 +187,7 @@ test_device_conf() {
     # A slip of the pen never means that there is no type.
     for text in '' '#compatible=board-a\n' 'compatable=board-a\n' 'compatible=\n' 'compatible=a\ncompatible=a\n' \
         'compatible=board-a\r\n' ' compatible=board-a\n' 'compatible = board-a\n' 'compatible=a\0b\n' 'board-a\n' \
-        'compatible=board-a \n'; do
+        'compatible=board-a \n' 'compatible=board-a\nother=1\n'; do
         # shellcheck disable=SC2059 # the text has escapes
         printf "$text" >"$conf/device.conf"
         configured 7 a
@@ -288,6 +288,12 @@ test_downgrade() {
     truncate -s 100 "$tmp/s/v1"
     expect_exit 5 clone v1
     expect_exit 0 clone --allow-downgrade v1
+    # So it is when something was put behind the archive.
+    cp "$tmp/www/v1.cba" "$tmp/keep.cba"
+    printf more >>"$tmp/www/v1.cba"
+    expect_exit 0 clone --json v1
+    equal "$(json outcome)" complete "a rerun with a longer archive"
+    mv "$tmp/keep.cba" "$tmp/www/v1.cba"
     # Under another name, or in place of the newest, it is one.
     expect_exit 5 "$ihop_clone" --config "$tmp/none" "$tmp/www/v1.cba" "$tmp/s/again"
     one_line_on_stderr

@@ -114,6 +114,9 @@ mkdir examples template
 cp image-2 examples/image.ext4
 gzip -c image-3 >examples/image.gz
 "$ihop_compress" --info --json v3.cba | sed 's/.*"header_checksum": *"\([0-9a-f]*\)".*/\1/' >examples/v3.pin
+for n in 6 7; do
+    "$ihop_compress" --quiet --image-version $n --compatible board-a image-$((n - 5)) examples/v$n.cba
+done
 cp v1.cba image template
 "$ihop_clone" --quiet v1.cba template/s/v1
 "$ihop_clone" --quiet v2.cba template/s/v2
