@@ -35,11 +35,13 @@ static int wait_until_gone(unsigned index, struct err *e)
 int detach_device(unsigned index, const char *identifier, struct nbd_netlink *channel,
                   const struct process *server, bool *disconnected, struct err *e)
 {
+    char path[DEVICE_PATH_SIZE];
     CLEANUP_FD int claim = -1;
     struct nbd_message m;
 
     *disconnected = false;
-    if (verity_close(index, e) < 0 || device_claim(index, &claim, e) < 0 ||
+    device_path(index, path);
+    if (verity_close(index, e) < 0 || device_claim(path, &claim, e) < 0 ||
         device_check(DEVICE_SYS_BLOCK, index, identifier, e) < 0)
         return -1;
     nbd_message_disconnect(&m, nbd_netlink_family(channel), index);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "attach/device.h"
 
+#include "base/backend.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
@@ -63,16 +64,14 @@ static int read_attribute(int dirfd, const char *name, char text[ATTRIBUTE_SIZE 
     return 0;
 }
 
-/* The id is what follows the last space, because the name of a release may have spaces. */
 static void take_identifier(const char *text, struct device *device)
 {
-    const char *space = strrchr(text, ' ');
+    const char *id = backend_id(text);
     uint8_t bytes[CHUNK_HASH_SIZE];
 
     snprintf(device->identifier, sizeof device->identifier, "%.*s", DEVICE_IDENTIFIER_SIZE - 1,
              text);
-    if (strncmp(text, WORD, strlen(WORD)) != 0 ||
-        text_unhex(space + 1, bytes, sizeof bytes) != CHUNK_HASH_SIZE)
+    if (!id || text_unhex(id, bytes, sizeof bytes) != CHUNK_HASH_SIZE)
         return;
     device->is_ours = true;
     text_hex(bytes, sizeof bytes, device->id);
@@ -131,7 +130,7 @@ int device_check(const char *sys_block, unsigned index, const char *identifier, 
 
 void device_identifier(const char *release, const char *id, char text[DEVICE_IDENTIFIER_SIZE])
 {
-    snprintf(text, DEVICE_IDENTIFIER_SIZE, WORD "%s %s", release, id);
+    backend_write(release, id, text, DEVICE_IDENTIFIER_SIZE);
 }
 
 bool device_is_idle(const char *sys_block, unsigned index)
@@ -173,13 +172,10 @@ void device_scan(unsigned index)
     fd = open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int device_claim(unsigned index, int *fd, struct err *e)
+int device_claim(const char *path, int *fd, struct err *e)
 {
-    char path[DEVICE_PATH_SIZE];
-    int opened;
+    int opened = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
 
-    device_path(index, path);
-    opened = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
     if (opened < 0 && errno == EBUSY)
         return err_set(e, ERR_BUSY,
                        "%s is in use: unmount it and take away the devices on it (lsblk %s)", path,

@@ -69,8 +69,9 @@ void device_set_timeout(const char *sys_block, unsigned index, unsigned timeout_
  * has done so already. */
 void device_scan(unsigned index);
 
-/* Opens the device for this process alone: while *fd is open, no one can mount it or put another
- * device on it. ERR_BUSY when somebody has; ERR_IO. Reads nothing. */
-int device_claim(unsigned index, int *fd, struct err *e) __attribute__((warn_unused_result));
+/* Opens a device, an NBD device or what lies on one, for this process alone: while *fd is open, no
+ * one can mount it or put another device on it. ERR_BUSY when somebody has; ERR_IO. Reads nothing.
+ */
+int device_claim(const char *path, int *fd, struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -79,11 +79,13 @@ static int check_gone(const struct view *v, struct err *e)
 static int end_keeper(const struct view *v, struct err *e)
 {
     CLEANUP_FD int keeper = process_open(&v->record.keeper);
+    char path[DEVICE_PATH_SIZE];
     CLEANUP_FD int claim = -1;
     struct pollfd p = {.fd = keeper, .events = POLLIN};
 
     /* For the messages: the keeper does both once more, as it takes the device away. */
-    if (verity_close(v->index, e) < 0 || device_claim(v->index, &claim, e) < 0)
+    device_path(v->index, path);
+    if (verity_close(v->index, e) < 0 || device_claim(path, &claim, e) < 0)
         return -1;
     close(steal_fd(&claim));
     if (pidfd_send_signal(keeper, SIGTERM, NULL, 0) < 0 || poll(&p, 1, KEEPER_WAIT_MS) <= 0)

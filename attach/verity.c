@@ -316,17 +316,18 @@ int verity_look(unsigned index, struct verity_state *state, struct err *e)
  * too, that one cannot be detached, so ours stays as well. */
 static int check_unused(unsigned index, struct err *e)
 {
+    struct err claimed = ERR_INIT;
     char path[VERITY_PATH_SIZE];
     CLEANUP_FD int fd = -1;
     struct dm_number ours;
     size_t count, others;
 
     verity_path(index, path);
-    fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
-    if (fd < 0 && errno == EBUSY)
-        return err_set(e, ERR_BUSY,
-                       "%s is in use: unmount it and take away the devices on it (lsblk %s)", path,
-                       path);
+    /* One whose name in /dev is gone is closed all the same. */
+    if (device_claim(path, &fd, &claimed) < 0 && claimed.kind == ERR_BUSY) {
+        *e = claimed;
+        return -1;
+    }
     if (dm_find_holders(DEVICE_SYS_BLOCK, index, &ours, 1, &count, &others, e) < 0)
         return -1;
     if (count + others > 1)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/attached.h"
 
+#include "base/backend.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
@@ -9,21 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WORD            "ihop "
 #define IDENTIFIER_SIZE 4096 /* an attribute of sysfs is a page at most */
-
-/* The id is the last word; a release's name may have spaces. */
-static bool names_image(const char *text, const char *id)
-{
-    const char *space = strrchr(text, ' ');
-
-    return strncmp(text, WORD, strlen(WORD)) == 0 && strcmp(space + 1, id) == 0;
-}
 
 static bool device_has(int block, const char *device, const char *id)
 {
     char path[NAME_MAX + 16], text[IDENTIFIER_SIZE + 1];
     CLEANUP_FD int fd = -1;
+    const char *found;
     ssize_t n;
 
     snprintf(path, sizeof path, "%s/backend", device);
@@ -33,7 +26,8 @@ static bool device_has(int block, const char *device, const char *id)
         return false;
     text[n] = '\0';
     text[strcspn(text, "\n")] = '\0';
-    return names_image(text, id);
+    found = backend_id(text);
+    return found && strcmp(found, id) == 0;
 }
 
 bool attached_has_image(const char *sys_block, const struct image *image)

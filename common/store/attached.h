@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* attached: which images the kernel's NBD devices hold. A device that ihop-attach made outlives its
  * server and its keeper, and with them the locks that keep a release; what it is stays readable in
- * /sys/block/nbdN/backend, as "ihop RELEASE ID" (attach/device.h). Thread-safe.
+ * /sys/block/nbdN/backend, as base/backend.h says. Thread-safe.
  */
 #ifndef IHOP_STORE_ATTACHED_H
 #define IHOP_STORE_ATTACHED_H
