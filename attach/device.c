@@ -12,15 +12,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define WORD               "ihop "
 #define SECTOR_SIZE        512
 #define ATTRIBUTE_SIZE     4096  /* the kernel's maximum: a page */
 #define DEFAULT_TIMEOUT_MS 30000 /* the kernel's, of all block devices */
+#define DEFAULT_HZ         300   /* of which the kernel is latest */
+#define TIMER_MAX_S        5
+#define ANSWER_MS          100 /* to send a request again, and for the answer */
 #define NBD_NAME           "nbd"
-#define LATE_MS            500
-#define LATE_SHORT_MS      400 /* of a timeout of 1 s */
 #define DEVICE_PATH_MAX    (PATH_MAX + 64)
 
 int device_parse(const char *path, unsigned *index, struct err *e)
@@ -146,18 +147,57 @@ bool device_is_idle(const char *sys_block, unsigned index)
     return n > 0 && text[strspn(text, " 0\n")] == '\0'; /* reads, writes */
 }
 
-/* The kernel looks after a request up to roundup_pow_of_two(HZ) ticks after its time, plus what its
- * timers round: 1.36 s with HZ 100, 1.06 with 250, 1.09 with 1000. So that time is made
- * shorter, in milliseconds, which the NBD client's own setting of whole seconds does not allow. */
+/* Ticks of the kernel's clock in a second (CONFIG_HZ), which the coarse clocks show: their
+ * resolution is one tick. */
+static unsigned ticks_per_second(void)
+{
+    struct timespec tick;
+
+    if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) < 0 || tick.tv_sec > 0 || tick.tv_nsec <= 0)
+        return 0;
+    return (unsigned)((1000000000L + tick.tv_nsec / 2) / tick.tv_nsec);
+}
+
+/* The kernel looks after a request when its time is over, plus so many ticks as are in a second,
+ * rounded up to a power of two (blk_round_jiffies), plus what a timer may be late, which grows with
+ * how far away it is: 8 ticks below 512, 64 below 4,096, then 512 (kernel/time/timer.c). A timer of
+ * the block layer is at most 5 s away. */
+unsigned device_late_ms(unsigned hz, unsigned timeout_s)
+{
+    unsigned round = 1, away, late;
+
+    while (round < hz)
+        round *= 2;
+    away = (timeout_s < TIMER_MAX_S ? timeout_s : TIMER_MAX_S) * hz + round;
+    if (away > TIMER_MAX_S * hz)
+        away = TIMER_MAX_S * hz;
+    late = away < 512 ? 8 : away < 4096 ? 64 : 512;
+    return (1000 * (round + late) + hz - 1) / hz;
+}
+
+/* How long a request may take, in milliseconds, so that one whose connection has died is sent again
+ * and answered at most a second after the timeout. Not less than half of it, since a server that
+ * is slow is given up after that; so with a timeout of 1 s it is late by up to 0.4 s more at 300
+ * ticks a second. */
+unsigned device_request_ms(unsigned hz, unsigned timeout_s)
+{
+    unsigned late_ms = device_late_ms(hz, timeout_s) + ANSWER_MS;
+    unsigned early_ms = late_ms > 1000 ? late_ms - 1000 : 0;
+
+    return 1000 * timeout_s - (early_ms < 500 * timeout_s ? early_ms : 500 * timeout_s);
+}
+
+/* In milliseconds, which the NBD client's own setting of whole seconds does not allow. */
 void device_set_timeout(const char *sys_block, unsigned index, unsigned timeout_s)
 {
     char path[DEVICE_PATH_MAX], text[32];
     CLEANUP_FD int fd = -1;
-    unsigned late_ms = timeout_s > 1 ? LATE_MS : LATE_SHORT_MS;
-    unsigned long long ms = timeout_s > 0 ? 1000ULL * timeout_s - late_ms : DEFAULT_TIMEOUT_MS;
+    unsigned hz = ticks_per_second();
+    unsigned ms = timeout_s == 0 ? DEFAULT_TIMEOUT_MS
+                                 : device_request_ms(hz > 0 ? hz : DEFAULT_HZ, timeout_s);
 
     snprintf(path, sizeof path, "%s/" NBD_NAME "%u/queue/io_timeout", sys_block, index);
-    snprintf(text, sizeof text, "%llu", ms);
+    snprintf(text, sizeof text, "%u", ms);
     fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd >= 0)
         (void)!write(fd, text, strlen(text));

@@ -65,6 +65,11 @@ bool device_is_idle(const char *sys_block, unsigned index);
  * consequence when it cannot be done. */
 void device_set_timeout(const char *sys_block, unsigned index, unsigned timeout_s);
 
+/* What device_set_timeout goes by, for a kernel with hz ticks a second: how late such a kernel may
+ * be, and after which time it is told to look, both in milliseconds. Pure; timeout_s at least 1. */
+unsigned device_late_ms(unsigned hz, unsigned timeout_s);
+unsigned device_request_ms(unsigned hz, unsigned timeout_s);
+
 /* Makes the kernel look for partitions, as it does when a device is opened; where udev runs, that
  * has done so already. */
 void device_scan(unsigned index);

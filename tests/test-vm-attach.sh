@@ -46,7 +46,7 @@ remember() { keeper=$(status keeper) server=$(status server); }
 now attach, once and again
 [ "$(attach --timeout 2 "$store/v1" -- verify=first)" = /dev/nbd0 ]
 cmp /dev/nbd0 "$tmp/v1.img"
-[ "$(cat /sys/block/nbd0/ro) $(cat /sys/block/nbd0/queue/io_timeout)" = "1 1500" ]
+[ "$(cat /sys/block/nbd0/ro) $(cat /sys/block/nbd0/queue/io_timeout)" = "1 1540" ] # a kernel of 100 ticks a second
 remember
 [ "$(head -c 1 "/proc/$keeper/cmdline") $(head -c 1 "/proc/$server/cmdline")" = "@ @" ]
 grep -q verify=first "/proc/$server/cmdline"

@@ -116,27 +116,47 @@ static void idle_is_without_requests(void **state)
     }
 }
 
-/* In milliseconds, and early enough for what the kernel adds. */
+/* Early enough for what kernels of each clock add, but not so early that a slow server is given up.
+ */
 static void the_kernel_looks_early(void **state)
 {
     const struct {
-        unsigned timeout_s;
-        const char *text;
-    } cases[] = {{0, "30000"}, {1, "600"}, {2, "1500"}, {10, "9500"}, {86400, "86399500"}};
+        unsigned hz, timeout_s, late_ms, ms;
+    } cases[] = {{100, 1, 1360, 540},          {100, 2, 1360, 1540},  {100, 10, 1360, 9540},
+                 {250, 2, 1280, 1620},         {300, 1, 1920, 500},   {300, 2, 1920, 1000},
+                 {300, 10, 1920, 8980},        {1000, 2, 1088, 1812}, {1000, 10, 1536, 9364},
+                 {1000, 86400, 1536, 86399364}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(device_late_ms(cases[i].hz, cases[i].timeout_s), cases[i].late_ms);
+        assert_int_equal(device_request_ms(cases[i].hz, cases[i].timeout_s), cases[i].ms);
+    }
+}
+
+/* In milliseconds, by the clock of this kernel. */
+static void the_kernel_is_told_when(void **state)
+{
+    const unsigned timeouts_s[] = {0, 1, 2, 10, 86400};
 
     make_device(*state, NULL);
     device_set_timeout(*state, 3, 10); /* no such attribute: nothing happens */
     mkdir(support_path(*state, "nbd3/queue"), 0755);
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < COUNT(timeouts_s); i++) {
+        unsigned s = timeouts_s[i];
+        bool found = false;
+        char text[32];
         uint8_t *data;
         size_t size;
 
         make_attribute(*state, "nbd3/queue/io_timeout", "");
-        device_set_timeout(*state, 3, cases[i].timeout_s);
+        device_set_timeout(*state, 3, s);
         data = support_read_file(support_path(*state, "nbd3/queue/io_timeout"), &size);
-        assert_int_equal(size, strlen(cases[i].text));
-        assert_memory_equal(data, cases[i].text, size);
+        snprintf(text, sizeof text, "%.*s", (int)size, (const char *)data);
         free(data);
+        for (unsigned hz = 100; hz <= 2000 && s > 0; hz++)
+            found = found || strtoul(text, NULL, 10) == device_request_ms(hz, s);
+        assert_true(s == 0 ? strcmp(text, "30000") == 0 : found);
     }
 }
 
@@ -167,7 +187,7 @@ int main(void)
         TEST(what_is_not_there_is_free), TEST(ours_has_an_id),
         TEST(others_are_not_ours),       TEST(long_identifiers_are_whole_or_foreign),
         TEST(idle_is_without_requests),  TEST(the_kernel_looks_early),
-        TEST(numbers_of_devices),
+        TEST(the_kernel_is_told_when),   TEST(numbers_of_devices),
     };
 
     return cmocka_run_group_tests_name("device", tests, NULL, NULL);
