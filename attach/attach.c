@@ -177,12 +177,13 @@ static int take_device(struct attachment *a, unsigned index, bool *is_kept, stru
     return 0;
 }
 
-/* The device that has this image already, or else the first one that is free. */
+/* The device that has this image already, or else the first one that is free. Numbers have gaps: a
+ * device is made by its name. */
 static int find_device(struct attachment *a, bool *is_kept, struct err *e)
 {
-    struct device d = {.exists = true};
+    struct device d;
 
-    for (unsigned i = 0; d.exists && i <= LIMIT_NBD_DEVICE; i++) {
+    for (unsigned i = 0; i <= LIMIT_NBD_DEVICE; i++) {
         if (device_look(DEVICE_SYS_BLOCK, i, &d, e) < 0)
             return -1;
         if (d.connected && d.is_ours && strcmp(d.id, a->job.record.id) == 0)

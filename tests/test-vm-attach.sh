@@ -237,6 +237,14 @@ refused 7 'the server ended:.*error: .*/dev/null' attach -f --plugin /dev/null "
 echo "private $private KiB"
 [ "$private" -le 1024 ]
 [ "$(servers)" = 0 ]
+
+now an image beyond a gap
+busybox rmmod nbd
+busybox insmod "$uml_modules/kernel/drivers/block/nbd.ko" nbds_max=1
+[ "$(attach "$store/v2" /dev/nbd7)" = /dev/nbd7 ]
+[ "$(cd /sys/block; echo nbd*)" = "nbd0 nbd7" ]
+[ "$(attach "$store/v2")" = /dev/nbd7 ]
+[ "$(attach "$store/odd")" = /dev/nbd0 ]
 echo guest done
 GUEST
 
