@@ -17,17 +17,25 @@ check() { # DIRECTORY/KIND.d/NAME COMMANDS
 
 # A machine that was booted from v2, on trial, whose directories of checks are a and b.
 fresh_machine() {
-    rm -rf "$tmp/a" "$tmp/b" "$tmp/store" "$tmp/ran" "$tmp/said" "$tmp/rebooted"
+    rm -rf "$tmp/a" "$tmp/b" "$tmp/store" "$tmp/ran" "$tmp/said" "$tmp/rebooted" "$tmp/active"
     mkdir -p "$tmp/store/.ihop" "$tmp/a" "$tmp/b"
     printf 'IHOP_STORE=%s\nIHOP_RELEASE=v2\nIHOP_DEVICE=/dev/nbd0\nIHOP_OVERLAY=none\n' "$tmp/store" >"$tmp/boot"
     printf 'default=v1\ngood=v1\ntrial=v2\ntries=1\nbooted=v2\n' >"$tmp/store/.ihop/boot"
 }
-printf '#!/bin/sh\necho "$*" >>"%s/said"\nexit "${STORE_CODE:-0}"\n' "$tmp" >"$tmp/ihop-store"
+cat >"$tmp/ihop-store" <<END
+#!/bin/sh
+echo "\$*" >>"$tmp/said"
+printf '{\n  "outcome": "%s"\n}\n' "\${OUTCOME:-made_default}"
+exit "\${STORE_CODE:-0}"
+END
 printf '#!/bin/sh\ntouch "%s/rebooted"\n' "$tmp" >"$tmp/reboot"
-chmod +x "$tmp/ihop-store" "$tmp/reboot"
+# systemctl -q is-active UNIT: of those in the file "active".
+mkdir "$tmp/bin"
+printf '#!/bin/sh\n[ "$1 $2" = "-q is-active" ] && grep -qx -e "$3" "%s/active" 2>/dev/null\n' "$tmp" >"$tmp/bin/systemctl"
+chmod +x "$tmp/ihop-store" "$tmp/reboot" "$tmp/bin/systemctl"
 
 run() { # OPTIONS
-    $shell "$good" --boot "$tmp/boot" --ihop-store "$tmp/ihop-store" --reboot-command "$tmp/reboot" \
+    PATH=$tmp/bin:$PATH $shell "$good" --boot "$tmp/boot" --ihop-store "$tmp/ihop-store" --reboot-command "$tmp/reboot" \
         --checks "$tmp/a" --checks "$tmp/b" "$@" >"$tmp/told" 2>&1
 }
 told() { grep -qF -e "$1" "$tmp/told" || fail "not told: $1; but: $(cat "$tmp/told")"; }
@@ -48,10 +56,10 @@ test_order() {
     check "$tmp/a/wanted.d/50-last" 'exit 3'
     expect_exit 0 run --reboot
     ran "50-last 10-net 20-disk.sh "
-    said "good $tmp/store"
+    said "good --json $tmp/store/v2"
     rebooted no
     told "wanted, but failed: 50-last"
-    told "release v2 is good: 2 required checks passed"
+    told "release v2 is good: 2 required checks passed; it is the default from now on"
 }
 
 # A name that has to be quoted for a shell, which the store writes as it is.
@@ -64,13 +72,56 @@ test_odd_name() {
     # shellcheck disable=SC2016
     check "$tmp/a/required.d/10-name" '[ "$IHOP_RELEASE" = '"'"'"a b" \ $c'"'"' ]'
     expect_exit 0 run --reboot
-    said "good $tmp/store"
+    said "good --json $tmp/store/\"a b\" \\ \$c"
 }
 
 test_none() {
     fresh_machine
     expect_exit 0 run
-    said "good $tmp/store"
+    said "good --json $tmp/store/v2"
+}
+
+# "is good" is said when the store has taken it so, and not when it changed nothing.
+test_outcomes() {
+    fresh_machine
+    OUTCOME=is_default expect_exit 0 run
+    told "release v2 is good: 0 required checks passed; it was the default already"
+    for outcome in fallback not_booted earlier_boot; do
+        OUTCOME=$outcome expect_exit 0 run
+        expect_exit 1 grep "is good" "$tmp/told"
+    done
+    OUTCOME=something expect_exit 7 run
+    told "does not say what it has done"
+}
+
+# A unit that is not active is a check that failed. All checks run all the same.
+test_units() {
+    fresh_machine
+    check "$tmp/a/required.d/1" 'exit 0'
+    printf '%s\n' boot-complete.target net.target >"$tmp/active"
+    expect_exit 0 run --reboot --unit boot-complete.target --unit net.target
+    rebooted no
+    echo net.target >"$tmp/active"
+    expect_exit 1 run --reboot --unit boot-complete.target --unit net.target
+    told "release v2 is not good: failed: boot-complete.target"
+    told "required.d/1: passed"
+    rebooted yes
+    equal "$(wc -l <"$tmp/said")" 1 "what the store was told before"
+}
+
+# For a boot that has ended in emergency mode.
+test_failed() {
+    fresh_machine
+    check "$tmp/a/required.d/1" 'exit 0'
+    expect_exit 1 run --reboot --failed "emergency mode"
+    told "release v2 is not good: failed: emergency mode"
+    ran ""
+    said ""
+    rebooted yes
+    fresh_machine
+    printf 'default=v2\ngood=v1\nbooted=v2\n' >"$tmp/store/.ihop/boot"
+    expect_exit 1 run --reboot --failed "emergency mode"
+    rebooted no
 }
 
 test_failing() {
@@ -145,7 +196,7 @@ test_store_fails() {
     fresh_machine
     STORE_CODE=6 expect_exit 6 run --reboot
     rebooted no
-    told "good $tmp/store failed"
+    told "good $tmp/store/v2 failed"
 }
 
 # What the file says is never run.
@@ -153,7 +204,7 @@ test_odd_values() {
     fresh_machine
     printf "IHOP_STORE='%s/store'\nIHOP_RELEASE=\"v2\"\nIHOP_DEVICE=\$(touch %s/bad)\n" "$tmp" "$tmp" >"$tmp/boot"
     expect_exit 0 run
-    said "good $tmp/store"
+    said "good --json $tmp/store/v2"
     [ ! -e "$tmp/bad" ]
     echo IHOP_RELEASE=v2 >"$tmp/boot"
     expect_exit 4 run
@@ -174,13 +225,13 @@ done
 # Elsewhere the programs are not where the units say.
 if command -v systemd-analyze >/dev/null && systemd-analyze verify --help 2>&1 | grep -q -e --man; then
     mkdir "$tmp/units"
-    for unit in ihop-attach@ ihop-good; do
+    for unit in ihop-attach@ ihop-good ihop-not-good; do
         sed -e 's,^\(Exec[A-Za-z]*=\)[^ ]*/ihop-[a-z]*,\1/bin/true,' \
             "$builddir/boot/systemd/$unit.service" >"$tmp/units/$unit.service"
     done
     cp "$tmp/units/ihop-attach@.service" "$tmp/units/ihop-attach@data-v1.service"
     SYSTEMD_UNIT_PATH=$tmp/units: systemd-analyze verify --man=no "$tmp/units/ihop-attach@data-v1.service" \
-        "$tmp/units/ihop-good.service" >"$tmp/verify" 2>&1 || fail "$(cat "$tmp/verify")"
+        "$tmp/units/ihop-good.service" "$tmp/units/ihop-not-good.service" >"$tmp/verify" 2>&1 || fail "$(cat "$tmp/verify")"
     grep ihop "$tmp/verify" && fail "systemd-analyze verify complains"
 fi
 exit 0
