@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A machine of user-mode Linux whose root comes from ihop, by boot/lib/ihop-root.sh in an initramfs
-# of busybox: its server is killed, the next choice is taken, what is written stays or does not, and
-# the data partition is clean after each boot.
+# of busybox: its server is killed, the next choice is taken, what is written stays or does not, memory
+# runs out, dm-verity lies below the root; and the data partition is clean after each boot.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 PATH=$PATH:/usr/sbin:/sbin
 . "$srcdir/tests/vm/root-machine.sh"
-requires "$builddir/ihop-attach" debugfs blkid
+requires "$builddir/ihop-attach" debugfs blkid veritysetup
 if is_sanitized "$builddir/ihop-attach"; then
     skip "the machine has not the memory that a sanitizer takes"
 fi
 
 mkdir -p "$tmp/disk/store"
-add_release v1
+# What swap on zram takes.
+with_zram() { add_modules modules mm/zsmalloc drivers/block/zram/zram; }
+add_release v1 with_zram
 add_release v2
 add_release noinit rm sbin/init
 make_initramfs
@@ -101,6 +103,112 @@ TEST
 TEST
     said 'ihop.overlay=/dev/ubdz cannot be used'
     said '^booted v1 overlay tmpfs'
+    is_clean "$tmp/data"
+}
+
+# Memory of 128 MiB runs out, while the release is read past the page cache: what eats it is killed, and
+# not keeper or server, of which there is no other copy; first without swap, then with swap on zram,
+# then while the server is killed again and again.
+test_memory() {
+    fresh_disk v1
+    boot_machine "ihop.data=$data" <<'TEST'
+under_pressure() { # NAME [COMMAND]: which runs until the eater is gone
+    local before="$(status server) $(status keeper)" begun=$(now)
+    # A file of zeros without an end is a line without an end, which tail keeps.
+    tail /dev/zero &
+    eater=$!
+    while kill -0 $eater 2>/dev/null; do
+        read_all
+        ${2:-true}
+    done
+    code=0
+    wait $eater || code=$?
+    echo "$1: eater exit $code after $(now) - $begun s"
+    [ $code = 137 ]
+    read_all
+    [ -n "${2:-}" ] || [ "$(status server) $(status keeper)" = "$before" ]
+}
+kill_server() { kill -9 "$(status server)"; }
+under_pressure "no swap"
+for module in /modules/*; do insmod $module; done
+echo 64M >/sys/block/zram0/disksize
+mkswap /dev/zram0 >/dev/null
+swapon /dev/zram0
+under_pressure "swap on zram"
+under_pressure "servers killed" kill_server
+dmesg | grep 'Killed process'
+[ "$(dmesg | grep -c 'Killed process.*(tail)')" = 3 ]
+[ "$(dmesg | grep -c 'Killed process')" = 3 ]
+TEST
+    said '^test exit 0'
+    grep -e 'eater exit' "$tmp/console"
+    is_clean "$tmp/data"
+}
+
+# make_verity: the release "verity" with its hash tree behind the file system; $words says so to the
+# kernel.
+make_verity() {
+    make_release_image verity
+    veritysetup format --hash-offset=$((16 << 20)) "$tmp/verity.img" "$tmp/verity.img" >"$tmp/format"
+    add_image verity
+    words="ihop.release=verity ihop.overlay=none panic=1 ihop.verity=roothash=$(sed -n 's/^Root hash:[[:space:]]*//p' "$tmp/format"),offset=$((16 << 20))"
+}
+
+# spoil TEXT: changes a byte of the chunk in which the image has this text, and of no other one.
+spoil() {
+    $python - "$tmp/disk/store/chunks" "$1" <<'PYTHON'
+import pathlib, sys
+found = [path for path in pathlib.Path(sys.argv[1]).rglob("*.chunk") if bytes.fromhex(sys.argv[2]) in path.read_bytes()]
+assert len(found) == 1, found
+path = found[0]
+content = bytearray(path.read_bytes())
+content[content.index(bytes.fromhex(sys.argv[2]))] ^= 1
+path.chmod(0o644)
+path.write_bytes(content)
+PYTHON
+}
+
+# dm-verity below the root: bytes that are not those of the release are never read. Where only a file
+# has them, reading it fails, and the rest goes on; where the file system itself has them, it cannot be
+# mounted, and as the root hash fits no other release, nothing boots.
+test_verity() {
+    make_verity
+    fresh_disk v1
+    # shellcheck disable=SC2086 # words
+    boot_machine "ihop.data=$data" $words <<'TEST'
+grep '^/dev/mapper/ihop-nbd0 / ' /proc/mounts
+read_all
+kill -9 $(status server)
+read_all
+[ "$(status corrupted)" = no ]
+TEST
+    said '^booted verity overlay none'
+    said '^test exit 0'
+    is_clean "$tmp/data"
+
+    spoil "$(tail -c +600001 "$tmp/tree-verity/data/file2" | head -c 64 | od -An -v -tx1 | tr -d ' \n')"
+    fresh_disk v1
+    # shellcheck disable=SC2086
+    boot_machine "ihop.data=$data" $words <<'TEST'
+read_all && exit 1
+dd if=/data/file2 of=/dev/null 2>/run/error && exit 1
+grep 'Input/output error' /run/error
+(cd /data && grep 'file[13]' /sums | sha256sum -c)
+[ "$(status corrupted)" = yes ]
+TEST
+    said '^booted verity overlay none'
+    said '^test exit 0'
+    is_clean "$tmp/data"
+
+    # The volume's UUID, which is in the superblock and in no other copy of it here.
+    spoil "$(blkid -o value -s UUID "$tmp/verity.img" | tr -d -)"
+    fresh_disk v1
+    # shellcheck disable=SC2086
+    boot_machine "ihop.data=$data" $words </dev/null
+    said 'release verity cannot be mounted'
+    said 'no release of /store in /dev/ubda can be booted'
+    said 'rebooting in 1 s, because of panic='
+    expect_exit 1 grep '^booted' "$tmp/console"
     is_clean "$tmp/data"
 }
 

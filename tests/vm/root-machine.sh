@@ -56,23 +56,48 @@ INIT
     chmod +x "$1/sbin/init"
 }
 
-# add_release NAME [COMMAND...]: makes a tree, lets the command change it, and clones it.
-add_release() {
+# make_release_image NAME [COMMAND...]: makes a tree, lets the command change it, and makes $tmp/NAME.img.
+make_release_image() {
     local name=$1 tree=$tmp/tree-$1
 
     shift
     make_release_tree "$tree"
     (cd "$tree" && "${@:-true}")
     mke2fs -q -F -t ext4 -b 4096 -O ^has_journal -d "$tree" "$tmp/$name.img" 16M
+}
+
+# add_image NAME: clones $tmp/NAME.img, in chunks of 64 KiB.
+add_image() {
+    local name=$1
+
     $cba make --fixed 65536 "$tmp/$name.img" "$tmp/$name.cba"
     "$ihop_clone" -q "$tmp/$name.cba" "$tmp/disk/store/$name"
+}
+
+# add_release NAME [COMMAND...]: both.
+add_release() {
+    make_release_image "$@"
+    add_image "$1"
+}
+
+# add_modules DIRECTORY PATH...: modules of user-mode Linux for a release or the initramfs, named in
+# the order in which they are to be loaded.
+add_modules() {
+    local directory=$1 path i=10
+
+    shift
+    mkdir -p "$directory"
+    for path in "$@"; do
+        cp "$uml_modules/kernel/$path.ko" "$directory/$i-${path##*/}.ko"
+        i=$((i + 1))
+    done
 }
 
 # make_initramfs: $tmp/initramfs, as one's own maker would: the library, the programs, and an init.
 make_initramfs() {
     local dir=$tmp/initramfs.d plugins
 
-    mkdir -p "$dir/bin" "$dir/sbin" "$dir/lib/ihop" "$dir/lib/modules" "$dir/dev" "$dir/proc" "$dir/sys" "$dir/run" "$dir/root"
+    mkdir -p "$dir/bin" "$dir/sbin" "$dir/lib/ihop" "$dir/dev" "$dir/proc" "$dir/sys" "$dir/run" "$dir/root"
     cp "$(command -v busybox)" "$dir/bin/busybox"
     cp "$srcdir/boot/lib/ihop-root.sh" "$dir/lib/ihop/"
     IHOP_SBINDIR=$builddir IHOP_KEEPERDIR=$builddir IHOP_PLUGINDIR=$builddir/.libs sh "$builddir/boot/lib/ihop-resident" "$dir/lib/ihop/resident"
@@ -80,7 +105,8 @@ make_initramfs() {
     plugins=$(nbdkit --dump-config | sed -n 's/^plugindir=//p')
     mkdir -p "$dir/lib/ihop/resident$plugins"
     mv "$dir/lib/ihop/resident$builddir/.libs/nbdkit-ihop-plugin.so" "$dir/lib/ihop/resident$plugins/"
-    cp "$uml_modules/kernel/drivers/block/nbd.ko" "$uml_modules/kernel/fs/overlayfs/overlay.ko" "$dir/lib/modules/"
+    add_modules "$dir/lib/modules" drivers/block/nbd fs/overlayfs/overlay drivers/md/dm-mod drivers/md/dm-bufio \
+        drivers/md/dm-verity
     cat >"$dir/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
