@@ -19,10 +19,13 @@
 #include "store/foreign.h"
 #include "store/release_load.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -147,6 +150,19 @@ static bool is_captive(void)
     return getppid() == starter;
 }
 
+/* Keeps in memory what is touched from now on, and what is there, code included. Not all of it at
+ * once, as nbdkit --swap does: most of nbdkit's 200 MiB is never touched. A server whose memory
+ * cannot be locked is better than none. */
+static void lock_memory(void)
+{
+#ifdef MCL_ONFAULT
+    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+        nbdkit_error("lock=on: memory cannot be locked: %s", strerror(errno));
+#else
+    nbdkit_error("lock=on: memory cannot be locked: this system has no MCL_ONFAULT");
+#endif
+}
+
 /* By now nbdkit is the user that -u names, who may not be able to read: better no server than one
  * that fails each read. And the fork has made the table of descriptors as small as it
  * can be. */
@@ -154,6 +170,8 @@ static int ihop_after_fork(void)
 {
     struct err e = ERR_INIT;
 
+    if (options.lock)
+        lock_memory(); /* a fork would lose it */
     if (single)
         export_reserve(single);
     if (options.uring)

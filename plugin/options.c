@@ -157,9 +157,10 @@ int options_set(struct options *o, const char *key, const char *value)
         return set_max_fds(o, value);
     if (strcmp(key, "uring") == 0)
         return set_choice(&o->uring, key, value, "off", "on");
+    if (strcmp(key, "lock") == 0)
+        return set_choice(&o->lock, key, value, "off", "on");
     nbdkit_error("unknown parameter '%s' (store, release, id, check, verify, verify-key, "
-                 "signatures, cache, maxfds and uring "
-                 "are known)",
+                 "signatures, cache, maxfds, uring and lock are known)",
                  key);
     return -1;
 }

@@ -19,6 +19,7 @@ struct options {
     bool verify_given;
     unsigned max_fds;
     bool uring; /* read from several chunks by one system call */
+    bool lock;  /* memory, against being swapped out */
     struct export_options export;
 };
 
@@ -38,7 +39,8 @@ struct options {
     "signatures=<N>       How many different keys must have signed (default: 1).\n"                \
     "cache=default|none   Keep what was read in the page cache or drop it.\n"                      \
     "maxfds=<N>           Keep at most N chunk files open (default: by memory).\n"                 \
-    "uring=on|off         Read several chunks by one system call (default: on)."
+    "uring=on|off         Read several chunks by one system call (default: on).\n"                 \
+    "lock=off|on          Keep the server's memory from being swapped out (default: off)."
 
 int options_set(struct options *o, const char *key, const char *value)
     __attribute__((warn_unused_result));

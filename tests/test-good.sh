@@ -225,13 +225,13 @@ done
 # Elsewhere the programs are not where the units say.
 if command -v systemd-analyze >/dev/null && systemd-analyze verify --help 2>&1 | grep -q -e --man; then
     mkdir "$tmp/units"
-    for unit in ihop-attach@ ihop-good ihop-not-good; do
+    for unit in ihop-attach@ ihop-good ihop-not-good ihop-watch; do
         sed -e 's,^\(Exec[A-Za-z]*=\)[^ ]*/ihop-[a-z]*,\1/bin/true,' \
             "$builddir/boot/systemd/$unit.service" >"$tmp/units/$unit.service"
     done
     cp "$tmp/units/ihop-attach@.service" "$tmp/units/ihop-attach@data-v1.service"
     SYSTEMD_UNIT_PATH=$tmp/units: systemd-analyze verify --man=no "$tmp/units/ihop-attach@data-v1.service" \
-        "$tmp/units/ihop-good.service" "$tmp/units/ihop-not-good.service" >"$tmp/verify" 2>&1 || fail "$(cat "$tmp/verify")"
+        "$tmp/units/ihop-good.service" "$tmp/units/ihop-not-good.service" "$tmp/units/ihop-watch.service" >"$tmp/verify" 2>&1 || fail "$(cat "$tmp/verify")"
     grep ihop "$tmp/verify" && fail "systemd-analyze verify complains"
 fi
 exit 0

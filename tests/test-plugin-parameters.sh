@@ -38,6 +38,35 @@ test_daemon() {
     cmp image copy
 }
 
+# Memory is locked where it may be, the 192 MiB that nbdkit never touches left out; and what may not
+# be locked is served all the same.
+test_lock() {
+    local name lock resident
+
+    for name in off on; do
+        "${nbdkit[@]}" -U "$tmp/lock-$name" -P "$tmp/lock-$name.pid" "$plugin" store/v1 lock=$name
+        at_exit kill "$(cat "lock-$name.pid")"
+        nbdcopy "nbd+unix:///?socket=$tmp/lock-$name" copy
+        cmp image copy
+        lock=$(awk '/^VmLck/ { print $2 }' "/proc/$(cat "lock-$name.pid")/status")
+        resident=$(awk '/^VmRSS/ { print $2 }' "/proc/$(cat "lock-$name.pid")/status")
+        if [ $name = off ]; then
+            equal "$lock" 0 "KiB locked"
+        # Sanitizers leave mlockall out.
+        elif [ "$(id -u)" = 0 ] && ! is_sanitized "$plugin"; then
+            [ "$lock" -gt 0 ] && [ "$resident" -lt 65536 ] || fail "locked $lock KiB, resident $resident KiB"
+        fi
+    done
+    if [ "$(id -u)" = 0 ] && ! is_sanitized "$plugin"; then
+        rm -f run.socket
+        # shellcheck disable=SC2016
+        expect_exit 0 setpriv --bounding-set=-ipc_lock sh -c 'ulimit -l 0; exec "$@"' - "${nbdkit[@]}" -U run.socket \
+            --run 'nbdcopy "$uri" copy' "$plugin" store/v1 lock=on
+        expect_stderr 'lock=on: memory cannot be locked: '
+        cmp image copy
+    fi
+}
+
 # bad REGEX PARAMETER...
 bad() {
     local regex=$1
@@ -111,7 +140,7 @@ test_help_and_capabilities() {
     expect_stdout '^magic_config_key=path$'
     expect_stdout '^max_thread_model=parallel$'
     expect_exit 0 ihop --help --
-    for key in store release id check verify cache maxfds uring; do
+    for key in store release id check verify cache maxfds uring lock; do
         expect_stdout "^$key=[<a-z].* "
     done
 }

@@ -279,7 +279,8 @@ ihop_run() (
 # ihop_attach ARGUMENT...: attaches and sets ihop_attached, ihop_name and ihop_id.
 ihop_attach() {
     [ -z "$ihop_verity" ] || set -- "--verity=$ihop_verity" "$@"
-    ihop_attached=$(ihop_run ihop-attach --dead-timeout "$ihop_dead_timeout" "$@" "$ihop_device") || return 1
+    # Locked in memory: when that is short, all of the system waits for this server.
+    ihop_attached=$(ihop_run ihop-attach --dead-timeout "$ihop_dead_timeout" "$@" "$ihop_device" -- lock=on) || return 1
     ihop_name=$(ihop_fact release)
     ihop_id=$(ihop_fact id)
 }

@@ -2,7 +2,8 @@
 # Units of systemd, and what ihop-good.service runs. Paths are put in by make and not by configure,
 # because they may be given to make, too.
 libexec_SCRIPTS = boot/systemd/ihop-good
-systemd_units = boot/systemd/ihop-attach@.service boot/systemd/ihop-good.service boot/systemd/ihop-not-good.service
+systemd_units = boot/systemd/ihop-attach@.service boot/systemd/ihop-good.service boot/systemd/ihop-not-good.service \
+	boot/systemd/ihop-watch.service
 if WITH_SYSTEMD_UNITS
 systemdsystemunit_DATA = $(systemd_units)
 systemdsystempreset_DATA = boot/systemd/80-ihop.preset
@@ -13,7 +14,8 @@ EXTRA_DIST += \
 	boot/systemd/ihop-attach@.service.in \
 	boot/systemd/ihop-good.in \
 	boot/systemd/ihop-good.service.in \
-	boot/systemd/ihop-not-good.service.in
+	boot/systemd/ihop-not-good.service.in \
+	boot/systemd/ihop-watch.service.in
 
 noinst_DATA = $(systemd_units)
 substitute_paths = $(AM_V_GEN)$(MKDIR_P) boot/systemd && \

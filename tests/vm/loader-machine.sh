@@ -47,7 +47,7 @@ make_tree() {
         >"$tree/etc/systemd/system/serial-getty@ttyS0.service.d/login.conf"
     echo '. /usr/lib/ihop-step' >"$tree/root/.profile"
     # As it is after an installation.
-    chroot "$tree" systemctl -q preset ihop-good.service ihop-not-good.service
+    chroot "$tree" systemctl -q preset ihop-good.service ihop-not-good.service ihop-watch.service
 }
 
 # recipe NAME: prints the script of docs/boot-loaders.md whose second line begins with its name.

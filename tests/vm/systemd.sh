@@ -3,8 +3,10 @@
 # The units under systemd, in a machine of user-mode Linux that runs this machine's systemd with a
 # data partition of its own: two releases are attached and mounted by fstab, one of them read all
 # the time. Keeper and server are killed, the unit is restarted and stopped under the mount, systemd
-# executes itself anew, and the machine is rebooted twice: no read fails, and the data partition is
-# clean each time. Then a release on trial is checked, found good, and found bad.
+# executes itself anew, and the machine is rebooted: no read fails, and the data partition is clean each
+# time. A third one is attached as a root is, from memory: its keeper is killed, then its server, then
+# both at once. A release on trial boots again when a check fails, when boot-complete.target does, when
+# the boot ends in emergency mode; then it is found good.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib/functions.sh"
 . "$srcdir/tests/vm/uml.sh"
@@ -29,10 +31,15 @@ make_releases() {
 
 # What a person writes. The instance of the second is its path: no file is needed.
 make_configuration() {
-    local unit=$tmp/etc/systemd/system instance
+    local unit=$tmp/etc/systemd/system instance plugins
 
     mkdir -p "$unit/ihop-test.target.wants" "$tmp/etc/attach"
     cp "$builddir"/boot/systemd/*.service "$unit"
+    # The programs that stay in memory; nbdkit finds a plugin by its name in one place.
+    IHOP_SBINDIR=$builddir IHOP_KEEPERDIR=$builddir IHOP_PLUGINDIR=$builddir/.libs sh "$builddir/boot/lib/ihop-resident" "$tmp/resident"
+    plugins=$(nbdkit --dump-config | sed -n 's/^plugindir=//p')
+    mkdir -p "$tmp/resident$plugins"
+    mv "$tmp/resident$builddir/.libs/nbdkit-ihop-plugin.so" "$tmp/resident$plugins/"
     cat >"$tmp/etc/attach/app.conf" <<END
 IHOP_RELEASE=/data/store/v1
 IHOP_DEVICE=/dev/nbd1
@@ -77,16 +84,25 @@ ExecStart=/bin/bash /media/steps
 StandardOutput=append:/media/said
 StandardError=append:/media/said
 END
-    # What does not come up is told, and ends the machine.
+    # What does not come up is told, and ends the machine, unless it is to.
     cat >"$unit/emergency.service" <<END
 [Unit]
 DefaultDependencies=no
+ConditionPathExists=!/media/emergency
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -c 'journalctl -b --no-pager >/media/said; dmesg >>/media/said; sync; echo o >/proc/sysrq-trigger'
 END
-    printf '#!/bin/sh\n[ "$IHOP_RELEASE $(cat /media/boot)" = "v1 2" ] && [ -e /media/tried ] || { touch /media/tried; exit 1; }\n' >"$tmp/check"
-    printf '#!/bin/sh\necho "$*" >/media/good\n' >"$tmp/ihop-store"
+    # It fails in the first boot.
+    printf '#!/bin/sh\necho "check $(cat /media/boot)" >>/media/checked\n[ "$IHOP_RELEASE" = v1 ] && [ -e /media/tried ] || { touch /media/tried; exit 1; }\n' >"$tmp/check"
+    printf '#!/bin/sh\necho "$*" >/media/good\necho "{\\"outcome\\": \\"made_default\\"}"\n' >"$tmp/ihop-store"
+    # What boot-complete.target requires, and does not get in the second boot.
+    mkdir -p "$unit/boot-complete.target.requires" "$unit/emergency.target.wants"
+    printf '[Service]\nType=oneshot\nExecStart=/bin/sh -c "[ $(cat /media/boot) != 3 ]"\n' >"$unit/wanted.service"
+    sed -i 's/\$(/$$(/' "$unit/wanted.service"
+    ln -s ../wanted.service "$unit/boot-complete.target.requires/"
+    # As "systemctl preset" does.
+    ln -s ../ihop-not-good.service "$unit/emergency.target.wants/"
     chmod +x "$tmp/check" "$tmp/ihop-store"
     cat >"$unit/ihop-test.target" <<END
 [Unit]
@@ -126,6 +142,7 @@ cp "$tmp/check" $configuration/../checks.d/required.d/first-boot
 echo 'IHOP_GOOD_OPTIONS=--ihop-store /media/ihop-store' >$configuration/../good.conf
 # By these, systemd takes the machine for a container, where it remounts nothing.
 rm -f .dockerenv
+mkdir -p run/initramfs
 for unit in tmpfiles-setup tmpfiles-setup-dev; do ln -s /dev/null etc/systemd/system/systemd-\$unit.service; done
 mount -t hostfs none media -o "$tmp"
 umount /proc /sys
@@ -154,6 +171,9 @@ going_on() { wait_until 60 more_reads "$(reads)"; }
 is_kept() { [ "$(status "$1" keeper)" != none ] && [ "$(status "$1" keeper)" != "$2" ]; }
 other_server() { [ "$(status "$1" server)" != "$2" ] && [ "$(status "$1" server)" != none ]; }
 watched() { [ "$(systemctl show -P MainPID $path)" = "$(status /dev/nbd2 keeper)" ]; }
+home=/run/initramfs
+root_is() { chroot $home ihop-attach --status /dev/nbd3 | sed -n "s/^$1 //p"; }
+other_root() { [ "$(root_is "$1")" != "$2" ] && [ "$(root_is "$1")" != none ]; }
 app=ihop-attach@app.service path=ihop-attach@data-store-v2.service
 
 boot_1() {
@@ -199,29 +219,88 @@ boot_1() {
     [ "$(exit_of ihop-attach --status /dev/nbd1)" = 10 ]
     systemctl start $app srv.mount
     going_on
+    root_in_memory
     # A check that fails reboots a release that is on trial.
     printf 'booted=v1\ntrial=v1\ntries=2\n' >/data/store/.ihop/boot
-    say_booted
     echo 2 >/media/boot
     systemctl start ihop-good.service
     echo "reboot is left to ihop-good"
     exit 0
 }
 
-say_booted() {
-    mkdir -p /run/ihop
-    printf 'IHOP_STORE=/data/store\nIHOP_RELEASE=v1\nIHOP_DEVICE=/dev/nbd1\n' >/run/ihop/boot
+# What an initramfs does for a root, and then deaths. It stays mounted, as a root does.
+root_in_memory() {
+    local keeper server
+    . SRCDIR/boot/lib/ihop-root.sh
+    ihop_tree=/media/resident ihop_device=/dev/nbd3
+    ihop_make_home
+    mount --bind /data $home/ihop
+    ihop_run ihop-attach --timeout 2 /ihop/store/v1 /dev/nbd3 -- lock=on
+    mount -o ro /dev/nbd3 $home/release
+    say_booted /dev/nbd3
+    systemctl start ihop-watch.service
+    keeper=$(root_is keeper) server=$(root_is server)
+    kill -9 "$keeper"
+    wait_until 30 other_root keeper "$keeper"
+    server=$(root_is server)
+    kill -9 "$server"
+    wait_until 30 other_root server "$server"
+    cmp $home/release/noise /media/files/noise
+    keeper=$(root_is keeper) server=$(root_is server)
+    kill -9 "$keeper" "$server"
+    wait_until 30 other_root keeper "$keeper"
+    wait_until 30 other_root server "$server"
+    echo 3 >/proc/sys/vm/drop_caches
+    cmp $home/release/noise /media/files/noise
+    # Who watches is watched, too, and takes nobody with it.
+    keeper=$(root_is keeper)
+    kill -9 "$(systemctl show -P MainPID ihop-watch.service)"
+    wait_until 30 watches
+    [ "$(root_is keeper)" = "$keeper" ]
+    systemctl stop ihop-watch.service
+    [ "$(root_is keeper)" = "$keeper" ]
+    systemctl start ihop-watch.service
+    grep -q '^@' /proc/$keeper/cmdline
 }
 
+watches() { [ "$(systemctl show -P SubState ihop-watch.service)" = running ]; }
+
+say_booted() { # DEVICE
+    mkdir -p /run/ihop
+    printf 'IHOP_STORE=/data/store\nIHOP_RELEASE=v1\nIHOP_DEVICE=%s\n' "$1" >/run/ihop/boot
+}
+
+# boot-complete.target fails.
 boot_2() {
+    [ "$(cat /media/checked)" = "check 2" ]
     [ ! -e /media/good ]
     systemctl is-active $app $path srv.mount mnt.mount
     going_on
-    say_booted
+    say_booted /dev/nbd1
+    echo 3 >/media/boot
+    systemctl start ihop-good.service
+    exit 0
+}
+
+# Nothing but a boot that ends in emergency mode.
+boot_3() {
+    [ ! -e /media/good ]
+    say_booted /dev/nbd1
+    touch /media/emergency
+    echo 4 >/media/boot
+    systemctl --no-block isolate emergency.target
+    exit 0
+}
+
+boot_4() {
+    [ ! -e /media/good ]
+    systemctl is-active $app $path srv.mount mnt.mount
+    going_on
+    say_booted /dev/nbd1
     systemctl start ihop-good.service
     wait_until 30 test -e /media/good
-    [ "$(cat /media/good)" = "good /data/store" ]
-    systemctl is-active ihop-good.service
+    [ "$(cat /media/good)" = "good --json /data/store/v1" ]
+    systemctl is-active ihop-good.service boot-complete.target
     echo done >/media/boot
     systemctl --no-block poweroff
 }
@@ -230,7 +309,7 @@ trap '[ "$(cat /media/boot)" != "$boot" ] || { journalctl -b --no-pager; echo o 
 "boot_$boot"
 STEPS
 sbin=$(sed -n 's/^ExecStart=\(.*\)\/ihop-attach .*/\1/p' "$builddir/boot/systemd/ihop-attach@.service")
-sed -i "s|SBIN|$sbin|" "$tmp/steps"
+sed -i "s|SBIN|$sbin|; s|SRCDIR|$srcdir|" "$tmp/steps"
 make_releases
 make_configuration
 make_init
@@ -242,9 +321,9 @@ show() {
 }
 [ "$(cat "$tmp/boot")" = "done" ] || show "the machine's steps were not done"
 # One line for each boot, from the last second of each.
-[ "$(grep -c '^reads [0-9]* failed 0 wrong 0 ' "$tmp/result")" = 2 ] || show "reads failed, or the readers did"
+[ "$(grep -c '^reads [0-9]* failed 0 wrong 0 ' "$tmp/result")" = 4 ] || show "reads failed, or the readers did"
 cat "$tmp/result"
-[ "$(cat "$tmp/clean")" = "$(printf '%s\n' clean clean)" ] || show "the data partition was not clean: $(cat "$tmp/clean")"
+[ "$(cat "$tmp/clean")" = "$(printf '%s\n' clean clean clean clean)" ] || show "the data partition was not clean: $(cat "$tmp/clean")"
 e2fsck -fn "$tmp/disk" >"$tmp/fsck" 2>&1 || show "$(cat "$tmp/fsck")"
 dumpe2fs -h "$tmp/disk" 2>/dev/null | grep -q 'features:.*needs_recovery' && fail "the journal was not empty"
 grep -q "reboot is left to ihop-good" "$tmp/said"
