@@ -107,8 +107,9 @@ TEST
 }
 
 # Memory of 128 MiB runs out, while the release is read past the page cache: what eats it is killed, and
-# not keeper or server, of which there is no other copy; first without swap, then with swap on zram,
-# then while the server is killed again and again.
+# not keeper or server; first without swap, then with swap on zram, then while the server is killed
+# as well. All but keeper and server have a limit, as docs/device.md wants it: without one
+# the machine may stand still for minutes, as each page of a program is read from the release anew.
 test_memory() {
     fresh_disk v1
     boot_machine "ihop.data=$data" <<'TEST'
@@ -128,17 +129,23 @@ under_pressure() { # NAME [COMMAND]: which runs until the eater is gone
     read_all
     [ -n "${2:-}" ] || [ "$(status server) $(status keeper)" = "$before" ]
 }
-kill_server() { kill -9 "$(status server)"; }
-under_pressure "no swap"
+total=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+mkdir /run/cgroup
+mount -t cgroup2 none /run/cgroup
+echo +memory >/run/cgroup/cgroup.subtree_control
+mkdir /run/cgroup/system.slice
+echo $((total * 1024 / 100 * 50)) >/run/cgroup/system.slice/memory.max
+sh -c 'echo $PPID' >/run/cgroup/system.slice/cgroup.procs
+kill_server() { [ -e /run/killed ] || kill -9 "$(status server)"; touch /run/killed; }
 for module in /modules/*; do insmod $module; done
 echo 64M >/sys/block/zram0/disksize
 mkswap /dev/zram0 >/dev/null
+under_pressure "no swap"
 swapon /dev/zram0
 under_pressure "swap on zram"
-under_pressure "servers killed" kill_server
+under_pressure "server killed" kill_server
 dmesg | grep 'Killed process'
-[ "$(dmesg | grep -c 'Killed process.*(tail)')" = 3 ]
-[ "$(dmesg | grep -c 'Killed process')" = 3 ]
+! dmesg | grep -E 'Killed process.*[(](nbdkit|ihop|init)'
 TEST
     said '^test exit 0'
     grep -e 'eater exit' "$tmp/console"

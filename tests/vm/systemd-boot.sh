@@ -30,7 +30,7 @@ make_system() {
     done
     mv "$tree/usr/lib/systemd/boot/efi/systemd-bootx64.efi" "$tmp/loader.efi"
     mkdir -p "$tree/efi"
-    echo 'LABEL=EFI /efi vfat umask=0077,x-systemd.automount 0 0' >"$tree/etc/fstab"
+    echo 'LABEL=EFI /efi vfat umask=0077,nofail 0 0' >"$tree/etc/fstab"
     recipe_program ihop-efi-update
     recipe_program ihop-told-good
     sed -n '/^# ihop-good.service where/,/^```/p' "$srcdir/docs/boot-loaders.md" | sed '$d' >"$tree/etc/systemd/system/ihop-good.service"
