@@ -4,6 +4,7 @@
 device_tests = \
 	tests/test-boot-library.sh \
 	tests/test-good.sh \
+	tests/test-vm-boot-cuts.sh \
 	tests/test-vm-filesystems.sh \
 	tests/test-vm-root.sh \
 	tests/test-vm-verity.sh
@@ -12,6 +13,6 @@ TESTS += $(device_tests)
 EXTRA_DIST += $(device_tests) tests/vm/root-machine.sh
 
 # By hand.
-EXTRA_DIST += tests/vm/grub.sh tests/vm/measure.sh tests/vm/systemd.sh
+EXTRA_DIST += tests/vm/grub.sh tests/vm/loader-machine.sh tests/vm/measure.sh tests/vm/systemd-boot.sh tests/vm/systemd.sh
 # root.sh makes root directories of Debian and takes half an hour.
 EXTRA_DIST += tests/vm/root.sh
