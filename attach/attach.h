@@ -46,6 +46,12 @@ int boot_run(const struct attach_options *o, struct output *out, struct err *e)
 int upgrade_run(const struct attach_options *o, struct output *out, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Stays, and gives the device a new keeper and a new server whenever its keeper has died, until it
+ * is detached. The first failure is an error; later ones are tried again, but for ERR_REFUSED and
+ * ERR_OTHER_IMAGE. */
+int watch_run(const struct attach_options *o, struct output *out, struct err *e)
+    __attribute__((warn_unused_result));
+
 int detach_run(const struct attach_options *o, struct output *out, struct err *e)
     __attribute__((warn_unused_result));
 int status_run(const struct attach_options *o, struct err *e) __attribute__((warn_unused_result));

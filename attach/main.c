@@ -17,6 +17,8 @@ static int run_action(const struct attach_options *o, struct output *out, struct
         return status_run(o, e);
     else if (o->upgrade)
         return upgrade_run(o, out, e);
+    else if (o->watch)
+        return watch_run(o, out, e);
     else if (o->detach)
         return detach_run(o, out, e);
     else if (o->boot)

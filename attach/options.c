@@ -30,6 +30,7 @@ static const struct option_spec specs[] = {
     {"detach", 'd', OPTION_FLAG, AT(detach), NULL, "take the device away, unless it is in use"},
     {"upgrade", 'u', OPTION_FLAG, AT(upgrade), NULL,
      "give it a new keeper and server, while in use"},
+    {"watch", 'w', OPTION_FLAG, AT(watch), NULL, "stay, and replace a keeper that has died"},
     {"status", 's', OPTION_FLAG, AT(status), NULL, "say what the device is and who keeps it"},
     {"list", 'l', OPTION_FLAG, AT(list), NULL, "the devices of ihop-attach"},
     {"connections", 'C', OPTION_NUMBER, AT(connections), "N", "between kernel and server [2]", 1,
@@ -52,7 +53,7 @@ void attach_options_help(void)
 {
     puts("usage: ihop-attach [options] STORE/RELEASE [/dev/nbdN] [-- PARAMETER=VALUE...]\n"
          "       ihop-attach --boot [--skip RELEASE]... STORE [/dev/nbdN] [-- ...]\n"
-         "       ihop-attach --detach | --upgrade | --status /dev/nbdN\n"
+         "       ihop-attach --detach | --upgrade | --watch | --status /dev/nbdN\n"
          "       ihop-attach --list\n"
          "\n"
          "Makes a release a block device that survives the death of its server. Prints the\n"
@@ -74,13 +75,20 @@ static int cut_parameters(int argc, char **argv, struct attach_options *o)
     return argc;
 }
 
+/* What is done to a device that is attached already and is named alone. */
+static bool names_device(const struct attach_options *o)
+{
+    return o->detach || o->status || o->upgrade || o->watch;
+}
+
 static int check_actions(const struct attach_options *o, int operands, struct err *e)
 {
-    int most = o->list ? 0 : o->detach || o->status || o->upgrade ? 1 : 2;
+    int most = o->list ? 0 : names_device(o) ? 1 : 2;
 
-    if (o->list + o->detach + o->status + o->upgrade + o->boot > 1)
-        return err_set(e, ERR_USAGE,
-                       "--boot, --detach, --upgrade, --status and --list exclude one another");
+    if (o->list + o->detach + o->status + o->upgrade + o->watch + o->boot > 1)
+        return err_set(
+            e, ERR_USAGE,
+            "--boot, --detach, --upgrade, --watch, --status and --list exclude one another");
     if (o->boot && o->foreground)
         return err_set(e, ERR_USAGE, "--boot leaves its keeper in the background: without -f");
     if (o->skip_count > 0 && !o->boot)
@@ -92,9 +100,9 @@ static int check_actions(const struct attach_options *o, int operands, struct er
                                  : "STORE/RELEASE");
     if (operands > most)
         return err_set(e, ERR_USAGE, "too many arguments (--help tells more)");
-    if (o->verity && (o->list || o->detach || o->status || o->upgrade))
+    if (o->verity && (o->list || names_device(o)))
         return err_set(e, ERR_USAGE, "--verity is for attaching");
-    if (o->parameters[0] && (o->list || o->detach || o->status))
+    if (o->parameters[0] && (o->list || (names_device(o) && !o->upgrade)))
         return err_set(e, ERR_USAGE, "parameters after -- are for attaching");
     return 0;
 }
@@ -103,13 +111,16 @@ static int check_actions(const struct attach_options *o, int operands, struct er
  * wrappers name them in each call. */
 static int check_settings(const struct attach_options *o, struct err *e)
 {
-    const char *action = o->list ? "--list" : o->detach ? "--detach" : "--status";
+    const char *action = o->list     ? "--list"
+                         : o->detach ? "--detach"
+                         : o->watch  ? "--watch"
+                                     : "--status";
 
     if (o->upgrade && (o->connections || o->id))
         return err_set(e, ERR_USAGE,
                        "%s cannot be changed while the device is attached: --upgrade without it",
                        o->connections ? "the number of connections" : "the image");
-    if (!o->list && !o->detach && !o->status)
+    if (!o->list && (!names_device(o) || o->upgrade))
         return 0;
     if (o->connections || o->timeout_s || o->dead_timeout_s || o->id || o->foreground)
         return err_set(e, ERR_USAGE, "%s takes no options for attaching", action);
@@ -128,7 +139,7 @@ static int check_id(const char *id, struct err *e)
 /* What is no NBD device is wrong usage on a machine without NBD, too. */
 static int check_operands(const struct attach_options *o, struct err *e)
 {
-    const char *device = o->operands[o->detach || o->status || o->upgrade ? 0 : 1];
+    const char *device = o->operands[names_device(o) ? 0 : 1];
     unsigned index;
 
     return device ? device_parse(device, &index, e) : 0;

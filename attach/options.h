@@ -12,7 +12,7 @@
 
 struct attach_options {
     struct common_options common;
-    bool detach, upgrade, status, list, foreground, boot;
+    bool detach, upgrade, watch, status, list, foreground, boot;
     const char **skips; /* with boot: releases not to choose */
     size_t skip_count, skip_capacity;
     unsigned connections, timeout_s, dead_timeout_s; /* 0: not given */

@@ -41,13 +41,16 @@ bool process_identify(pid_t pid, struct process *process)
     return true;
 }
 
+/* The descriptor comes first: what it stands for cannot change between it and the look. One that
+ * has ended keeps its number until its parent has asked for it, which some never do. */
 int process_open(const struct process *process)
 {
     CLEANUP_FD int fd = process->pid > 0 ? pidfd_open(process->pid, 0) : -1;
+    struct pollfd ended = {.fd = fd, .events = POLLIN};
     struct process now;
 
-    /* The descriptor comes first: what it stands for cannot change between it and the look. */
-    if (fd < 0 || !process_identify(process->pid, &now) || now.started != process->started)
+    if (fd < 0 || !process_identify(process->pid, &now) || now.started != process->started ||
+        poll(&ended, 1, 0) > 0)
         return -1;
     return steal_fd(&fd);
 }

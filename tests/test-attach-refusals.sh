@@ -27,7 +27,9 @@ test_usage() {
     refuses 2 "unknown .*option '--bogus'" --bogus
     refuses 2 '.* exclude one another' --detach --status /dev/nbd0
     refuses 2 '.* exclude one another' --list --upgrade
-    for action in --detach --status --upgrade; do
+    refuses 2 '.* exclude one another' --watch --upgrade
+    refuses 2 '--verity is for attaching' --watch --verity /dev/nbd0
+    for action in --detach --status --upgrade --watch; do
         refuses 2 'the device is missing' $action
         refuses 2 'too many arguments' $action /dev/nbd0 /dev/nbd1
         refuses 2 '/dev/sda is no NBD device' $action /dev/sda
@@ -36,7 +38,7 @@ test_usage() {
         refuses 2 '/dev/nbd0p1 is no NBD device' $action /dev/nbd0p1
     done
     refuses 2 '/dev/sda is no NBD device' a/b /dev/sda
-    for action in --detach --status; do
+    for action in --detach --status --watch; do
         refuses 2 'parameters after -- are for attaching' $action /dev/nbd0 -- verify=first
         for option in -C2 --timeout=1 --dead-timeout=1 --id=0 -f; do
             refuses 2 "$action takes no options for attaching" $action "$option" /dev/nbd0
@@ -101,6 +103,7 @@ test_kernel_without_nbd() {
     expect_exit 10 "$program" --json "$tmp/store/v1"
     expect_stdout '"error":"this kernel has no NBD client'
     refuses 10 'this kernel has no NBD client' --upgrade /dev/nbd0
+    refuses 10 'this kernel has no NBD client' --watch /dev/nbd0
     refuses 10 '/dev/nbd0 is not attached' --detach /dev/nbd0
     [ ! -e /run/ihop-attach/nbd0 ] || fail "a record was written"
 }

@@ -110,6 +110,41 @@ wait_until 10 gone "$server"
 [ "$(servers)" = 1 ]
 tr '\0' ' ' <"/proc/$(status server)/cmdline" | grep -q 'verify=first'
 
+now a watched keeper
+refused 10 '/dev/nbd5 is not attached' attach --watch /dev/nbd5
+"$builddir/ihop-attach" --watch /dev/nbd0 2>/run/watched & watcher=$!
+"$builddir/ihop-attach" --watch /dev/nbd0 2>/run/watched2 & watcher2=$!
+remember
+for i in 1 2 3; do # the second one is the child of a watcher
+    kill -9 "$keeper"
+    wait_until 20 other_keeper "$keeper"
+    wait_until 20 gone "$server"
+    remember
+    cmp /dev/nbd0 "$tmp/v1.img"
+    [ "$(servers)" = 1 ]
+done
+kill -9 "$keeper" "$server"
+wait_until 20 other_keeper "$keeper"
+cmp /dev/nbd0 "$tmp/v1.img"
+remember
+ihop_attach --upgrade /dev/nbd0 # which is no event
+other_keeper "$keeper"
+remember
+[ "$(cat /run/watched /run/watched2 | grep -c 'the old one had died')" = 4 ]
+# Nothing is given up when it cannot be done yet; nor is a device taken away that only lost its watcher.
+mv "$store/v1" "$tmp/away"
+kill -9 "$keeper"
+failed_to_watch() { grep -q 'no new keeper yet: ' /run/watched /run/watched2; }
+wait_until 20 failed_to_watch
+mv "$tmp/away" "$store/v1"
+wait_until 20 other_keeper "$keeper"
+remember
+kill "$watcher" "$watcher2"
+wait $watcher && false
+wait $watcher2 && false
+unchanged
+cmp /dev/nbd0 "$tmp/v1.img"
+
 now a chunk that is lost while the device is attached
 chunk=$(echo "$store"/chunks/*/"$(dd if="$tmp/v1.img" bs=50000 skip=20 count=1 status=none | b2sum | cut -c 1-32)"*)
 mv "$chunk" "$tmp/lost"
@@ -214,7 +249,12 @@ refused 8 'in use' attach --detach /dev/nbd0
 echo 3 >/proc/sys/vm/drop_caches
 cmp /run/mnt/README.md "$srcdir/README.md"
 umount /run/mnt
+"$builddir/ihop-attach" --watch /dev/nbd0 2>/run/watched & watcher=$!
+is_watching() { find "/proc/$watcher/fd" -lname '*pidfd*' | grep -q .; }
+wait_until 20 is_watching
 attach -q --detach /dev/nbd0
+wait $watcher
+grep -q 'nbd0 is detached' /run/watched
 
 now in the foreground, as a service
 "$builddir/ihop-attach" -f --plugin "$builddir/.libs/nbdkit-ihop-plugin.so" "$store/v2" >/run/out 2>/run/err & keeper=$!
