@@ -3,6 +3,7 @@
 
 #include "attach/attachment.h"
 #include "attach/device.h"
+#include "attach/launch.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "store/boot_selection.h"
@@ -34,14 +35,16 @@ static int skip_list_add(struct skip_list *list, const char *name, struct err *e
     return list->names[list->count++] ? 0 : err_nomem(e, "choosing what boots");
 }
 
-/* What no release can help: it is found out before a trial is counted. */
-static int check_device(const struct attach_options *o, struct err *e)
+/* What no release can help is found out before a trial is counted: no right to attach, no client in
+ * the kernel, a device that is another program's, no nbdkit or none that loads the plugin. */
+static int check_machine(const struct attach_options *o, struct err *e)
 {
     CLEANUP(attachment_free) struct attachment a;
     struct device d;
     unsigned index;
 
-    if (attachment_begin(&a, o, e) < 0)
+    if (attachment_begin(&a, o, e) < 0 || attachment_choose_programs(&a, true, e) < 0 ||
+        launch_check(&a.job, e) < 0)
         return -1;
     if (!o->operands[1])
         return 0;
@@ -114,7 +117,7 @@ int boot_run(const struct attach_options *o, struct output *out, struct err *e)
     CLEANUP(skip_list_free) struct skip_list skip = {.count = 0};
     struct attached done;
 
-    if (check_device(o, e) < 0)
+    if (check_machine(o, e) < 0)
         return -1;
     for (size_t i = 0; i < o->skip_count; i++)
         if (skip_list_add(&skip, o->skips[i], e) < 0)

@@ -3,10 +3,12 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -16,6 +18,7 @@
 #define KEEPER_NAME  "ihop-attach-keeper"
 #define NUMBER_SIZE  16
 #define EXIT_NOT_RUN 127
+#define MESSAGE_SIZE 1024
 
 /* The keeper that lies beside this program, as in a build directory or an initramfs, or else the
  * installed one. */
@@ -33,6 +36,98 @@ static void find_keeper(char path[PATH_MAX])
     }
     snprintf(path, PATH_MAX, "%s", KEEPER_DIRECTORY "/" KEEPER_NAME);
 }
+
+/* ---- can it be started? ---- */
+
+/* Starts nbdkit, which tells about the plugin on stdout and ends. *errors: what it writes to
+ * stderr. */
+static int start_dump(const struct record *r, pid_t *pid, int *errors, struct err *e)
+{
+    char *const argv[] = {(char *)"nbdkit", (char *)"--dump-plugin", (char *)r->plugin, NULL};
+    posix_spawn_file_actions_t actions;
+    int pipes[2], errnum;
+
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return err_sys(e, errno, "cannot look whether nbdkit runs");
+    errnum = posix_spawn_file_actions_init(&actions);
+    if (errnum == 0) {
+        errnum = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+        if (errnum == 0)
+            errnum = posix_spawn_file_actions_adddup2(&actions, pipes[1], 2);
+        if (errnum == 0)
+            errnum = posix_spawnp(pid, r->nbdkit, &actions, NULL, argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    close(pipes[1]);
+    if (errnum == 0) {
+        *errors = pipes[0];
+        return 0;
+    }
+    close(pipes[0]);
+    err_sys(e, errnum, "cannot start %s", r->nbdkit);
+    if (errnum != ENOENT)
+        return -1;
+    e->kind = ERR_NOT_FOUND;
+    return err_context(e, "nbdkit is missing");
+}
+
+/* The last error in what nbdkit wrote, or else its last line, printable. */
+static const char *find_reason(char *text)
+{
+    const char *reason = "";
+    bool is_error = false;
+    char *line;
+
+    for (char *rest = text; (line = strsep(&rest, "\n")) != NULL;) {
+        bool here = strstr(line, "error:") != NULL;
+
+        if (*line && here >= is_error) {
+            text_make_printable(line);
+            reason = line;
+            is_error = here;
+        }
+    }
+    return reason;
+}
+
+static int check_server(const struct record *r, struct err *e)
+{
+    CLEANUP_FD int errors = -1;
+    const char *reason;
+    char text[MESSAGE_SIZE];
+    int status = 0;
+    ssize_t n;
+    pid_t pid;
+
+    if (start_dump(r, &pid, &errors, e) < 0)
+        return -1;
+    n = io_read_full(errors, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    close(steal_fd(&errors)); /* if it writes more, it need not wait */
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_sys(e, errno, "cannot look whether nbdkit runs");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    reason = find_reason(text);
+    return err_set(e, ERR_IO, "%s cannot load the plugin %s%s%s", r->nbdkit, r->plugin,
+                   *reason ? ": " : "", reason);
+}
+
+int launch_check(const struct keeper_job *job, struct err *e)
+{
+    char keeper[PATH_MAX];
+
+    find_keeper(keeper);
+    if (access(keeper, X_OK) < 0) {
+        err_sys(e, errno, "cannot start %s", keeper);
+        e->kind = ERR_NOT_FOUND;
+        return -1;
+    }
+    return check_server(&job->record, e);
+}
+
+/* ---- starting it ---- */
 
 /* Descriptors of whoever called ihop-attach, a pipe to a shell for example, would stay open as long
  * as the keeper lives. */

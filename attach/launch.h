@@ -11,6 +11,11 @@
 #include "base/err.h"
 #include "cli/output.h"
 
+/* Whether a keeper and a server can be started at all, of the programs that job->record names:
+ * there is the keeper, and nbdkit runs and can load the plugin, which it is asked to do without
+ * serving anything. Kinds: ERR_NOT_FOUND when one of them is missing, ERR_IO, ERR_MEMORY. */
+int launch_check(const struct keeper_job *job, struct err *e) __attribute__((warn_unused_result));
+
 /* Starts the keeper in the background; with job->foreground this very process becomes the keeper,
  * and another one, a copy of it, goes on here. Waits for the keeper's word, and shows its notes on
  * out, unless that is NULL. job->lock and job->release are the keeper's from then on, too; the

@@ -45,6 +45,23 @@ is "$(tries)" 2 "tries after --skip"
 # Nothing that another release could help: no try is lost.
 refused 2 'no NBD device' attach --boot /run/store /dev/sda
 is "$(tries)" 2 "tries after a wrong device"
+nothing_counted() { # EXIT-CODE TEXT ARGUMENT...: and nothing is left
+    local code=$1 text=$2
+    shift 2
+    refused "$code" "$text" attach --boot "$@" /run/store /dev/nbd0
+    is "$(tries)" 2 "tries after: $text"
+    [ ! -e /sys/block/nbd0/pid ]
+}
+nothing_counted 10 '/run/none: No such file' --plugin /run/none
+nothing_counted 10 '/run/none: No such file' --nbdkit /run/none
+nothing_counted 10 'nbdkit is missing.*cannot start nbdkat' --nbdkit nbdkat
+nothing_counted 7 'nbdkit cannot load the plugin /dev/null: .*/dev/null: file too short' --plugin /dev/null
+nothing_counted 7 'false cannot load the plugin' --nbdkit /bin/false
+mkdir /run/alone
+cp "$builddir/ihop-attach" /run/alone
+refused 10 'cannot start .*/ihop-attach-keeper: No such file' /run/alone/ihop-attach \
+    --plugin "$builddir/.libs/nbdkit-ihop-plugin.so" --boot /run/store
+is "$(tries)" 2 "tries without a keeper"
 store try --tries 2 /run/store/empty
 boots v1
 grep 'empty cannot be attached: .*no bytes' /run/stderr
