@@ -22,14 +22,14 @@ void connections_init(struct connections *c, unsigned count)
         c->fds[i] = -1;
 }
 
-static int make_connection(struct server *server, uint64_t size, uint64_t deadline_ms, bool several,
-                           struct nbd_export *export, int *fd, struct err *e)
+static int make_connection(struct server *server, uint64_t size, struct nbd_patience patience,
+                           bool several, struct nbd_export *export, int *fd, struct err *e)
 {
     CLEANUP_FD int connected = -1;
     struct nbd_export found;
 
-    if (server_connect(server, deadline_ms, &connected, e) < 0 ||
-        nbd_handshake(connected, deadline_ms, &found, e) < 0)
+    if (server_connect(server, patience, &connected, e) < 0 ||
+        nbd_handshake(connected, patience, &found, e) < 0)
         return -1;
     if (found.size != size)
         return err_set(e, ERR_OTHER_IMAGE, "the server has %llu bytes, not %llu",
@@ -44,13 +44,13 @@ static int make_connection(struct server *server, uint64_t size, uint64_t deadli
 }
 
 int connections_make(struct connections *c, struct server *server, uint64_t size,
-                     uint64_t deadline_ms, struct nbd_export *export, struct err *e)
+                     struct nbd_patience patience, struct nbd_export *export, struct err *e)
 {
     struct connections before = *c;
 
     for (unsigned i = 0; i < c->count; i++) {
         if (c->fds[i] >= 0 ||
-            make_connection(server, size, deadline_ms, c->count > 1, export, &c->fds[i], e) == 0)
+            make_connection(server, size, patience, c->count > 1, export, &c->fds[i], e) == 0)
             continue;
         for (unsigned k = 0; k < c->count; k++)
             if (before.fds[k] < 0 && c->fds[k] >= 0)

@@ -29,7 +29,7 @@ void connections_init(struct connections *c, unsigned count);
  * that are read-only, or it is ERR_OTHER_IMAGE or ERR_PROTOCOL. Otherwise kinds as those of
  * server_connect and nbd_handshake. After a failure the places that were empty are empty. */
 int connections_make(struct connections *c, struct server *server, uint64_t size,
-                     uint64_t deadline_ms, struct nbd_export *export, struct err *e)
+                     struct nbd_patience patience, struct nbd_export *export, struct err *e)
     __attribute__((warn_unused_result));
 
 /* Closes those that have died, which makes their places empty; returns how many there are. */

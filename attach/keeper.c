@@ -43,6 +43,7 @@ struct keeper {
     struct connections connections;
     struct nbd_setup setup;
     int signals, log;
+    int stop;             /* readable while a signal waits that asks to end */
     unsigned serial;      /* of the servers, in the names of their sockets */
     unsigned pause_ms;    /* before the next start; 0: none */
     uint64_t began_ms;    /* when the present server was given to the device */
@@ -90,7 +91,7 @@ static uint64_t device_size(const struct keeper *k)
 static int start_server(struct keeper *k, struct server *server, struct connections *c,
                         struct err *e)
 {
-    uint64_t deadline = io_now_ms() + START_WAIT_MS;
+    const struct nbd_patience patience = {io_now_ms() + START_WAIT_MS, k->stop};
     struct server fresh = SERVER_INIT;
     struct nbd_export export;
     char path[PATH_MAX];
@@ -99,7 +100,7 @@ static int start_server(struct keeper *k, struct server *server, struct connecti
     connections_init(c, k->job->record.connections);
     if (server_start(&k->command, path, &fresh, e) < 0)
         return -1;
-    if (connections_make(c, &fresh, device_size(k), deadline, &export, e) < 0) {
+    if (connections_make(c, &fresh, device_size(k), patience, &export, e) < 0) {
         server_stop(&fresh);
         return -1;
     }
@@ -189,10 +190,10 @@ static int replace_server(struct keeper *k, struct err *e)
  * else that it works on is lost. */
 static int reconnect_server(struct keeper *k, struct err *e)
 {
+    const struct nbd_patience patience = {io_now_ms() + AGAIN_WAIT_MS, k->stop};
     struct nbd_export export;
 
-    if (connections_make(&k->connections, &k->server, device_size(k), io_now_ms() + AGAIN_WAIT_MS,
-                         &export, e) < 0)
+    if (connections_make(&k->connections, &k->server, device_size(k), patience, &export, e) < 0)
         return -1;
     say(k, "server %ld was too slow: connected again", (long)k->server.process.pid);
     return give_connections(k, e);
@@ -344,11 +345,12 @@ static int catch_signals(struct keeper *k, struct err *e)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    k->stop = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_SETMASK, &set, NULL);
     k->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return k->signals < 0 ? err_sys(e, errno, "cannot catch signals") : 0;
+    return k->signals < 0 || k->stop < 0 ? err_sys(e, errno, "cannot catch signals") : 0;
 }
 
 /* The keeper that lives is killed, which it and its device survive at any time; so nothing needs to
@@ -501,6 +503,8 @@ static void keeper_free(struct keeper *k)
     nbd_netlink_close(k->channel);
     if (k->signals >= 0)
         close(k->signals);
+    if (k->stop >= 0)
+        close(k->stop);
     if (k->log >= 0)
         close(k->log);
 }
@@ -508,7 +512,7 @@ static void keeper_free(struct keeper *k)
 int keeper_run(struct keeper_job *job, int *exit_code, struct err *e)
 {
     CLEANUP(keeper_free)
-    struct keeper k = {.job = job, .server = SERVER_INIT, .signals = -1, .log = -1};
+    struct keeper k = {.job = job, .server = SERVER_INIT, .signals = -1, .stop = -1, .log = -1};
     const struct record old = job->record;
 
     prepare_keeper(&k);

@@ -29,7 +29,7 @@
 
 struct session {
     int fd;
-    uint64_t deadline_ms;
+    struct nbd_patience patience;
 };
 
 struct greeting {
@@ -59,10 +59,13 @@ struct export_info {
 static int wait_for_socket(const struct session *s, short events, struct err *e)
 {
     for (;;) {
-        struct pollfd p = {.fd = s->fd, .events = events};
+        struct pollfd p[] = {{.fd = s->patience.stop, .events = POLLIN},
+                             {.fd = s->fd, .events = events}};
         uint64_t now = io_now_ms();
-        int r = now >= s->deadline_ms ? 0 : poll(&p, 1, (int)(s->deadline_ms - now));
+        int r = now >= s->patience.until_ms ? 0 : poll(p, 2, (int)(s->patience.until_ms - now));
 
+        if (r > 0 && p[0].revents != 0)
+            return err_set(e, ERR_IO, "a signal ended the handshake with the NBD server");
         if (r > 0)
             return 0;
         if (r == 0)
@@ -87,7 +90,7 @@ static int receive(const struct session *s, void *buf, size_t size, struct err *
             return -1;
         at += n > 0 ? n : 0;
         size -= n > 0 ? (size_t)n : 0;
-        if (size > 0 && io_now_ms() >= s->deadline_ms)
+        if (size > 0 && io_now_ms() >= s->patience.until_ms)
             return err_set(e, ERR_IO, "the NBD server takes too long for its handshake");
     }
     return 0;
@@ -183,9 +186,9 @@ static int receive_reply(const struct session *s, struct reply *r, uint8_t data[
     return receive(s, data, r->size, e);
 }
 
-int nbd_handshake(int fd, uint64_t deadline_ms, struct nbd_export *export, struct err *e)
+int nbd_handshake(int fd, struct nbd_patience patience, struct nbd_export *export, struct err *e)
 {
-    const struct session s = {.fd = fd, .deadline_ms = deadline_ms};
+    const struct session s = {.fd = fd, .patience = patience};
     struct nbd_export found = {0};
     bool known = false;
     uint32_t client_flags = 0;

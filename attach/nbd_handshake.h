@@ -5,7 +5,7 @@
  * This is fixed newstyle negotiation with NBD_OPT_GO, for the default export, without TLS,
  * structured replies or anything else that the kernel's client does not speak. The server is
  * not trusted: all lengths and counts are bounded, and all of it has one deadline. Errors have
- * the kind ERR_PROTOCOL, or ERR_IO when the socket fails or the deadline passes. Thread-safe.
+ * the kind ERR_PROTOCOL, or ERR_IO when the socket fails or patience is at its end. Thread-safe.
  */
 #ifndef IHOP_ATTACH_NBD_HANDSHAKE_H
 #define IHOP_ATTACH_NBD_HANDSHAKE_H
@@ -24,9 +24,15 @@ struct nbd_export {
     uint16_t flags; /* NBD_EXPORT_* and others, as the server sent them */
 };
 
-/* Does the handshake on a connected stream socket until deadline_ms of io_now_ms. On success the
- * next byte on fd belongs to the transmission phase; after a failure fd is of no use. */
-int nbd_handshake(int fd, uint64_t deadline_ms, struct nbd_export *export, struct err *e)
+/* How long a server is waited for: until a time of io_now_ms, or until a descriptor is readable. */
+struct nbd_patience {
+    uint64_t until_ms;
+    int stop; /* -1: none */
+};
+
+/* Does the handshake on a connected stream socket. On success the next byte on fd belongs to the
+ * transmission phase; after a failure fd is of no use. */
+int nbd_handshake(int fd, struct nbd_patience patience, struct nbd_export *export, struct err *e)
     __attribute__((warn_unused_result));
 
 #endif

@@ -245,16 +245,21 @@ static int tell_end(struct server *server, struct err *e)
     return err_set(e, ERR_IO, "the server ended%s%s", *why ? ": " : guess_end(), why);
 }
 
-int server_connect(struct server *server, uint64_t deadline_ms, int *fd, struct err *e)
+int server_connect(struct server *server, struct nbd_patience patience, int *fd, struct err *e)
 {
     while (connect_to(server->socket, 0, fd) < 0) {
-        struct pollfd p = {.fd = server->pidfd, .events = POLLIN};
+        struct pollfd p[] = {{.fd = server->pidfd, .events = POLLIN},
+                             {.fd = patience.stop, .events = POLLIN}};
+        int happened;
 
         if (errno != ENOENT && errno != ECONNREFUSED && errno != EINTR)
             return err_sys(e, errno, "cannot connect to the server");
-        if (poll(&p, 1, LISTEN_PAUSE_MS) > 0)
+        happened = poll(p, 2, LISTEN_PAUSE_MS);
+        if (happened > 0 && p[0].revents != 0)
             return tell_end(server, e);
-        if (io_now_ms() >= deadline_ms)
+        if (happened > 0)
+            return err_set(e, ERR_IO, "a signal ended the wait for the server");
+        if (io_now_ms() >= patience.until_ms)
             return err_set(e, ERR_IO, "the server does not listen on its socket in time");
     }
     return 0;

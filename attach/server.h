@@ -12,6 +12,7 @@
 #ifndef IHOP_ATTACH_SERVER_H
 #define IHOP_ATTACH_SERVER_H
 
+#include "attach/nbd_handshake.h"
 #include "attach/process.h"
 #include "base/err.h"
 
@@ -53,9 +54,9 @@ struct server {
 int server_start(const struct server_command *command, const char *socket, struct server *server,
                  struct err *e) __attribute__((warn_unused_result));
 
-/* Connects to the server, as soon as it listens. Kinds: ERR_IO after deadline_ms, and when the
+/* Connects to the server, as soon as it listens. Kinds: ERR_IO at the end of patience, and when the
  * server ends before, with the last line that it wrote. */
-int server_connect(struct server *server, uint64_t deadline_ms, int *fd, struct err *e)
+int server_connect(struct server *server, struct nbd_patience patience, int *fd, struct err *e)
     __attribute__((warn_unused_result));
 
 /* Whether the server has ended. */

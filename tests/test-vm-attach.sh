@@ -207,6 +207,33 @@ kill_both
 [ "$(status release)" = v1 ]
 cmp /dev/nbd0 "$tmp/v1.img"
 
+now detach while the keeper waits for a server
+cat >/run/slow-later <<'SLOW'
+#!/bin/sh
+[ ! -e /run/slow ] || exec nbdkit --filter=delay "$@" delay-open=600
+exec nbdkit "$@"
+SLOW
+chmod +x /run/slow-later
+[ "$(attach --nbdkit /run/slow-later "$store/odd" /dev/nbd3)" = /dev/nbd3 ]
+touch /run/slow
+kill -9 "$(status server /dev/nbd3)"
+is_slow() { pgrep -f 'delay-open=600' >/run/pids; }
+wait_until 20 is_slow
+begun=$SECONDS
+ihop_attach -q --detach /dev/nbd3
+[ $((SECONDS - begun)) -lt 10 ]
+[ ! -e /sys/block/nbd3/pid ]
+! is_slow
+# And a keeper that was not ready yet, whose device is not there.
+code=0
+"$builddir/ihop-attach" -f --nbdkit /run/slow-later --plugin "$builddir/.libs/nbdkit-ihop-plugin.so" "$store/odd" /dev/nbd3 2>/run/err & keeper=$!
+wait_until 20 is_slow
+kill "$keeper"
+wait $keeper || code=$?
+[ $code = 7 ]
+grep -q 'a signal ended' /run/err
+! is_slow
+
 now detach without a keeper
 exec 7</dev/nbd0 # open, which is no use
 kill_both
@@ -214,7 +241,7 @@ exec 7<&-
 attach -q --detach /dev/nbd0
 [ ! -e /sys/block/nbd0/pid ]
 [ "$(servers)" = 0 ]
-[ "$(cd /run/ihop-attach; echo *)" = "lock nbd0.lock" ]
+[ "$(cd /run/ihop-attach; echo *)" = "lock nbd0.lock nbd3.lock" ]
 [ "$(cat /sys/block/nbd0/queue/io_timeout)" = 30000 ]
 
 now a device of which somebody else makes another one

@@ -25,7 +25,8 @@ static void check_handshake(const uint8_t *data, size_t size)
     /* What does not fit in the socket is cut off. */
     (void)!send(pair[1], data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     shutdown(pair[1], SHUT_WR);
-    if (nbd_handshake(pair[0], io_now_ms() + LONG_WAIT_MS, &export, &e) == 0)
+    if (nbd_handshake(pair[0], (struct nbd_patience){io_now_ms() + LONG_WAIT_MS, -1}, &export,
+                      &e) == 0)
         FUZZ_ASSERT(export.flags & NBD_EXPORT_HAS_FLAGS);
     else
         FUZZ_ASSERT(e.kind == ERR_PROTOCOL && e.text[0] && export.size == 0);

@@ -75,7 +75,7 @@ static int meet(const struct answer *a, bool hangs_up, struct nbd_export *export
     assert_int_equal(write(pair[1], a->bytes, a->size), a->size);
     if (hangs_up)
         shutdown(pair[1], SHUT_WR);
-    r = nbd_handshake(pair[0], io_now_ms() + 100, export, e);
+    r = nbd_handshake(pair[0], (struct nbd_patience){io_now_ms() + 100, -1}, export, e);
     close(pair[0]);
     close(pair[1]);
     return r;
@@ -106,7 +106,8 @@ static void asks_for_the_default_export(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     add(&a, "next", 4);
     assert_int_equal(write(pair[1], a.bytes, a.size), a.size);
-    assert_ok(nbd_handshake(pair[0], io_now_ms() + 5000, &export, &e), e);
+    assert_ok(nbd_handshake(pair[0], (struct nbd_patience){io_now_ms() + 5000, -1}, &export, &e),
+              e);
     assert_int_equal(recv(pair[1], request, sizeof request, 0), REQUEST_SIZE);
     assert_memory_equal(request, expected, REQUEST_SIZE);
     /* What follows the handshake was left for the kernel. */
@@ -131,6 +132,25 @@ static void each_cut_is_an_error(void **state)
         assert_fails(meet(&a, true, &export, &e), e, ERR_PROTOCOL, "ended the handshake");
     }
     assert_int_equal(export.size, 1);
+}
+
+static void a_signal_ends_silence(void **state)
+{
+    struct nbd_patience patience = {io_now_ms() + 600000, -1};
+    struct nbd_export export;
+    struct err e = ERR_INIT;
+    int pair[2], stop[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(pipe(stop), 0);
+    assert_int_equal(write(stop[1], "", 1), 1);
+    patience.stop = stop[0];
+    assert_fails(nbd_handshake(pair[0], patience, &export, &e), e, ERR_IO, "a signal ended");
+    for (int i = 0; i < 2; i++) {
+        close(pair[i]);
+        close(stop[i]);
+    }
 }
 
 static void silence_ends_by_the_deadline(void **state)
@@ -238,6 +258,7 @@ int main(void)
         cmocka_unit_test(asks_for_the_default_export),
         cmocka_unit_test(each_cut_is_an_error),
         cmocka_unit_test(silence_ends_by_the_deadline),
+        cmocka_unit_test(a_signal_ends_silence),
         cmocka_unit_test(refuses_what_is_no_server),
         cmocka_unit_test(refuses_bad_replies),
         cmocka_unit_test(an_export_without_flags_is_none),

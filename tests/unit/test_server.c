@@ -182,8 +182,8 @@ static void what_it_said_last_is_in_the_error(void **state)
     int fd = -1;
 
     assert_ok(server_start(&command, support_path(*state, "socket"), &s, &e), e);
-    assert_fails(server_connect(&s, io_now_ms() + 20000, &fd, &e), e, ERR_IO,
-                 "the server ended: error: no ?[1mstore");
+    assert_fails(server_connect(&s, (struct nbd_patience){io_now_ms() + 20000, -1}, &fd, &e), e,
+                 ERR_IO, "the server ended: error: no ?[1mstore");
     assert_int_equal(fd, -1);
     server_stop(&s);
 }
@@ -197,8 +197,29 @@ static void one_that_never_listens_is_given_up(void **state)
     int fd = -1;
 
     assert_ok(server_start(&command, support_path(*state, "socket"), &s, &e), e);
-    assert_fails(server_connect(&s, io_now_ms() + 50, &fd, &e), e, ERR_IO, "does not listen");
+    assert_fails(server_connect(&s, (struct nbd_patience){io_now_ms() + 50, -1}, &fd, &e), e,
+                 ERR_IO, "does not listen");
     server_stop(&s);
+}
+
+/* Somebody asks to end, before the server listens and while it says nothing. */
+static void a_signal_ends_the_wait(void **state)
+{
+    const char *script = write_script(*state, "#!/bin/sh\nexec sleep 600\n");
+    struct server_command command = command_of(script);
+    struct server s = SERVER_INIT;
+    struct nbd_patience patience = {io_now_ms() + 600000, -1};
+    struct err e = ERR_INIT;
+    int fd = -1, stop[2];
+
+    assert_int_equal(pipe(stop), 0);
+    assert_int_equal(write(stop[1], "", 1), 1);
+    patience.stop = stop[0];
+    assert_ok(server_start(&command, support_path(*state, "socket"), &s, &e), e);
+    assert_fails(server_connect(&s, patience, &fd, &e), e, ERR_IO, "a signal ended the wait");
+    server_stop(&s);
+    close(stop[0]);
+    close(stop[1]);
 }
 
 static void a_missing_program_is_told(void **state)
@@ -274,7 +295,9 @@ static void all_places_are_filled_and_deaths_seen(void **state)
 
     start_player(&p, *state, &s);
     connections_init(&c, 3);
-    assert_ok(connections_make(&c, &s, 1024, io_now_ms() + 20000, &export, &e), e);
+    assert_ok(
+        connections_make(&c, &s, 1024, (struct nbd_patience){io_now_ms() + 20000, -1}, &export, &e),
+        e);
     assert_int_equal(export.flags, 0x103);
     assert_int_equal(connections_drop_dead(&c), 0);
     /* What a server sends is no death; its end is. */
@@ -285,7 +308,9 @@ static void all_places_are_filled_and_deaths_seen(void **state)
     assert_int_equal(connections_drop_dead(&c), 1);
     assert_int_equal(c.fds[1], -1);
     /* The empty place alone is filled again. */
-    assert_ok(connections_make(&c, &s, 1024, io_now_ms() + 20000, &export, &e), e);
+    assert_ok(
+        connections_make(&c, &s, 1024, (struct nbd_patience){io_now_ms() + 20000, -1}, &export, &e),
+        e);
     assert_int_equal(c.fds[0], kept);
     assert_int_equal(connections_drop_dead(&c), 0);
     connections_end(&c);
@@ -316,8 +341,9 @@ static void other_exports_are_refused(void **state)
         memcpy(p.flags, cases[i].flags, 2);
         start_player(&p, *state, &s);
         connections_init(&c, 2);
-        assert_fails(connections_make(&c, &s, cases[i].size, io_now_ms() + 20000, &export, &e), e,
-                     cases[i].kind, cases[i].text);
+        assert_fails(connections_make(&c, &s, cases[i].size,
+                                      (struct nbd_patience){io_now_ms() + 20000, -1}, &export, &e),
+                     e, cases[i].kind, cases[i].text);
         assert_int_equal(c.fds[0], -1);
         end_player(&p);
         unlink(s.socket);
@@ -330,10 +356,15 @@ static void other_exports_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(passes_what_is_to_be_served),       TEST(is_an_orphan_that_only_sigkill_ends),
-        TEST(what_it_said_last_is_in_the_error), TEST(one_that_never_listens_is_given_up),
-        TEST(a_missing_program_is_told),         TEST(all_places_are_filled_and_deaths_seen),
-        TEST(other_exports_are_refused),         TEST(others_of_the_device_are_ended),
+        TEST(passes_what_is_to_be_served),
+        TEST(is_an_orphan_that_only_sigkill_ends),
+        TEST(what_it_said_last_is_in_the_error),
+        TEST(one_that_never_listens_is_given_up),
+        TEST(a_signal_ends_the_wait),
+        TEST(a_missing_program_is_told),
+        TEST(all_places_are_filled_and_deaths_seen),
+        TEST(other_exports_are_refused),
+        TEST(others_of_the_device_are_ended),
     };
 
     return cmocka_run_group_tests_name("server", tests, NULL, NULL);
