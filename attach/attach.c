@@ -51,6 +51,8 @@ void attach_print(const struct attach_options *o, const struct attached *done)
     if (done->is_damaged)
         json_set_bool(result, "damaged", true);
     json_set_bool(result, "attached_before", done->is_kept);
+    if (done->switch_ms > 0)
+        json_set_number(result, "switch_ms", done->switch_ms);
     json_print(result);
 }
 

@@ -14,10 +14,11 @@
 
 /* A release that is attached. */
 struct attached {
-    unsigned index;  /* of the device */
-    bool is_kept;    /* it was attached and kept before */
-    bool is_mapped;  /* what is to be used is the dm-verity device on it */
-    bool is_damaged; /* of that device, the first or the last block cannot be read */
+    unsigned index;     /* of the device */
+    bool is_kept;       /* it was attached and kept before */
+    bool is_mapped;     /* what is to be used is the dm-verity device on it */
+    unsigned switch_ms; /* how long reads waited for an upgrade; 0: there was none */
+    bool is_damaged;    /* of that device, the first or the last block cannot be read */
     char release[LIMIT_RELEASE_NAME + 1];
     char id[CHUNK_HASH_HEX]; /* of the image, 128 hex digits */
 };

@@ -385,23 +385,38 @@ static void tell_cost(struct keeper *k)
     job_report(k->job, true, &note);
 }
 
-/* Ends what serves the device, known or not, in a moment in which nothing is in flight, if there is
- * one, and gives the device the new server. Whatever fails here, this process keeps the
- * device and tries again. */
+/* Known or not, but for the new one. */
+static void end_old_servers(const struct keeper *k, const struct process *old)
+{
+    server_stop_process(old);
+    server_stop_others(RECORD_DIRECTORY, k->job->index, k->server.socket);
+}
+
+/* Ends what serves the device, in a moment in which nothing is in flight, if there is one, and
+ * gives the device the new server. A server takes some time to end, so reads do not wait for that
+ * when all of its connections are known here. Whatever fails here, this process keeps the device
+ * and tries again. */
 static void switch_server(struct keeper *k, const struct process *old,
                           struct connections *old_connections)
 {
+    bool was_alive = process_is_alive(old);
+    bool is_known = was_alive && connections_drop_dead(old_connections) == 0;
+    struct record *r = &k->job->record;
     struct err e = ERR_INIT;
+    uint64_t since = 0;
 
-    if (process_is_alive(old) && !quiet_begin(RECORD_DIRECTORY, k->job->index, &k->job->record))
+    if (was_alive && !quiet_begin(RECORD_DIRECTORY, k->job->index, r, &since))
         tell_cost(k);
-    connections_end(old_connections); /* at once: the server takes some time to end */
-    server_stop_process(old);
-    server_stop_others(RECORD_DIRECTORY, k->job->index, k->server.socket);
-    k->job->record.server = k->server.process;
+    connections_end(old_connections);
+    if (!is_known)
+        end_old_servers(k, old);
+    r->server = k->server.process;
     if (give_connections(k, &e) < 0)
         plan_next_try(k, &e);
-    quiet_end(RECORD_DIRECTORY, k->job->index, &k->job->record);
+    quiet_end(RECORD_DIRECTORY, k->job->index, r);
+    r->switch_ms = was_alive ? (unsigned)(io_now_ms() - since + 1) : 0; /* rounded up */
+    if (is_known)
+        end_old_servers(k, old);
 }
 
 /* A keeper that died while it replaced a server has left devices suspended. */

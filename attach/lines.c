@@ -42,7 +42,7 @@ static bool set_number(const struct line *line, void *target, const char *value,
         *(pid_t *)target = (pid_t)n;
     else if (line->type == LINE_FD)
         *(int *)target = (int)n;
-    else if (line->type == LINE_NUMBER)
+    else if (line->type == LINE_NUMBER || line->type == LINE_MAYBE)
         *(unsigned *)target = (unsigned)n;
     else
         *(uint64_t *)target = n;
@@ -77,6 +77,19 @@ static bool is_list(const struct line *line)
     return line->type == LINE_LIST;
 }
 
+/* Sets the members that may have no line and had none; returns which they are. */
+static uint32_t set_missing(const struct line *lines, size_t count, uint32_t seen, void *object)
+{
+    uint32_t missing = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (lines[i].type == LINE_MAYBE && !(seen & UINT32_C(1) << i)) {
+            *(unsigned *)(void *)((char *)object + lines[i].offset) = 0;
+            missing |= UINT32_C(1) << i;
+        }
+    return missing;
+}
+
 bool lines_parse(const struct line *lines, size_t count, const char *text, void *object)
 {
     uint32_t seen = 0;
@@ -101,6 +114,7 @@ bool lines_parse(const struct line *lines, size_t count, const char *text, void 
         }
         row += size + 1;
     }
+    seen |= set_missing(lines, count, seen, object);
     return seen == (UINT32_C(1) << count) - 1;
 }
 
@@ -110,7 +124,7 @@ static void print_number(const struct line *line, const void *source, char text[
         snprintf(text, NUMBER_SIZE, "%ld", (long)*(const pid_t *)source);
     else if (line->type == LINE_FD)
         snprintf(text, NUMBER_SIZE, "%d", *(const int *)source);
-    else if (line->type == LINE_NUMBER)
+    else if (line->type == LINE_NUMBER || line->type == LINE_MAYBE)
         snprintf(text, NUMBER_SIZE, "%u", *(const unsigned *)source);
     else
         snprintf(text, NUMBER_SIZE, "%llu", (unsigned long long)*(const uint64_t *)source);

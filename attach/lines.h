@@ -2,8 +2,9 @@
 /* lines: structs as text, a line "key value" for each member: what a keeper writes down about its
  * device, and what it is told to do.
  *
- * A table says which members there are. Reading wants each of them once, with a good value, and
- * skips lines that are in no table, which a later version may write. Thread-safe.
+ * A table says which members there are. Reading wants each of them once, but for those that may be
+ * missing, with a good value, and skips lines that are in no table, which a later version may
+ * write. Thread-safe.
  */
 #ifndef IHOP_ATTACH_LINES_H
 #define IHOP_ATTACH_LINES_H
@@ -18,6 +19,7 @@ enum line_type {
     LINE_TEXT,   /* char[size], without newlines */
     LINE_LIST,   /* char[size]: texts, each ended by a newline: any number of lines */
     LINE_NUMBER, /* unsigned */
+    LINE_MAYBE,  /* unsigned; 0 when there is no line, as in what an earlier version wrote */
     LINE_FD,     /* int: a descriptor, or -1 */
     LINE_PID,    /* pid_t */
     LINE_LONG,   /* uint64_t */

@@ -83,21 +83,25 @@ static bool suspend_all(int control, const char *directory, unsigned index,
     return record_write(directory, index, record, &e) == 0;
 }
 
-bool quiet_begin(const char *directory, unsigned index, struct record *record)
+bool quiet_begin(const char *directory, unsigned index, struct record *record, uint64_t *since_ms)
 {
     struct dm_number numbers[HOLDERS_MAX];
     size_t count = 0, others = 0;
     CLEANUP_FD int control = -1;
     struct err e = ERR_INIT;
+    bool is_quiet;
 
     record->suspended[0] = '\0';
     if (dm_find_holders(DEVICE_SYS_BLOCK, index, numbers, HOLDERS_MAX, &count, &others, &e) == 0 &&
         count > 0 && count <= HOLDERS_MAX && dm_open(&control, &e) == 0) {
+        *since_ms = io_now_ms();
         if (suspend_all(control, directory, index, numbers, count, record))
             return wait_for_pause(index, others > 0 ? PAUSE_WAIT_MS : HELD_WAIT_MS);
         quiet_end(directory, index, record);
     }
-    return wait_for_pause(index, PAUSE_WAIT_MS);
+    is_quiet = wait_for_pause(index, PAUSE_WAIT_MS);
+    *since_ms = io_now_ms();
+    return is_quiet;
 }
 
 void quiet_end(const char *directory, unsigned index, struct record *record)

@@ -12,11 +12,13 @@
 #include "attach/record.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Waits for the moment, for some seconds at most, and holds it as long as suspended devices can.
  * False: there was none, so replacing the server costs a timeout; suspended devices are so all
- * the same. A record that cannot be written keeps it from suspending. */
-bool quiet_begin(const char *directory, unsigned index, struct record *record)
+ * the same. *since_ms, of io_now_ms, tells since when reads wait: since the devices were to be
+ * suspended, or else since now. A record that cannot be written keeps it from suspending. */
+bool quiet_begin(const char *directory, unsigned index, struct record *record, uint64_t *since_ms)
     __attribute__((warn_unused_result));
 
 /* Resumes what the record says is suspended, and writes the record. A device that is gone is left

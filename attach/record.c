@@ -34,6 +34,7 @@ const struct line record_lines[] = {
     {"timeout", LINE_NUMBER, AT(timeout_s), 0, LIMIT_WAIT_S},
     {"dead-timeout", LINE_NUMBER, AT(dead_timeout_s), 0, LIMIT_DEAD_TIMEOUT_S},
     {"restarts", LINE_NUMBER, AT(restarts), 0, MAX_RESTARTS},
+    {"switch-ms", LINE_MAYBE, AT(switch_ms), 0, UINT32_MAX},
     {"suspended", LINE_LIST, AT(suspended), RECORD_LIST_SIZE, 0},
 #undef AT
 };

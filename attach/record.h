@@ -41,7 +41,8 @@ struct record {
     char id[CHUNK_HASH_HEX]; /* of the image */
     uint64_t size;           /* of the image, bytes */
     unsigned connections, timeout_s, dead_timeout_s;
-    unsigned restarts; /* how often a server was started again */
+    unsigned restarts;  /* how often a server was started again */
+    unsigned switch_ms; /* how long reads were held by the last upgrade; 0: there was none */
     /* Device-mapper devices, each "MAJOR:MINOR" and a newline, that the keeper has suspended to
      * replace the server: whoever takes over resumes them. */
     char suspended[RECORD_LIST_SIZE];

@@ -149,6 +149,8 @@ static void describe_json(const struct view *v, json_t *object)
     json_set_number(object, "timeout", v->record.timeout_s);
     json_set_number(object, "dead_timeout", v->record.dead_timeout_s);
     json_set_number(object, "restarts", v->record.restarts);
+    if (v->record.switch_ms > 0)
+        json_set_number(object, "switch_ms", v->record.switch_ms);
 }
 
 static void print_process(const char *word, bool is_there, const struct process *process)
@@ -177,6 +179,8 @@ static void print_status(const struct view *v)
         printf("store %s\nconnections %u\ntimeout %u\ndead-timeout %u\nrestarts %u\n",
                v->record.store, v->record.connections, v->record.timeout_s,
                v->record.dead_timeout_s, v->record.restarts);
+    if (v->has_record && v->record.switch_ms > 0)
+        printf("switch-ms %u\n", v->record.switch_ms);
 }
 
 int status_run(const struct attach_options *o, struct err *e)

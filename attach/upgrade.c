@@ -58,6 +58,14 @@ static void choose_times(struct attachment *a)
         a->job.record.dead_timeout_s = a->o->dead_timeout_s;
 }
 
+/* How long reads waited for the upgrade, as the new keeper wrote down; 0: it is not known. */
+static unsigned find_switch(const struct attachment *a)
+{
+    struct record now;
+
+    return record_read(RECORD_DIRECTORY, a->job.index, &now) ? now.switch_ms : 0;
+}
+
 int upgrade_run(const struct attach_options *o, struct output *out, struct err *e)
 {
     CLEANUP(attachment_free) struct attachment a;
@@ -69,7 +77,12 @@ int upgrade_run(const struct attach_options *o, struct output *out, struct err *
     choose_times(&a);
     if (attachment_load_release(&a, a.job.record.id, e) < 0 || attachment_launch(&a, out, e) < 0)
         return -1;
-    output_note(out, "/dev/nbd%u has a new keeper and a new server", a.job.index);
+    done.switch_ms = find_switch(&a);
+    if (done.switch_ms > 0)
+        output_note(out, "/dev/nbd%u has a new keeper and a new server: reads waited for %u ms",
+                    a.job.index, done.switch_ms);
+    else
+        output_note(out, "/dev/nbd%u has a new keeper and a new server", a.job.index);
     if (o->common.json) {
         done.index = a.job.index;
         strcpy(done.release, a.job.record.release);

@@ -29,6 +29,7 @@ static struct record example(void)
         .timeout_s = 10,
         .dead_timeout_s = 3600,
         .restarts = 7,
+        .switch_ms = 5,
         .suspended = "253:0\n253:17\n",
     };
 }
@@ -60,6 +61,7 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(r.timeout_s, 10);
     assert_int_equal(r.dead_timeout_s, 3600);
     assert_int_equal(r.restarts, 7);
+    assert_int_equal(r.switch_ms, 5);
     assert_string_equal(r.nbdkit, expected.nbdkit);
     assert_string_equal(r.plugin, expected.plugin);
     assert_string_equal(r.parameters, expected.parameters);
@@ -110,7 +112,8 @@ static void broken_records_are_none(void **state)
     data = support_read_file(path, &size);
     for (size_t i = 0; i < size - 1; i++) {
         support_write_file(path, data, i);
-        if (!is_end_of(data, i, "restarts 7") && !is_end_of(data, i, "suspended 253:0"))
+        if (!is_end_of(data, i, "restarts 7") && !is_end_of(data, i, "switch-ms 5") &&
+            !is_end_of(data, i, "suspended 253:0"))
             assert_false(record_read(*state, 3, &r));
     }
     for (size_t i = 0; i < size; i++) {
@@ -154,6 +157,9 @@ static void bad_values_are_refused(void **state)
         {"connections 2\n", "connections 17\n", false},
         {"id 00ff\n", "id 00ff\nnew line of a later version\n", true},
         {"restarts 7\n", "restarts 4294967296\n", false},
+        {"switch-ms 5\n", "switch-ms 4294967296\n", false},
+        {"switch-ms 5\n", "switch-ms 5\nswitch-ms 5\n", false},
+        {"switch-ms 5\n", "", true}, /* of an earlier version */
         {"parameter maxfds=7\n", "", true},
         {"size 1099511627776\n", "size 4611686018427387905\n", false},
         {"timeout 10\n", "timeout -1\n", false},
@@ -167,6 +173,10 @@ static void bad_values_are_refused(void **state)
         rewrite(path, cases[i].old, cases[i].new);
         assert_int_equal(record_read(*state, 3, &r), cases[i].good);
     }
+    rewrite(path, "boot x", "boot ");
+    rewrite(path, "switch-ms 5\n", "");
+    assert_true(record_read(*state, 3, &r));
+    assert_int_equal(r.switch_ms, 0);
 }
 
 static void one_keeper_has_the_lock(void **state)
