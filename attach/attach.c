@@ -236,7 +236,10 @@ static void tell_new_keeper(unsigned index, const struct err *why)
 }
 
 /* Opens verity on the device. When that fails, a device that was there before stays, with the
- * keeper that it has now. */
+ * keeper that it has now. It reads the device, still in this program's turn: whoever else attaches
+ * the same image must not be told of a device that goes away if the root hash does not fit. Reads
+ * of a server that does not come hold up the others, too, who give up after a minute
+ * (record_queue); the keeper, which is what brings a server, needs no turn. */
 static int map_device(const struct attachment *a, bool is_kept, struct attached *done,
                       struct err *e)
 {

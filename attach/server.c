@@ -323,8 +323,10 @@ void server_socket_path(const char *directory, unsigned index, unsigned number, 
 
 /* A descriptor for the process that listens on the socket, or -1. The kernel says which it is; it
  * is asked a second time, because the process might have ended between the two calls and its
- * number be another one's. */
-static int open_listener(const char *path)
+ * number be another one's. *is_dead: nobody listens. One that hangs and has as many connections
+ * waiting as it may have takes no other (EAGAIN), but is not dead: its socket stays for the next
+ * one who looks, as there is no other way to it. */
+static int open_listener(const char *path, bool *is_dead)
 {
     struct ucred peer = {.pid = 0};
     socklen_t size = sizeof peer;
@@ -332,8 +334,8 @@ static int open_listener(const char *path)
     CLEANUP_FD int again = -1;
     CLEANUP_FD int pidfd = -1;
 
-    if (connect_to(path, SOCK_NONBLOCK, &first) < 0 ||
-        getsockopt(first, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
+    *is_dead = connect_to(path, SOCK_NONBLOCK, &first) < 0 && errno == ECONNREFUSED;
+    if (first < 0 || getsockopt(first, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
         return -1;
     pidfd = pidfd_open(peer.pid, 0);
     if (pidfd < 0 || connect_to(path, SOCK_NONBLOCK, &again) < 0)
@@ -359,14 +361,14 @@ void server_stop_others(const char *directory, unsigned index, const char *excep
     while (dir && (entry = io_readdir(dir)) != NULL) {
         char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
         CLEANUP_FD int pidfd = -1;
+        bool is_dead = false;
         int n = snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
 
         if (!is_socket_of(entry->d_name, index) || (size_t)n >= sizeof path ||
             (except && strcmp(path, except) == 0))
             continue;
-        pidfd = open_listener(path);
-        if (pidfd >= 0)
-            process_kill(pidfd, END_WAIT_MS);
-        unlink(path);
+        pidfd = open_listener(path, &is_dead);
+        if (is_dead || (pidfd >= 0 && process_kill(pidfd, END_WAIT_MS)))
+            unlink(path);
     }
 }

@@ -77,8 +77,9 @@ void server_socket_path(const char *directory, unsigned index, unsigned number,
                         char path[PATH_MAX]);
 
 /* Ends all servers of a device that listen on sockets in directory, but the one of the path except,
- * which may be NULL, and removes their sockets. Among them are those that nobody knows any more,
- * since their keeper was killed while it started them. For whoever holds the record's lock. */
+ * which may be NULL, and removes their sockets, but for that of one which cannot be asked or ended
+ * now. Among them are those that nobody knows any more, since their keeper was killed while it
+ * started them. For whoever holds the record's lock. */
 void server_stop_others(const char *directory, unsigned index, const char *except);
 
 #endif

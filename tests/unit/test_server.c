@@ -139,6 +139,30 @@ static void others_of_the_device_are_ended(void **state)
     }
 }
 
+/* One that hangs, and whose connections wait, is not taken for one that has ended. */
+static void one_that_takes_no_connection_stays(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = support_path(*state, "nbd3.10.0.sock");
+    pid_t pid = start_listener(path);
+    int fds[16], last = 0;
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    for (size_t i = 0; i < COUNT(fds); i++) {
+        fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        last = connect(fds[i], (struct sockaddr *)&address, sizeof address);
+    }
+    assert_int_equal(last, -1);
+    server_stop_others(*state, 3, NULL);
+    assert_int_equal(access(path, F_OK), 0);
+    for (size_t i = 0; i < COUNT(fds); i++)
+        close(fds[i]);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    server_stop_others(*state, 3, NULL);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 /* A parent whose death would end it, or a signal that nbdkit takes for its end, must not reach it.
  */
 static void is_an_orphan_that_only_sigkill_ends(void **state)
@@ -361,6 +385,7 @@ int main(void)
         TEST(what_it_said_last_is_in_the_error),
         TEST(one_that_never_listens_is_given_up),
         TEST(a_signal_ends_the_wait),
+        TEST(one_that_takes_no_connection_stays),
         TEST(a_missing_program_is_told),
         TEST(all_places_are_filled_and_deaths_seen),
         TEST(other_exports_are_refused),
