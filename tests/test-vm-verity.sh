@@ -196,6 +196,48 @@ cp /run/flipped "$flipped"
 cp /run/cut "$cut"
 cp /run/other "$other"
 
+# What boot selection says, verified; the trial is counted.
+[ "$(attach --boot "--verity=$verity" "$tmp/store")" = $mapped ]
+[ "$(status release)" = v1 ] && [ "$(status root-hash)" = "$root" ]
+[ "$("$builddir/ihop-store" selection --json "$tmp/store" | sed -n 's/.*"tries":\([0-9]*\).*/\1/p')" = 2 ]
+cmp $mapped "$tmp/data"
+attach --detach /dev/nbd0
+nothing_left 0
+refused 5 'does not fit' attach --boot "--verity=$wrong" "$tmp/store"
+nothing_left 0
+
+# A service manager hears of it when verity is open, and nothing when it cannot be opened.
+hear() { # prints what was said, and whether verity was open then
+    rm -f /run/notify
+    python3 -c '
+import os, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/run/notify")
+s.settimeout(float(os.sys.argv[1]))
+try:
+    said = s.recv(4096).decode().split()
+except TimeoutError:
+    said = ["nothing"]
+print(*said, os.path.exists("/dev/mapper/ihop-nbd0"))' "$1" >/run/heard &
+    listener=$!
+    wait_until 20 test -e /run/notify
+}
+hear 60
+NOTIFY_SOCKET=/run/notify "$builddir/ihop-attach" -f --plugin "$plugin" "--verity=$verity" "$tmp/store/v1" >/run/printed &
+keeper=$!
+wait $listener
+[ "$(cat /run/heard)" = "MAINPID=$keeper READY=1 True" ]
+kill $keeper
+wait $keeper
+nothing_left 0
+hear 3
+code=0
+NOTIFY_SOCKET=/run/notify "$builddir/ihop-attach" -f --plugin "$plugin" "--verity=$wrong" "$tmp/store/v1" || code=$?
+[ $code -eq 5 ]
+wait $listener
+[ "$(cat /run/heard)" = "nothing False" ]
+nothing_left 0
+
 # All options; a keeper in the foreground, which SIGTERM ends.
 "$builddir/ihop-attach" -f --plugin "$plugin" "$tmp/store/v1" \
     "--verity=$verity,on-corruption=restart,ignore-zero-blocks,check-at-most-once" >/run/printed &
@@ -236,6 +278,6 @@ nothing_left 0
 echo guest done
 GUEST
 
-uml 100 "$tmp/guest" || { cat "$tmp/console" >&2; fail "the machine's script failed"; }
+uml 300 "$tmp/guest" || { cat "$tmp/console" >&2; fail "the machine's script failed"; }
 cat "$tmp/console"
 grep -q '^reads [0-9]* failed 0 wrong 0 ' "$tmp/result"
