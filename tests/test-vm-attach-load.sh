@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Readers and a mount that meet deaths and upgrades of their server: tests/vm/attach-kill.sh with small
-# numbers. No read may fail or be wrong.
+# Readers and a mount that meet 20 deaths of their server, their keeper or both, a hang, and upgrades,
+# 10 of each kind: tests/vm/attach-kill.sh with a short timeout. No read may fail or be wrong.
 set -euo pipefail
-export KILLS=${KILLS:-2} UPGRADES=${UPGRADES:-1} TIMEOUT=${TIMEOUT:-3}
+export TIMEOUT=${TIMEOUT:-2} PAUSE=${PAUSE:-0.01} REST=${REST:-0.3}
 exec bash "${srcdir:-$(dirname "$0")/..}/tests/vm/attach-kill.sh"
