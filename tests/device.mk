@@ -4,6 +4,7 @@
 device_tests = \
 	tests/test-boot-library.sh \
 	tests/test-good.sh \
+	tests/test-update-example.sh \
 	tests/test-vm-boot-cuts.sh \
 	tests/test-vm-filesystems.sh \
 	tests/test-vm-root.sh \

@@ -30,7 +30,7 @@ make_system() {
     done
     mv "$tree/usr/lib/systemd/boot/efi/systemd-bootx64.efi" "$tmp/loader.efi"
     mkdir -p "$tree/efi"
-    echo 'LABEL=EFI /efi vfat umask=0077,nofail 0 0' >"$tree/etc/fstab"
+    echo 'LABEL=EFI /efi vfat umask=0077,nofail,x-systemd.before=boot-complete.target 0 0' >"$tree/etc/fstab"
     recipe_program ihop-efi-update
     recipe_program ihop-told-good
     sed -n '/^# ihop-good.service where/,/^```/p' "$srcdir/docs/boot-loaders.md" | sed '$d' >"$tree/etc/systemd/system/ihop-good.service"
@@ -39,7 +39,7 @@ make_system() {
     cat >"$tree/usr/lib/ihop-step" <<'STEP'
 . /run/ihop/boot
 data=/run/initramfs/ihop
-until systemctl -q is-active ihop-good.service || systemctl -q is-failed ihop-good.service; do sleep 1; done
+for i in 1 2 3 4 5 6 7 8 9 10; do systemctl -q is-active ihop-good.service && break; sleep 3; done
 for i in 1 2 3 4 5 6 7 8 9 10; do [ -e /efi/loader/entries/ihop-$IHOP_RELEASE.conf ] && break; sleep 1; done
 journalctl -b -u ihop-good -u systemd-bless-boot -o cat --no-pager
 echo "LOGIN $IHOP_RELEASE $(cat /etc/version)"

@@ -68,6 +68,8 @@ After=mnt.mount
 [Service]
 KillMode=none
 Nice=19
+# Not in the boot that goes to emergency mode at once.
+ExecCondition=/bin/sh -c '[ \$\$(cat /media/boot) != 3 ]'
 ExecStart=$python $srcdir/tests/vm/readers.py /mnt/noise /media/files/noise 2 /media/stop /media/count 0.005
 StandardOutput=append:/media/result
 StandardError=append:/media/result
@@ -320,8 +322,8 @@ show() {
     fail "$1"
 }
 [ "$(cat "$tmp/boot")" = "done" ] || show "the machine's steps were not done"
-# One line for each boot, from the last second of each.
-[ "$(grep -c '^reads [0-9]* failed 0 wrong 0 ' "$tmp/result")" = 4 ] || show "reads failed, or the readers did"
+# One line for each boot with readers, from the last second of each.
+[ "$(grep -c '^reads [0-9]* failed 0 wrong 0 ' "$tmp/result")" = 3 ] || show "reads failed, or the readers did"
 cat "$tmp/result"
 [ "$(cat "$tmp/clean")" = "$(printf '%s\n' clean clean clean clean)" ] || show "the data partition was not clean: $(cat "$tmp/clean")"
 e2fsck -fn "$tmp/disk" >"$tmp/fsck" 2>&1 || show "$(cat "$tmp/fsck")"
