@@ -38,6 +38,7 @@ make_system() {
     chroot "$tree" systemctl -q enable ihop-good.service
     cat >"$tree/usr/lib/ihop-step" <<'STEP'
 . /run/ihop/boot
+export IHOP_STORE
 data=/run/initramfs/ihop
 for i in 1 2 3 4 5 6 7 8 9 10; do systemctl -q is-active ihop-good.service && break; sleep 3; done
 for i in 1 2 3 4 5 6 7 8 9 10; do [ -e /efi/loader/entries/ihop-$IHOP_RELEASE.conf ] && break; sleep 1; done
