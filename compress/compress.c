@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "compress/compress.h"
 
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/input.h"
 #include "base/limits.h"
 #include "chunker/cut.h"
 #include "compress/chunk_packer.h"
 #include "compress/output_file.h"
+#include "compress/signing.h"
 #include "format/archive.h"
 #include "format/chunk_hash.h"
 #include "format/facts.h"
 
 #include <string.h>
 
-/* With at least this many bytes of chunk data, a gap of up to OUTPUT_FILE_BLOCK bytes before it
- * does not matter, whereas copying the data would. Nothing but the size of the chunk data decides,
- * so that the archive is the same on every machine. */
+/* Without space for signatures: with at least this many bytes of chunk data, a gap of up to
+ * OUTPUT_FILE_BLOCK bytes before it does not matter, whereas copying the data would. Nothing but
+ * the size of the chunk data decides, so that the archive is the same on every machine. */
 #define GAP_FROM (4 * MIB)
 
 #define MADE_BY "ihop-compress " PACKAGE_VERSION
@@ -140,31 +142,66 @@ static int read_back(const struct job *j, const uint8_t *header, size_t size, ui
                        j->o->archive, j->o->hash_length, j->image.chunks.count);
 }
 
+/* Space for signatures goes to the next multiple of OUTPUT_FILE_BLOCK, so that the header can be
+ * inserted before the chunk data. */
+static struct archive_layout choose_layout(const struct job *j)
+{
+    uint64_t space = max_u64(j->o->signing.space, signing_space(&j->o->signing));
+    bool aligned = space > 0 || j->output.size >= GAP_FROM;
+
+    return (struct archive_layout){.space = space, .alignment = aligned ? OUTPUT_FILE_BLOCK : 1};
+}
+
+/* Appends the signatures that are asked for to the header, and tells the image of them. */
+static int sign_header(struct job *j, uint8_t **front, size_t *size, struct image *image,
+                       struct err *e)
+{
+    CLEANUP(signature_list_free) struct signature_list list = {.text = NULL};
+    size_t unverified;
+    uint8_t *grown;
+
+    if (j->o->signing.count == 0)
+        return 0;
+    j->events->signing(j->events->user);
+    if (signature_list_begin(&list, image->header_checksum, NULL, 0, e) < 0 ||
+        signing_run(&j->o->signing, &list, &unverified, e) < 0 ||
+        image_set_signatures(image, (const uint8_t *)list.text, list.size, e) < 0)
+        return -1;
+    grown = realloc(*front, *size + list.size);
+    if (!grown)
+        return err_nomem(e, "writing the signatures");
+    memcpy(grown + *size, list.text, list.size);
+    *front = grown;
+    *size += list.size;
+    return 0;
+}
+
 static int write_archive(struct job *j, struct image *image, struct err *e)
 {
-    uint64_t alignment = j->output.size >= GAP_FROM ? OUTPUT_FILE_BLOCK : 1, data_offset;
-    CLEANUP_FREE uint8_t *header = NULL;
-    struct image read = {0};
+    const struct archive_layout layout = choose_layout(j);
+    CLEANUP_FREE uint8_t *front = NULL;
+    CLEANUP(image_free) struct image read = {0};
+    uint64_t data_offset;
     size_t size;
 
-    if (archive_encode(&j->image, alignment, &header, &size, &data_offset, e) < 0 ||
-        read_back(j, header, size, data_offset + j->output.size, &read, e) < 0)
+    if (archive_encode(&j->image, &layout, &front, &size, &data_offset, e) < 0 ||
+        read_back(j, front, size, data_offset + j->output.size, &read, e) < 0 ||
+        sign_header(j, &front, &size, &read, e) < 0)
         return -1;
-    if (output_file_publish(&j->output, header, size, data_offset, e) < 0) {
-        image_free(&read);
+    j->events->writing(j->events->user);
+    if (output_file_publish(&j->output, front, size, data_offset, e) < 0)
         return -1;
-    }
     *image = read;
+    read = (struct image){0};
     return 0;
 }
 
 static int run_compress(struct job *j, struct image *image, struct err *e)
 {
-    if (open_source(j, e) < 0 ||
+    if (signing_check(&j->o->signing, e) < 0 || open_source(j, e) < 0 ||
         output_file_open(&j->output, j->o->archive, j->o->force, j->source.fd, e) < 0 ||
         cut(j, e) < 0 || describe_result(j, e) < 0)
         return -1;
-    j->events->writing(j->events->user);
     return write_archive(j, image, e);
 }
 

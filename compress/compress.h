@@ -14,6 +14,7 @@ struct compress_events {
     /* Called by any thread, one call at a time. bytes_total is 0 when the image comes through a
      * pipe. */
     void (*compressing)(void *user, uint64_t bytes_done, uint64_t bytes_total);
+    void (*signing)(void *user); /* a command may ask for a PIN on the terminal */
     void (*writing)(void *user); /* the header is written, and all is made durable */
     void *user;
 };

@@ -13,4 +13,9 @@
 int info_read(const char *archive, const struct network_options *network, struct image *image,
               struct reader_stats *stats, struct err *e) __attribute__((warn_unused_result));
 
+/* Gives an image without signatures those of the file beside its archive, ARCHIVE.minisig, unless
+ * that is at a URL or there is none. ERR_IO, ERR_DAMAGED, ERR_MEMORY. */
+int info_read_beside(const char *archive, struct image *image, struct err *e)
+    __attribute__((warn_unused_result));
+
 #endif

@@ -2,6 +2,7 @@
 bin_PROGRAMS += ihop-compress
 ihop_compress_SOURCES = \
 	compress/compress.c compress/compress.h \
+	compress/add_signature.c compress/add_signature.h \
 	compress/diff.c compress/diff.h \
 	compress/info.c compress/info.h \
 	compress/main.c \
@@ -10,6 +11,12 @@ ihop_compress_SOURCES = \
 	compress/output.c compress/output.h \
 	compress/chunk_packer.c compress/chunk_packer.h \
 	compress/output_file.c compress/output_file.h \
-	compress/remove_on_signal.c compress/remove_on_signal.h
+	compress/print_signed.c compress/print_signed.h \
+	compress/remove_on_signal.c compress/remove_on_signal.h \
+	compress/sign_command.c compress/sign_command.h \
+	compress/signature_list.c compress/signature_list.h \
+	compress/signature_output.c compress/signature_output.h \
+	compress/signing.c compress/signing.h \
+	compress/signing_options.c compress/signing_options.h
 ihop_compress_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-ihop_compress_LDADD = libcli.la libfetch.la libchunker.la libencoder.la
+ihop_compress_LDADD = libcli.la libfetch.la libchunker.la libencoder.la libsigner.la

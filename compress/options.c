@@ -44,6 +44,7 @@ static const struct option_spec specs[] = {
     {"metadata-value", 0, OPTION_PAIR, 0, "KEY VALUE", "keep a text in the header",
      .call = metadata_add_text},
     {"", 0, OPTION_TABLE, AT(facts), .table = metadata_fact_specs},
+    {"", 0, OPTION_TABLE, AT(signing), .table = signing_option_specs},
     OPTIONS_JOBS(AT(jobs), "cut, hash and compress"),
     {"print-header", 0, OPTION_FLAG, AT(print_header), NULL,
      "print the header checksum alone, on stdout"},
@@ -63,6 +64,7 @@ void compress_options_help(void)
 {
     puts("usage: ihop-compress [options] IMAGE|- ARCHIVE\n"
          "       ihop-compress --info|--print-header [options] ARCHIVE|URL\n"
+         "       ihop-compress --add-signature FILE|KEY [options] ARCHIVE\n"
          "       ihop-compress --diff OLD [options] ARCHIVE|URL\n"
          "\n"
          "Makes ARCHIVE, a bita archive (.cba), of a disk image, or tells about one.\n");
@@ -123,24 +125,50 @@ static int choose_chunker(struct compress_options *o, struct err *e)
 /* Whether the options ask to look at an archive that exists, instead of making one. */
 static bool is_look(const struct compress_options *o, int operands)
 {
-    return o->info || o->old || o->metadata_key || (o->print_header && operands == 1 && !o->input);
+    return o->info || o->old || o->metadata_key || o->signing.print_signed ||
+           o->signing.print_signatures || (o->print_header && operands == 1 && !o->input);
+}
+
+/* Whether they ask to sign an archive that exists. */
+static bool is_sign(const struct compress_options *o, int operands)
+{
+    return signing_options_has(&o->signing, SIGNER_FILE) ||
+           (o->signing.count > 0 && operands == 1 && !o->input);
+}
+
+static int check_purpose(const struct compress_options *o, bool look, struct err *e)
+{
+    if (look && o->input)
+        return err_set(e, ERR_USAGE,
+                       "--info and --diff tell about an archive: they take no --input");
+    if (o->sign && o->input)
+        return err_set(e, ERR_USAGE,
+                       "--add-signature signs an archive that exists: it takes no "
+                       "--input (with an image, use --sign)");
+    if (look && o->signing.count > 0)
+        return err_set(e, ERR_USAGE,
+                       "an archive is either signed or told about: leave out one of "
+                       "the options");
+    return 0;
 }
 
 static int take_compress_operands(struct compress_options *o, int argc, char **argv, struct err *e)
 {
     bool look = is_look(o, argc);
-    int want = look || o->input ? 1 : 2;
+    int want;
 
-    if (look && o->input)
-        return err_set(e, ERR_USAGE,
-                       "--info and --diff tell about an archive: they take no --input");
+    o->sign = is_sign(o, argc);
+    want = look || o->sign || o->input ? 1 : 2;
+    if (check_purpose(o, look, e) < 0)
+        return -1;
     if (argc != want)
         return err_set(e, ERR_USAGE, "%s: use ihop-compress [options] %s (--help tells more)",
                        argc < want ? "an argument is missing" : "too many arguments",
-                       look       ? "ARCHIVE|URL"
+                       o->sign    ? "ARCHIVE"
+                       : look     ? "ARCHIVE|URL"
                        : o->input ? "--input IMAGE ARCHIVE"
                                   : "IMAGE|- ARCHIVE");
-    if (!look)
+    if (!look && !o->sign)
         o->image = o->input ? o->input : argv[0];
     o->archive = argv[argc - 1];
     return 0;
@@ -158,12 +186,14 @@ int compress_options_parse(int argc, char **argv, struct compress_options *o, st
                                    .hash_length = CHUNK_HASH_SIZE,
                                    .max_download = UINT64_MAX};
     network_options_init(&o->network);
+    signing_options_init(&o->signing);
     first = options_parse(specs, argc, argv, o, e);
     if (first < 0)
         return -1;
     if (o->common.help || o->common.version)
         return 0;
-    if (take_compress_operands(o, argc - first, argv + first, e) < 0 || set_compression(o, e) < 0 ||
+    if (take_compress_operands(o, argc - first, argv + first, e) < 0 ||
+        signing_options_finish(&o->signing, e) < 0 || set_compression(o, e) < 0 ||
         choose_chunker(o, e) < 0)
         return -1;
     return metadata_finish(o, e);
@@ -172,6 +202,7 @@ int compress_options_parse(int argc, char **argv, struct compress_options *o, st
 void compress_options_free(struct compress_options *o)
 {
     network_options_free(&o->network);
+    signing_options_free(&o->signing);
     for (size_t i = 0; i < o->metadata_count; i++) {
         free(o->metadata[i].key);
         free(o->metadata[i].value);

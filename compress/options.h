@@ -7,6 +7,7 @@
 #include "chunker/chunker.h"
 #include "cli/network_options.h"
 #include "cli/options.h"
+#include "compress/signing_options.h"
 #include "format/image.h"
 
 #include <stdbool.h>
@@ -25,8 +26,9 @@ struct metadata_facts {
 };
 
 struct compress_options {
-    const char *image;   /* path or "-"; NULL to look at an archive that exists */
-    const char *archive; /* path; without an image it may be a URL */
+    const char *image;   /* path or "-"; NULL to look at an archive that exists, or to sign it */
+    const char *archive; /* path; to look at, it may be a URL */
+    bool sign;           /* the archive, which exists */
 
     struct common_options common;
     bool info, print_header;
@@ -48,6 +50,8 @@ struct compress_options {
     unsigned level, hash_length;
 
     struct metadata_facts facts;
+    struct signing_options signing;
+
     struct image_metadata *metadata; /* in the order of the keys */
     size_t metadata_count, metadata_capacity;
 };

@@ -6,6 +6,7 @@
 #include "cli/facts_json.h"
 #include "cli/json.h"
 #include "codec/decoder.h"
+#include "compress/signature_output.h"
 #include "format/facts.h"
 
 #include <stdio.h>
@@ -73,6 +74,7 @@ static void print_json_result(const struct output *out, const struct compress_op
 {
     json_t *line = new_result(o, image, f);
 
+    signature_output_members(line, image, &o->signing.verify_keys);
     json_set_decimal(line, "seconds", output_seconds(out));
     json_print(line);
 }
@@ -87,6 +89,7 @@ static void print_json_info(const struct compress_options *o, const struct image
         json_set_number(metadata, image->metadata[i].key, image->metadata[i].size);
     json_object_set_new(line, "metadata", metadata);
     facts_to_json(line, image);
+    signature_output_members(line, image, &o->signing.verify_keys);
     json_print(line);
 }
 
@@ -173,7 +176,8 @@ static void print_chunker(const struct image *image)
     print_size("Chunk average target size", image_average_chunk_size(image));
 }
 
-static void print_info(const struct image *image, const struct derived *f)
+static void print_info(const struct compress_options *o, const struct image *image,
+                       const struct derived *f)
 {
     fputs("Archive:\n  Built with version: ", stdout);
     print_foreign(image->application_version);
@@ -183,6 +187,7 @@ static void print_info(const struct image *image, const struct derived *f)
     print_metadata_keys(image);
     print_facts(image);
     printf("  Header checksum: %s\n", f->header_checksum);
+    signature_output_lines(image, &o->signing.verify_keys);
     printf("  Chunk hash length: %zu bytes\n", image->chunks.hash_length);
     printf("  Chunk compression: %s", decoder_ops_of(image->compression)->name);
     if (image->compression != IMAGE_NONE)
@@ -225,7 +230,7 @@ void compress_output_info(struct output *out, const struct compress_options *o,
     else if (o->print_header)
         puts(f.header_checksum);
     else
-        print_info(image, &f);
+        print_info(o, image, &f);
 }
 
 static void print_json_diff(const struct compress_options *o, const struct diff_result *r, bool ok)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compress/output_file.h"
 
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "compress/remove_on_signal.h"
@@ -216,41 +217,60 @@ int output_file_write(struct output_file *t, const void *data, size_t size, stru
     return 0;
 }
 
+/* A stretch of a file, to be copied to another one, where it begins at target. */
+struct stretch {
+    int fd;
+    uint64_t at, end, target;
+    const char *name; /* of the file that is read */
+};
+
 /* Copies in user space what copy_file_range refuses to copy. */
-static int copy_by_hand(const struct output_file *from, struct output_file *to, uint64_t at,
-                        uint64_t data_offset, struct err *e)
+static int copy_by_hand(struct stretch *s, const struct output_file *to, struct err *e)
 {
     CLEANUP_FREE uint8_t *buf = malloc(COPY_BYTES);
 
     if (!buf)
         return err_nomem(e, "copying the chunk data");
-    while (at < from->size) {
-        ssize_t n = io_pread_full(from->fd, buf, COPY_BYTES, at);
+    while (s->at < s->end) {
+        ssize_t n = io_pread_full(s->fd, buf, (size_t)min_u64(COPY_BYTES, s->end - s->at), s->at);
 
         if (n == 0)
             errno = EIO; /* Somebody truncated the file. */
-        if (n <= 0 || io_pwrite_full(to->fd, buf, (size_t)n, data_offset + at) < 0)
+        if (n <= 0)
+            return err_sys(e, errno, "cannot read %s", s->name);
+        if (io_pwrite_full(to->fd, buf, (size_t)n, s->target) < 0)
             return cannot_write(to, e);
-        at += (uint64_t)n;
+        s->at += (uint64_t)n;
+        s->target += (uint64_t)n;
     }
     return 0;
 }
 
-static int copy_data(const struct output_file *from, struct output_file *to, uint64_t data_offset,
-                     struct err *e)
+static int copy_stretch(struct stretch *s, const struct output_file *to, struct err *e)
 {
-    off64_t in = 0, out = (off64_t)data_offset;
-
-    while ((uint64_t)in < from->size) {
-        ssize_t n = copy_file_range(from->fd, &in, to->fd, &out, from->size - (uint64_t)in, 0);
+    while (s->at < s->end) {
+        off64_t in = (off64_t)s->at, out = (off64_t)s->target;
+        ssize_t n = copy_file_range(s->fd, &in, to->fd, &out, s->end - s->at, 0);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == ENOSPC)
             return cannot_write(to, e);
         if (n <= 0)
-            return copy_by_hand(from, to, (uint64_t)in, data_offset, e);
+            return copy_by_hand(s, to, e);
+        s->at += (uint64_t)n;
+        s->target += (uint64_t)n;
     }
+    return 0;
+}
+
+int output_file_copy(struct output_file *t, int fd, uint64_t size, const char *what, struct err *e)
+{
+    struct stretch s = {.fd = fd, .end = size, .target = t->size, .name = what};
+
+    if (copy_stretch(&s, t, e) < 0)
+        return -1;
+    t->size += size;
     return 0;
 }
 
@@ -258,6 +278,7 @@ static int copy_data(const struct output_file *from, struct output_file *to, uin
  * cannot be inserted. */
 static int move_by_copy(struct output_file *t, uint64_t data_offset, struct err *e)
 {
+    struct stretch data = {.fd = t->fd, .end = t->size, .target = data_offset, .name = t->path};
     struct output_file copy = *t;
     int r;
 
@@ -267,7 +288,7 @@ static int move_by_copy(struct output_file *t, uint64_t data_offset, struct err 
     remove_temporary(t);
     r = open_unnamed(&copy, e);
     if (r == 0)
-        r = copy_data(t, &copy, data_offset, e);
+        r = copy_stretch(&data, &copy, e);
     cleanup_fd(&t->fd);
     *t = copy; /* Even after a failure, so that closing t frees all that copy has. */
     return r;
@@ -275,8 +296,8 @@ static int move_by_copy(struct output_file *t, uint64_t data_offset, struct err 
 
 static int insert_header_space(struct output_file *t, uint64_t data_offset, struct err *e)
 {
-    if (t->size == 0)
-        return 0;
+    if (t->size == 0) /* An image without bytes: the space for signatures is there all the same. */
+        return ftruncate(t->fd, (off_t)data_offset) < 0 ? cannot_write(t, e) : 0;
     if (data_offset % OUTPUT_FILE_BLOCK == 0 &&
         fallocate(t->fd, FALLOC_FL_INSERT_RANGE, 0, (off_t)data_offset) == 0)
         return 0;
@@ -353,18 +374,25 @@ static int give_name(struct output_file *t, struct err *e)
     return 0;
 }
 
-int output_file_publish(struct output_file *t, const uint8_t *header, size_t header_size,
-                        uint64_t data_offset, struct err *e)
+int output_file_finish(struct output_file *t, struct err *e)
 {
-    if (insert_header_space(t, data_offset, e) < 0)
-        return -1;
-    if (io_pwrite_full(t->fd, header, header_size, 0) < 0 || io_fsync(t->fd) < 0)
+    if (io_fsync(t->fd) < 0)
         return cannot_write(t, e);
     if (give_name(t, e) < 0)
         return -1;
     if (io_fsync(t->directory_fd) < 0)
         return err_sys(e, errno, "cannot make the name of %s durable", t->path);
     return 0;
+}
+
+int output_file_publish(struct output_file *t, const uint8_t *front, size_t front_size,
+                        uint64_t data_offset, struct err *e)
+{
+    if (insert_header_space(t, data_offset, e) < 0)
+        return -1;
+    if (io_pwrite_full(t->fd, front, front_size, 0) < 0)
+        return cannot_write(t, e);
+    return output_file_finish(t, e);
 }
 
 void output_file_close(struct output_file *t)

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The chunk data of a large archive begins at a multiple of this many bytes, so that file
+/* The chunk data of an archive begins at a multiple of this many bytes, so that file
  * systems with blocks of up to this size can insert the header. */
 #define OUTPUT_FILE_BLOCK 4096
 
@@ -56,11 +56,19 @@ int output_file_open(struct output_file *t, const char *path, bool replace, int 
 int output_file_write(struct output_file *t, const void *data, size_t size, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Puts the header before the chunk data, which then begins at data_offset, makes the file
- * durable and gives it its name. ERR_OTHER_IMAGE when another process has taken the name
- * since output_file_open; ERR_SPACE, ERR_IO. */
-int output_file_publish(struct output_file *t, const uint8_t *header, size_t header_size,
+/* Puts the front, which is the header and what follows it, before the chunk data, which then begins
+ * at data_offset; between them are zeros. Then as output_file_finish. */
+int output_file_publish(struct output_file *t, const uint8_t *front, size_t front_size,
                         uint64_t data_offset, struct err *e) __attribute__((warn_unused_result));
+
+/* Appends the first size bytes of another file, shared with it where the file system can do that.
+ * what names it in messages. ERR_SPACE, ERR_IO. */
+int output_file_copy(struct output_file *t, int fd, uint64_t size, const char *what, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Makes the file as it is durable and gives it its name. ERR_OTHER_IMAGE when another process has
+ * taken the name since output_file_open; ERR_SPACE, ERR_IO. */
+int output_file_finish(struct output_file *t, struct err *e) __attribute__((warn_unused_result));
 
 /* Closes the file, and removes it unless it was published. */
 void output_file_close(struct output_file *t);

@@ -26,7 +26,8 @@ assert last["header_checksum"] == sys.argv[2] and last["archive_size"] == int(sy
 assert last["source_checksum"] == sys.argv[4] and last["image_size"] == 3000000, last
 assert last["chunks_total"] >= last["chunks_unique"] > 10, last
 assert last["image_size"] >= last["unique_bytes"] > last["stored_bytes"] > 0, last
-assert 0 <= last["archive_size"] - last["header_size"] - last["stored_bytes"] < 4096, last
+assert 4096 <= last["archive_size"] - last["header_size"] - last["stored_bytes"] < 8192, last
+assert last["signatures"] == [], last
 assert last["compression"] == "brotli" and last["compression_level"] == 6, last
 assert last["seconds"] >= 0
 done = -1

@@ -210,8 +210,8 @@ static void put_archive_dictionary(struct dict_writer *w, const struct image *im
     image_put_metadata(w, &fields, image);
 }
 
-int archive_encode(const struct image *image, uint64_t alignment, uint8_t **header, size_t *size,
-                   uint64_t *data_offset, struct err *e)
+int archive_encode(const struct image *image, const struct archive_layout *layout, uint8_t **header,
+                   size_t *size, uint64_t *data_offset, struct err *e)
 {
     struct dict_writer w = {0};
     uint64_t header_end, offset;
@@ -221,7 +221,8 @@ int archive_encode(const struct image *image, uint64_t alignment, uint8_t **head
     put_archive_dictionary(&w, image, 0);
     dict_end(&w);
     header_end = w.size + sizeof bytes + CHUNK_HASH_SIZE;
-    offset = (header_end + alignment - 1) / alignment * alignment;
+    offset = (header_end + layout->space + layout->alignment - 1) / layout->alignment *
+             layout->alignment;
     text_put_le64(bytes, offset);
     dict_put_raw(&w, bytes, sizeof bytes);
     if (dict_sign(&w, e) < 0) {

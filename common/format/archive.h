@@ -39,10 +39,15 @@ int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size, str
 /* Makes the header of an archive, byte for byte as bita 0.15 does. The archive_offset of each
  * chunk counts from the start of the chunk data here, because the place of that start depends
  * on the size of the header. The chunk data is to begin at *data_offset, the first multiple of
- * alignment after the header. The caller frees *header. ERR_MEMORY; what archive_parse checks
- * is not checked here. */
-int archive_encode(const struct image *image, uint64_t alignment, uint8_t **header, size_t *size,
-                   uint64_t *data_offset, struct err *e) __attribute__((warn_unused_result));
+ * alignment that leaves at least space bytes behind the header: for signatures, which are not
+ * covered by its checksum. The caller frees *header. ERR_MEMORY; what archive_parse checks is not
+ * checked here. */
+struct archive_layout {
+    uint64_t space, alignment;
+};
+int archive_encode(const struct image *image, const struct archive_layout *layout, uint8_t **header,
+                   size_t *size, uint64_t *data_offset, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* Makes the header of the archive that the image came from again, from what the image says.
  * *same tells whether the result is that header byte for byte, by its checksum; then *header has

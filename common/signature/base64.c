@@ -20,7 +20,7 @@ static int decode_four(const char *text, size_t bytes, uint8_t *out)
     uint32_t bits = 0;
 
     for (size_t i = 0; i < 4; i++) {
-        int value = i <= bytes ? base64_value(text[i]) : text[i] == '=' ? 0 : -1;
+        int value = i <= bytes ? base64_value(text[i]) : 0; /* then it is '=' */
 
         if (value < 0)
             return -1;

@@ -61,7 +61,8 @@ static int reveal(uint8_t file[FILE_SIZE], const char *password, struct err *e)
     int r;
 
     if (!password)
-        return err_set(e, ERR_USAGE, "it wants a password: give a file with it");
+        return err_set(e, ERR_USAGE,
+                       "it wants a password: give a file with it (--sign-password-file)");
     r = scrypt_run(password, file + SALT_AT, &cost, stream, sizeof stream, e);
     for (size_t i = 0; r == 0 && i < sizeof stream; i++)
         file[HIDDEN_AT + i] ^= stream[i];
@@ -147,6 +148,14 @@ static int take_pem(const struct pem *pem, struct secret_key *key, struct err *e
     if (finish_key(key, claimed, damaged, e) < 0)
         return -1;
     return public_key_set_id(&key->public, e);
+}
+
+bool secret_key_is(const uint8_t *text, size_t size)
+{
+    struct lines l = lines_of(text, size);
+
+    return pem_is(text, size) ||
+           (lines_next(&l) && lines_next(&l) && l.size == BASE64_TEXT_SIZE(FILE_SIZE) - 1);
 }
 
 int secret_key_parse(const uint8_t *text, size_t size, const char *password, struct secret_key *key,

@@ -13,6 +13,7 @@
 #include "signature/ed25519_sign.h"
 #include "signature/public_key.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,9 @@ struct secret_key {
     uint8_t seed[ED25519_SEED_SIZE];
     struct public_key public; /* with the id of minisign's file, or that of a PEM key */
 };
+
+/* Whether a file looks like a secret key rather than like a signature, by its form alone. */
+bool secret_key_is(const uint8_t *text, size_t size);
 
 /* Parses the content of a key file. password: NULL when there is none; one that is not needed is
  * ignored. The caller wipes *key, and text. ERR_USAGE: the key wants a password, or is one of those

@@ -218,6 +218,8 @@ static void make_offsets_relative(struct image *image)
 }
 
 /* bita's own headers, read and written again, are the same to the byte. */
+static const struct archive_layout as_bita = {.alignment = 1}, aligned = {.alignment = 4096};
+
 static void writes_what_bita_writes(void **state)
 {
     static const char *const names[] = {"brotli",   "buzhash", "fixed", "hash16", "lzma",
@@ -238,7 +240,7 @@ static void writes_what_bita_writes(void **state)
         assert_ok(archive_parse_prefix(archive, &whole, &e), e);
         assert_ok(archive_parse(archive, whole, archive_size, &image, &e), e);
         make_offsets_relative(&image);
-        assert_ok(archive_encode(&image, 1, &header, &size, &data_offset, &e), e);
+        assert_ok(archive_encode(&image, &as_bita, &header, &size, &data_offset, &e), e);
         assert_int_equal(size, whole);
         assert_int_equal(data_offset, whole);
         assert_memory_equal(header, archive, size);
@@ -246,6 +248,28 @@ static void writes_what_bita_writes(void **state)
         free(archive);
         image_free(&image);
     }
+}
+
+/* The first multiple of 4096 that leaves the space. */
+static void leaves_space(void **state)
+{
+    struct image source = support_image(sizes, COUNT(sizes), 32);
+    struct archive_layout layout = {.space = 0, .alignment = 1};
+    struct err e = ERR_INIT;
+    uint64_t data_offset, header_end;
+    uint8_t *header;
+    size_t size;
+
+    (void)state;
+    for (; layout.space < 9000; layout.space += 17) {
+        layout.alignment = 4096;
+        assert_ok(archive_encode(&source, &layout, &header, &size, &data_offset, &e), e);
+        header_end = size;
+        assert_int_equal(data_offset % 4096, 0);
+        assert_in_range(data_offset - header_end, layout.space, layout.space + 4095);
+        free(header);
+    }
+    image_free(&source);
 }
 
 /* Chunk data that begins at a multiple of 4096: read back, all is there. */
@@ -259,7 +283,7 @@ static void leaves_a_gap(void **state)
 
     (void)state;
     make_offsets_relative(&source);
-    assert_ok(archive_encode(&source, 4096, &header, &size, &data_offset, &e), e);
+    assert_ok(archive_encode(&source, &aligned, &header, &size, &data_offset, &e), e);
     assert_int_equal(data_offset, 4096);
     assert_in_range(size, ARCHIVE_OVERHEAD, 4096);
     assert_ok(archive_parse(header, size, data_offset + chunk_bytes, &image, &e), e);
@@ -285,6 +309,7 @@ int main(void)
         cmocka_unit_test(prefixes),
         cmocka_unit_test(writes_what_bita_writes),
         cmocka_unit_test(leaves_a_gap),
+        cmocka_unit_test(leaves_space),
     };
 
     return cmocka_run_group_tests_name("archive", tests, NULL, NULL);
