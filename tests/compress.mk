@@ -12,6 +12,7 @@ compress_tests = \
 	tests/test-compress-options.sh \
 	tests/test-compress-output.sh \
 	tests/test-compress-same.sh \
+	tests/test-compress-sign.sh \
 	tests/test-real-compress.sh
 
 TESTS += $(compress_tests)
