@@ -32,6 +32,15 @@ expect_exit 0 "$ihop_compress" -q "$tmp/small" "$tmp/disk/a.cba"
 cmp <("$ihop_compress" --print-header "$tmp/disk/a.cba") \
     <("$ihop_compress" -q --print-header "$tmp/small" "$tmp/b.cba")
 
+# The copy that has the signature does not fit; the archive stays.
+$cba key 1 "$tmp/one" >/dev/null
+head -c 1500000 /dev/zero >"$tmp/disk/filler"
+cp "$tmp/disk/a.cba" "$tmp/before"
+expect_exit 6 "$ihop_compress" --add-signature "$tmp/one.sec" "$tmp/disk/a.cba"
+one_line_on_stderr
+cmp "$tmp/disk/a.cba" "$tmp/before"
+equal "$(ls -A "$tmp/disk" | paste -sd' ')" "a.cba filler old.cba" "what is on the disk"
+
 # No inode for it.
 umount "$tmp/disk"
 mount -t tmpfs -o size=3m,nr_inodes=2 none "$tmp/disk"

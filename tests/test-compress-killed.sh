@@ -114,4 +114,27 @@ test_no_nameless_files() {
     done
 }
 
+# Whoever is killed as it adds a signature leaves the archive as it was, or signed.
+test_signing() {
+    local signal point code
+
+    $cba key 1 "$tmp/one" >/dev/null
+    cp "$tmp/whole.cba" "$tmp/signed.cba"
+    expect_exit 0 "$ihop_compress" --add-signature "$tmp/one.sec" "$tmp/signed.cba"
+    for signal in INT TERM HUP KILL; do
+        for point in copy_file_range:1 pwrite64:1 fchmod:1 fsync:1 linkat:1 linkat:2 renameat:1 fsync:2; do
+            cp "$tmp/whole.cba" "$tmp/dir/a.cba"
+            code=0
+            { strace -qq -f -o /dev/null -e trace="${point%:*}" \
+                -e inject="${point%:*}:signal=$signal:when=${point#*:}" \
+                "$ihop_compress" -q --add-signature "$tmp/one.sec" "$tmp/dir/a.cba" || code=$?; } 2>/dev/null
+            at_least $code 129 "exit code after $signal at $point"
+            cmp -s "$tmp/dir/a.cba" "$tmp/whole.cba" || cmp "$tmp/dir/a.cba" "$tmp/signed.cba" ||
+                fail "neither the old nor the signed archive after $signal at $point"
+            [ "$signal$point" != KILLrenameat:1 ] || rm "$tmp"/dir/.[0-9a-f]*
+            equal "$(ls -A "$tmp/dir")" a.cba "what is left after $signal at $point"
+        done
+    done
+}
+
 run_cases "$@"

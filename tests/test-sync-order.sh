@@ -194,6 +194,8 @@ test_making_room() {
 test_compress() {
     order compress "$ihop_compress" --quiet image-1 w/new.cba
     order compress "$ihop_compress" --quiet --force image-2 w/new.cba
+    $cba key 1 one >/dev/null
+    order compress "$ihop_compress" --quiet --add-signature one.sec w/new.cba
 }
 
 # Is it able to see a fault? Syncs that do nothing, each kind by itself.
@@ -223,6 +225,7 @@ test_finds_faults() {
     breach "the file /.ihop/boot gets its name before its data are durable" --fake fsync store "$ihop_store" default -q "$store/v1"
     breach "/.ihop/boot: the name is not durable at exit 0" --fake fsync store "$ihop_store" default -q "$store/v1"
     breach "the archive .* before its data are durable" --fake fsync compress "$ihop_compress" -q image-1 w/third.cba
+    breach "the archive .* before its data are durable" --fake fsync compress "$ihop_compress" -q --sign one.sec w/third.cba
     echo "measured: order of calls: $judged runs judged right, $found with syncs left out found wrong"
 }
 
