@@ -58,7 +58,7 @@ const struct option_spec signing_option_specs[] = {
     {"sign-password-file", 0, OPTION_TEXT, AT(password_file), "FILE",
      "its first line is the password of secret keys"},
     {"trusted-comment", 0, OPTION_TEXT, AT(comment), "TEXT", "sign this text as well [none]"},
-    {"verify-key", 0, OPTION_CALL, 0, "FILE|FOLDER",
+    {"verify-key", 0, OPTION_CALL, 0, "FILE|DIRECTORY",
      "signatures must be by one of these public keys", .call = add_verify_key},
     {"signature-space", 0, OPTION_SIZE, AT(space), "SIZE",
      "leave this much in ARCHIVE for signatures [4KiB]", 0, LIMIT_SIGNATURE_TEXT},

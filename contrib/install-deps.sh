@@ -28,7 +28,7 @@ packages=(
 )
 test_packages=(
     strace xfsprogs btrfs-progs squashfs-tools erofs-utils fdisk
-    clang clang-format libclang-rt-dev valgrind brotli zstd jq curl openssl ca-certificates
+    clang clang-format libclang-rt-dev valgrind brotli zstd jq curl openssl minisign ca-certificates
     iproute2 procps util-linux-extra faketime git man-db
     user-mode-linux busybox-static dash cpio dmsetup cryptsetup-bin nbd-client kmod
     qemu-system-x86 u-boot-qemu

@@ -6,7 +6,7 @@
 # and /etc, /run, /srv, /media, /mnt, /var/lib and /root are copies or empty.
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
-requires nbdkit nbdinfo nbdcopy unshare openssl python3
+requires nbdkit nbdinfo nbdcopy unshare openssl minisign python3
 # Nobody who pastes a command has such a build, whose plugin needs a library loaded first.
 if is_sanitized "$ihop_clone"; then skip "built with a sanitizer"; fi
 nginx=$(PATH=$PATH:/usr/sbin:/sbin command -v nginx) || skip "not installed: nginx"
@@ -118,6 +118,7 @@ for n in 6 7; do
     "$ihop_compress" --quiet --image-version $n --compatible board-a image-$((n - 5)) examples/v$n.cba
 done
 cp v1.cba image template
+$cba key 1 template/secret >/dev/null
 "$ihop_clone" --quiet v1.cba template/s/v1
 "$ihop_clone" --quiet v2.cba template/s/v2
 "$ihop_store" default --quiet template/s/v2 # v1 is removed, in one of them

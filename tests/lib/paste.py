@@ -171,7 +171,7 @@ def fill_in(line, count):
     makes = line.startswith("ihop-compress") and "IMAGE" in line
     line = re.sub(r"(IMAGE|ARCHIVE)\|\S+", r"\1", line)
     words = {"ARCHIVE": f"new-{count}.cba" if makes else "v1.cba", "STORE/RELEASE": "s/v1", "STORE": "s", "IMAGE": "image",
-             "OLD": "v1.cba", "SIZE": "1M", "NAME": "v1", "KEY": "version", "/A": "/v1", "/B": "/v2"}
+             "OLD": "v1.cba", "SIZE": "1M", "NAME": "v1", "FILE|KEY": "secret.pem", "KEY": "version", "/A": "/v1", "/B": "/v2"}
     for word, value in words.items():
         line = line.replace(word, value)
     return line
