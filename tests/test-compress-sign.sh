@@ -109,6 +109,7 @@ test_minisign() {
 }
 
 test_password() {
+    rm -f a.cba
     command -v minisign >/dev/null || { echo "no minisign: left out"; return; }
     echo secret >password
     printf 'secret\nsecret\n' | minisign -G -f -p m.pub -s m.sec >/dev/null 2>&1 ||
@@ -126,6 +127,7 @@ test_password() {
 
 test_openssl() {
     requires openssl
+    rm -f b.cba
     openssl genpkey -algorithm ed25519 -out o.pem
     openssl pkey -in o.pem -pubout -out o.pub.pem
     compress --sign o.pem a.cba
