@@ -21,6 +21,10 @@
 
 #define SUFFIX ".minisig"
 
+/* With fewer bytes between header and chunk data than any signature takes, an archive has no space
+ * for signatures. */
+#define LEAST_SPACE 256
+
 /* The archive to be signed. */
 struct target {
     int fd;
@@ -132,7 +136,8 @@ static int begin_inside(const struct target *t, struct signature_list *list, str
     return 0;
 }
 
-/* A file beside the archive counts when the archive has no signatures itself, as for readers. */
+/* With an archive that has space, a file beside it does not count: it may be of an older archive.
+ */
 static int begin_beside(const struct target *t, const char *beside, struct signature_list *list,
                         struct err *e)
 {
@@ -140,8 +145,10 @@ static int begin_beside(const struct target *t, const char *beside, struct signa
     CLEANUP_FREE uint8_t *text = NULL;
     size_t size;
 
+    if (fd < 0 && errno != ENOENT)
+        return err_sys(e, errno, "cannot open %s", beside);
     if (fd < 0)
-        return errno == ENOENT ? 0 : err_sys(e, errno, "cannot open %s", beside);
+        return signature_list_begin(list, t->image->header_checksum, NULL, 0, e);
     if (io_read_file(fd, LIMIT_SIGNATURE_TEXT, beside, &text, &size, e) < 0)
         return -1;
     if (signature_list_begin(list, t->image->header_checksum, text, size, e) < 0)
@@ -201,22 +208,18 @@ static int sign_target(const struct compress_options *o, const struct target *t,
 {
     CLEANUP(signature_list_free) struct signature_list list = {.text = NULL};
     CLEANUP_FREE char *beside = NULL;
-    bool inside;
 
     if (asprintf(&beside, "%s%s", t->path, SUFFIX) < 0) {
         beside = NULL;
         return err_nomem(e, "signing an archive");
     }
-    if (begin_inside(t, &list, e) < 0)
-        return -1;
-    inside = list.size > 0;
-    if (!inside && begin_beside(t, beside, &list, e) < 0)
+    result->beside = t->space < LEAST_SPACE;
+    if ((result->beside ? begin_beside(t, beside, &list, e) : begin_inside(t, &list, e)) < 0)
         return -1;
     if (signing_run(&o->signing, &list, &result->unverified, e) < 0 ||
         image_set_signatures(t->image, (const uint8_t *)list.text, list.size, e) < 0)
         return -1;
-    result->beside = list.size > t->space;
-    if (inside && result->beside)
+    if (!result->beside && list.size > t->space)
         return no_space(t, &list, e);
     if ((result->beside ? write_beside(t, beside, &list, file, e)
                         : write_inside(t, &list, file, e)) < 0)

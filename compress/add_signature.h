@@ -30,7 +30,7 @@ struct add_signature_result {
 
 /* Signs o->archive with all signers. The caller frees *result, even after a failure. ERR_ARCHIVE:
  * it is no archive, has something else in that space, or a signature is not one of it; ERR_SPACE:
- * it has signatures, and no space for more; and the kinds of signing.h and output_file.h. */
+ * its space is too small for all; and the kinds of signing.h and output_file.h. */
 int add_signature_run(const struct compress_options *o, struct add_signature_result *result,
                       struct err *e) __attribute__((warn_unused_result));
 

@@ -269,6 +269,12 @@ test_space() {
         minisign -V -q -m a.signed -x a.cba.minisig -p one.pub
     fi
 
+    # What is left beside an archive of before does not get into one with space.
+    compress a.cba
+    expect_exit 0 "$ihop_compress" --add-signature three.sec a.cba
+    equal "$(signers a.cba)" three.pub "signers, with a file beside it"
+    rm a.cba.minisig
+
     # bita's own archives have no space.
     cp "$srcdir/tests/data/demo-v1.cba" bita.cba
     expect_exit 0 "$ihop_compress" --add-signature one.sec bita.cba
