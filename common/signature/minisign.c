@@ -27,6 +27,9 @@ static int next_comment(struct lines *l, const char *label, struct err *e)
     if (l->size - strlen(label) > LIMIT_SIGNATURE_COMMENT)
         return err_set(e, ERR_ARCHIVE, "line %zu of its signatures has more than %d bytes",
                        l->number, LIMIT_SIGNATURE_COMMENT);
+    /* Where the comment ends would depend on who reads it. */
+    if (memchr(l->line, '\r', l->size))
+        return wrong_line(l, "it has a carriage return", e);
     return 0;
 }
 
@@ -78,7 +81,7 @@ static int parse_signature(struct lines *l, struct minisign_signature *s, struct
 /* How many bytes the text has without the zeros behind it. */
 static int measure_text(const uint8_t *text, size_t size, size_t *length, struct err *e)
 {
-    const uint8_t *nul = size > 0 ? memchr(text, '\0', size) : NULL;
+    const uint8_t *nul = memchr(text, '\0', size);
 
     *length = nul ? (size_t)(nul - text) : size;
     if (*length > LIMIT_SIGNATURE_TEXT)
@@ -96,6 +99,10 @@ int minisign_parse(const void *text, size_t size, struct minisign_text *parsed, 
     size_t length;
 
     found.count = 0;
+    if (size == 0) {
+        parsed->count = 0;
+        return 0;
+    }
     if (measure_text(text, size, &length, e) < 0)
         return -1;
     l = lines_of(text, length);

@@ -146,6 +146,8 @@ static void wrong_lines(void **state)
     refused_with("RUQ2", "RWQ2", "legacy form");
     refused_with("RUQ2", "QUQ2", "unknown kind");
     refused_with("untrusted", "x\nuntrusted", "line 1");
+    refused_with("hashed\n", "hashed\r\r\n",
+                 "line 3 of its signatures is wrong: it has a carriage");
     refused("<!DOCTYPE html>\n<html>", "does not begin with 'untrusted comment:'");
     refused("untrusted comment: x", "cut short, after line 1");
 }

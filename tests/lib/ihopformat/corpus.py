@@ -119,6 +119,7 @@ def write_signatures(directory):
     texts["text-two"] = b"\0" + good + b"\n" + minisign.signature(key, message, b"v 7\t\x1b[2J")
     texts["text-zeros-behind"] = b"\0" + good + bytes(50)
     texts["text-more-behind"] = b"\0" + good + bytes(50) + b"x"
+    texts["text-two-returns"] = b"\0" + good.replace(b"comment: \n", b"comment: \r\r\n")
     texts["text-thousand"] = b"\0" + good * 40
     texts["public-minisign"] = b"\1" + key.public_file()
     texts["public-pem"] = b"\1a title\n" + key.public_pem()
