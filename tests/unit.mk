@@ -50,6 +50,7 @@ unit_programs = \
 	tests/unit/test_retry \
 	tests/unit/test_secret_key \
 	tests/unit/test_signed_by \
+	tests/unit/test_signed_image \
 	tests/unit/test_store \
 	tests/unit/test_text \
 	tests/unit/test_trust \

@@ -37,7 +37,7 @@
 #define LIMIT_IMAGE        (UINT64_C(1) << 62)
 #define LIMIT_HASH_MIN     4          /* bytes: bita compress --hash-length */
 #define LIMIT_HASH_TRUSTED 16         /* a shorter hash is no content address: --allow-short-hash */
-#define LIMIT_HASH_PINNED  32         /* what a pinned header must have */
+#define LIMIT_HASH_PINNED  32         /* what a pinned or signed header must have */
 #define LIMIT_XZ_MEMORY    (80 * MIB) /* of a decoder: the dictionary of xz -9 is 64 MiB */
 
 /* Of ihop.compatible and compatible= in device.conf. */

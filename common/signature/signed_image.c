@@ -2,6 +2,7 @@
 #include "signature/signed_image.h"
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "format/archive.h"
 #include "format/release.h"
 #include "signature/signed_by.h"
@@ -10,6 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A signature is worth as much as the chunk hashes below it: with short ones, whoever had an image
+ * signed could have made another one with the same hashes. */
+static int check_signed_hashes(const struct image *image, struct err *e)
+{
+    if (image->chunks.hash_length >= LIMIT_HASH_PINNED)
+        return 0;
+    return err_set(e, ERR_ARCHIVE,
+                   "the chunk hashes have %zu bytes; %d are needed below a signature (make the "
+                   "archive with --hash-length 64)",
+                   image->chunks.hash_length, LIMIT_HASH_PINNED);
+}
+
 int signed_image_check(const struct image *image, const struct signature_demand *demand,
                        struct err *e)
 {
@@ -17,7 +30,8 @@ int signed_image_check(const struct image *image, const struct signature_demand 
 
     if (!demand->keys)
         return 0;
-    if (signed_by_find(image->header_checksum, image->signatures, image->signatures_size,
+    if (check_signed_hashes(image, e) < 0 ||
+        signed_by_find(image->header_checksum, image->signatures, image->signatures_size,
                        demand->keys, &by, e) < 0)
         return -1;
     return signed_by_demand(&by, demand->keys, demand->needed, e);
@@ -45,6 +59,14 @@ static int find_header(const struct image *image, uint8_t **header, struct err *
     return 0;
 }
 
+/* Which chunks are zeros follows from their hashes, and is only ever known to be so: a release of
+ * another version of this program may know it of fewer chunks. */
+static void forget_zeros(struct image *header, const struct image *release)
+{
+    for (size_t i = 0; i < header->chunks.count && i < release->chunks.count; i++)
+        header->chunks.items[i].zero &= release->chunks.items[i].zero;
+}
+
 /* Whether both are the same release: the second has from the first what no header says. */
 static int compare_releases(const struct image *release, struct image *header, struct err *e)
 {
@@ -52,6 +74,7 @@ static int compare_releases(const struct image *release, struct image *header, s
     CLEANUP_FREE uint8_t *a = NULL, *b = NULL;
     size_t a_size, b_size;
 
+    forget_zeros(header, release);
     lent.signatures = release->signatures;
     lent.signatures_size = release->signatures_size;
     lent.signed_header = release->signed_header;

@@ -23,7 +23,8 @@ struct signature_demand {
     size_t needed;              /* different keys of those; 0 counts as 1 */
 };
 
-/* For an image whose header was read: archive_parse has found that the checksum is the header's. */
+/* For an image whose header was read: archive_parse has found that the checksum is the header's.
+ * Its chunk hashes must have LIMIT_HASH_PINNED bytes. */
 int signed_image_check(const struct image *image, const struct signature_demand *demand,
                        struct err *e) __attribute__((warn_unused_result));
 
