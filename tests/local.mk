@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/lib/memory.sh \
 	tests/lib/nbdkit.sh \
 	tests/lib/net.sh \
+	tests/lib/offline.py \
 	tests/lib/nginx.sh \
 	tests/lib/plugin-functions.sh \
 	tests/lib/real.sh \

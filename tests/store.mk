@@ -15,6 +15,7 @@ store_tests = \
 	tests/test-store-pending.sh \
 	tests/test-store-lock-modes.sh \
 	tests/test-store-read-only.sh \
+	tests/test-store-signed.sh \
 	tests/test-store-tools.sh \
 	tests/test-store-verify.sh
 TESTS += $(store_tests)
