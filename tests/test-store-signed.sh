@@ -17,8 +17,8 @@ install() {
 
     shift 3
     $cba make --data-offset-gap 4096 "$@" "$image" "$name.cba"
-    $cba signature "$number" "$name.cba" >signature
-    $cba put-signatures "$name.cba" signature
+    $cba signature "$number" "$name.cba" >text
+    $cba put-signatures "$name.cba" text
     expect_exit 0 "$ihop_clone" --quiet --allow-downgrade --verify-key "key$number.pub" "$name.cba" "s/$name"
     cp "$image" "images/$name"
 }
