@@ -12,12 +12,14 @@ dist_docs_DATA = \
 	docs/formats.md \
 	docs/glossary.md \
 	docs/images.md \
+	docs/keys.md \
 	docs/mutations.md \
 	docs/peers.md \
 	docs/serving.md \
 	docs/sizing.md \
 	docs/store.md \
-	docs/supported.md
+	docs/supported.md \
+	docs/trust.md
 docsexamplesdir = $(docdir)/docs/examples
 dist_docsexamples_DATA = docs/examples/ihop-update.service docs/examples/ihop-update.timer
 dist_docsexamples_SCRIPTS = docs/examples/ihop-update

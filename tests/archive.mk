@@ -4,6 +4,7 @@ archive_tests = \
 	tests/test-archive-formats.sh \
 	tests/test-archive-hostile.sh \
 	tests/test-chunker-vectors.sh \
+	tests/test-docs-keys.sh \
 	tests/test-docs-links.sh \
 	tests/test-docs-paste.sh \
 	tests/test-growth.sh \
