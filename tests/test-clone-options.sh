@@ -49,6 +49,7 @@ test_values() {
     value --sync '' none file
     value --verify-header '' 00 "$(printf '0%.0s' $(seq 127))" "$(printf '0%.0s' $(seq 130))" \
         "$(printf 'g%.0s' $(seq 128))"
+    value --signatures "${numbers[@]}" 0 65
     value --header '' nothing ': value' $'X: a\r\nY: b' $'X: a\nY: b'
 }
 
@@ -77,6 +78,32 @@ test_bad() {
     expect_stderr "cannot read the headers in $tmp: Is a directory"
     expect_exit 2 timeout 60 "$ihop_clone" -H @/dev/zero a b/c # it has no end
     expect_stderr "/dev/zero is no file of headers"
+}
+
+# Keys that cannot be had are never the same as none, and are missed before anything is requested.
+test_keys() {
+    local keys=$tmp/keys.d
+
+    $cba key 1 "$tmp/key" >"$tmp/ids"
+    bad "--signatures 1 can never be met: 0 different keys are trusted" --config "$tmp" --signatures 1 a b/c
+    bad "--signatures 2 can never be met: 1 different key is trusted" --verify-key "$tmp/key.pub" \
+        --verify-key "$tmp/key.pub.pem" --signatures 2 a b/c
+    bad "--config: $tmp/none is no directory" --config "$tmp/none" a b/c
+    expect_exit 10 "$ihop_clone" --verify-key "$tmp/none" a b/c
+    expect_stderr "$tmp/none"
+    expect_exit 7 "$ihop_clone" --verify-key "$tmp/ids" a b/c
+    expect_stderr "$tmp/ids"
+    mkdir "$keys"
+    expect_exit 7 "$ihop_clone" --verify-key "$keys" a b/c
+    expect_stderr "the directory $keys has no key"
+    expect_exit 0 "$ihop_clone" -q --config "$tmp" "$url/good/solid.cba" "$tmp/s/unsigned"
+    cp "$tmp/ids" "$keys"
+    expect_exit 7 "$ihop_clone" --config "$tmp" "$url/good/solid.cba" "$tmp/s/r"
+    expect_stderr "$keys/ids"
+    mv "$tmp/key.pub" "$keys/ids"
+    expect_exit 5 "$ihop_clone" --config "$tmp" "$tmp/www/solid.cba" "$tmp/s/r"
+    expect_exit 0 "$ihop_clone" -q --config "$tmp" --allow-unsigned "$url/good/solid.cba" "$tmp/s/r"
+    rm -r "$keys" "$tmp/s"
 }
 
 # No archive: 10, not 2.

@@ -97,6 +97,17 @@ test_bad_parameters() {
     bad "has no release v9; it has v1" store/v9
     bad "check=perhaps: the value must be yes or no" store/v1 check=perhaps
     bad "verify=always: the value must be off or first" store/v1 verify=always
+    bad "verify-key=nothing: " store/v1 verify-key=nothing
+    bad "verify-key=image: .*image" store/v1 verify-key=image
+    mkdir keys
+    bad "verify-key=keys: the directory keys has no key: put a public key there" store/v1 verify-key=keys
+    bad "signatures=0: a number from 1 to" store/v1 signatures=0
+    bad "signatures=65: a number from 1 to" store/v1 signatures=65
+    bad "signatures=1 can never be met: verify-key= names 0 different keys" store/v1 signatures=1
+    $cba key 1 key >ids
+    bad "signatures=2 can never be met: verify-key= names 1 different key$" store/v1 signatures=2 \
+        verify-key=key.pub verify-key=key.pub.pem
+    bad "ihop 0.1 records nothing that could be signed" store/v1 verify-key=key.pub
     bad "cache=all: the value must be default or none" store/v1 cache=all
     bad "maxfds=x12: a whole number is expected" store/v1 maxfds=x12
     bad "maxfds=-1: a whole number" store/v1 maxfds=-1
@@ -140,7 +151,7 @@ test_help_and_capabilities() {
     expect_stdout '^magic_config_key=path$'
     expect_stdout '^max_thread_model=parallel$'
     expect_exit 0 ihop --help --
-    for key in store release id check verify cache maxfds uring lock; do
+    for key in store release id check verify verify-key signatures cache maxfds uring lock; do
         expect_stdout "^$key=[<a-z].* "
     done
 }
