@@ -70,7 +70,9 @@ static struct blob make_header(const struct image *content, enum header_form for
     struct err e = ERR_INIT;
     size_t end;
 
-    assert_ok(archive_encode(content, 1, &header.data, &header.size, &offset, &e), e);
+    assert_ok(archive_encode(content, &(struct archive_layout){.alignment = 1}, &header.data,
+                             &header.size, &offset, &e),
+              e);
     if (form == FORM_OLD_MAGIC)
         memcpy(header.data, old_magic, 6);
     if (form == FORM_UNKNOWN_FIELD) {
