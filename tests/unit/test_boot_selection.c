@@ -486,7 +486,7 @@ static void below_the_minimum(void **state)
                  "has the version 2");
     assert_record(s, "v3 v1 v2/2 v3");
     set_minimum(s, 0);
-    assert_boots(s, false, "v3", "v1");
+    assert_boots(s, false, "v3", "v2");
     set_default(s, "v2");
     store_close(s);
 }
