@@ -67,10 +67,11 @@ bool facts_is_device_type(const char *name, size_t size)
 
 const char *facts_next_type(const struct facts *f, size_t *at, size_t *size)
 {
-    const char *name = f->compatible + *at, *end;
+    const char *name, *end;
 
     if (!f->has_compatible || *at >= f->compatible_size)
         return NULL;
+    name = f->compatible + *at;
     end = memchr(name, '\n', f->compatible_size - *at);
     *size = end ? (size_t)(end - name) : f->compatible_size - *at;
     *at += *size + 1;

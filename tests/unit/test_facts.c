@@ -161,8 +161,8 @@ static void device_types(void **state)
 static void verity(void **state)
 {
     static const char *const hashes[] = {
-        "",        "0123",  "0123456789abcdef0123456789abcde", HASH HASH "00", HASH "0",
-        HASH "\n", "g" HASH};
+        "",          "0123",    "0123456789abcdef0123456789abcde", (HASH HASH "00"), (HASH "0"),
+        (HASH "\n"), ("g" HASH)};
     static const char *const offsets[] = {"0", "1", "4097", "7681", "8192", "18446744073709551104"};
     struct facts f = taken(WORDS("ihop.verity.root-hash", HASH, "ihop.verity.hash-offset", "7680"));
 
