@@ -90,6 +90,32 @@ test_demands() {
     rm s/two images/two
 }
 
+# Each export of a whole store is judged when it is opened; the others go on.
+test_whole_store() {
+    cp s/v1 s/renamed
+    serve s verify-key=key1.pub
+    nbdcopy "nbd+unix:///v1?socket=$socket" copy
+    cmp images/v1 copy
+    for name in foreign renamed; do
+        expect_exit 1 nbdinfo "nbd+unix:///$name?socket=$socket"
+        expect_log "release .*s/$name"
+    done
+    expect_log "was published as 'v1' and has been renamed or copied"
+    rm -f copy
+    nbdcopy "nbd+unix:///v2?socket=$socket" copy
+    cmp images/v2 copy
+    stop_server
+    rm s/renamed
+    # id= of all digits finds the image, whatever it is called by now.
+    mv s/v1 s/moved
+    sum=$(b2sum <images/v1 | cut -d' ' -f1)
+    cp images/v1 images/moved
+    served moved verify-key=key1.pub id="$sum"
+    refused "has been renamed or copied" moved verify-key=key1.pub id="${sum:0:64}"
+    rm images/moved
+    mv s/moved s/v1
+}
+
 # Without keys the store is trusted, as ever; with verify=off dm-verity has to look at the chunks.
 test_without() {
     cp s/v1 s/renamed
