@@ -9,6 +9,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz_release \
 	tests/fuzz/fuzz_response \
 	tests/fuzz/fuzz_signature \
+	tests/fuzz/fuzz_signed_release \
 	tests/fuzz/fuzz_store
 if WITH_ATTACH
 fuzz_programs += tests/fuzz/fuzz_attach tests/fuzz/fuzz_verity
@@ -44,6 +45,10 @@ tests_fuzz_fuzz_signature_SOURCES = tests/fuzz/fuzz_signature.c tests/fuzz/fuzz.
 tests_fuzz_fuzz_signature_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_signature_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_signature_LDADD = libsigner.la
+tests_fuzz_fuzz_signed_release_SOURCES = tests/fuzz/fuzz_signed_release.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_signed_release_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_signed_release_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_signed_release_LDADD = libsignature.la
 tests_fuzz_fuzz_store_SOURCES = tests/fuzz/fuzz_store.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_store_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_store_LDFLAGS = $(fuzz_ldflags)

@@ -12,7 +12,7 @@ from .codecs import (
 from .hostile import BOMB, CASES, CODEC_ERROR
 from .noise import sample_data
 from .protobuf import unknown_fields
-from .release import release
+from .release import release, signed_fields
 
 
 def write_file(directory, name, data):
@@ -134,6 +134,35 @@ def write_signatures(directory):
         write_file(f"{directory}/signature", name, text)
 
 
+def signed_archive():
+    """What fuzz_signed_release knows: four chunks of 100 bytes, the last one of zeros."""
+    a = Archive(sample_data(400)[:300] + bytes(100), [100, 200, 300])
+    a.params.update(max=100)
+    return a
+
+
+def write_signed_releases(directory):
+    """For fuzz_signed_release: releases of one image, by key 1 but for one."""
+    usual, old, unknown, versioned = (signed_archive() for _ in range(4))
+    old.magic = OLD_MAGIC
+    unknown.extra = unknown_fields()
+    versioned.metadata = [(b"ihop.version", b"3")]
+
+    def write(name, a, keep=False, key=1, texts=1):
+        text = minisign.signature(minisign.Key(key), a.header()[-64:], b"c") * texts
+        write_file(f"{directory}/signed_release", name, release(a, signed=signed_fields(a, b"v1", text, keep)))
+
+    write("usual", usual)
+    write("versioned", versioned)
+    write("kept-usual", usual, keep=True)
+    write("kept-old", old, keep=True)
+    write("kept-unknown", unknown, keep=True)
+    write("not-kept", unknown)
+    write("another-key", usual, key=2)
+    write("two-texts", usual, texts=2)
+    write_file(f"{directory}/signed_release", "unsigned", release(usual))
+
+
 def write_corpus(directory):
     """Small seeds, deterministic: valid ones of each kind and the small hostile ones."""
     tiny = sample_data(400)
@@ -174,3 +203,4 @@ def write_corpus(directory):
     write_responses(directory)
     write_verities(directory)
     write_signatures(directory)
+    write_signed_releases(directory)

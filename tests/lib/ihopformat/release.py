@@ -11,9 +11,10 @@ from .protobuf import blob, fields, number, unpack_numbers, varint
 RELEASE_MAGIC = b"IHOP1\0"
 
 
-def release(archive, extras=True, url=b"http://example.com/v1.cba"):
+def release(archive, extras=True, url=b"http://example.com/v1.cba", signed=b""):
     """Returns the release of an archive, as ihop 0.1 writes it or, with extras, as ihop
-    does. url is the recorded address of the archive; None stands for a local file."""
+    does. url is the recorded address of the archive; None stands for a local file. signed has
+    more fields, encoded: those of signed_fields."""
     header = archive.header()
     out = blob(1, archive.version) + blob(2, archive.source_checksum)
     out += number(3, archive.source_size)
@@ -30,9 +31,15 @@ def release(archive, extras=True, url=b"http://example.com/v1.cba"):
         out += blob(101, header[-64:])
         out += number(102, len(header)) + number(103, len(archive.encode()))
         out += blob(104, number(2, archive.compression) + number(3, 6))
-        out += b"".join(blob(105, blob(1, k) + blob(2, v)) for k, v in archive.metadata)
+        out += b"".join(blob(105, blob(1, k) + blob(2, v)) for k, v in archive.metadata) + signed
     head = RELEASE_MAGIC + struct.pack("<Q", len(out)) + out
     return head + blake2b(head)
+
+
+def signed_fields(archive, name, signatures, keep_header):
+    """What the release of a signed archive has more."""
+    out = blob(107, name) + blob(108, signatures)
+    return out + (blob(109, archive.header()) if keep_header else b"")
 
 
 def read_release(path):
