@@ -65,7 +65,7 @@ int device_conf_read(const char *directory, char type[LIMIT_DEVICE_TYPE + 1], st
         return err_nomem(e, "reading " DEVICE_CONF_NAME);
     }
     type[0] = '\0';
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* may be a link */
+    fd = io_open_named(AT_FDCWD, path, 0); /* may be a link */
     if (fd < 0 && errno == ENOENT)
         return 0;
     if (fd < 0)

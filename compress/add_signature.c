@@ -50,7 +50,7 @@ static int open_archive_locked(struct target *t, bool *current, struct err *e)
 {
     struct stat named;
 
-    t->fd = open(t->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    t->fd = io_open_named(AT_FDCWD, t->path, 0);
     if (t->fd < 0)
         return cannot_open_archive(t->path, e);
     if (io_flock(t->fd, LOCK_EX) < 0 && !io_is_refused(errno) && errno != EBADF)
@@ -141,7 +141,7 @@ static int begin_inside(const struct target *t, struct signature_list *list, str
 static int begin_beside(const struct target *t, const char *beside, struct signature_list *list,
                         struct err *e)
 {
-    CLEANUP_FD int fd = open(beside, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    CLEANUP_FD int fd = io_open_named(AT_FDCWD, beside, 0);
     CLEANUP_FREE uint8_t *text = NULL;
     size_t size;
 

@@ -40,7 +40,7 @@ static void forget_key(struct secret_key *key)
 static int read_secret_file(const char *path, const char *what, struct secret_file *f,
                             struct err *e)
 {
-    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    CLEANUP_FD int fd = io_open_named(AT_FDCWD, path, 0);
 
     if (fd < 0) {
         err_sys(e, errno, "cannot open the %s %s", what, path);

@@ -120,6 +120,16 @@ int io_openat(int dirfd, const char *path, int flags, mode_t mode)
     return fd;
 }
 
+int io_open_named(int dirfd, const char *path, int flags)
+{
+    int fd;
+
+    do
+        fd = openat(dirfd, path, flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 /* Opens the path without openat2, one component after the other. */
 static int open_by_walk(int dirfd, const char *path, int flags)
 {

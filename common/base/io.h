@@ -36,6 +36,10 @@ uint64_t io_input_size(int fd);
 int io_openat(int dirfd, const char *path, int flags, mode_t mode)
     __attribute__((warn_unused_result));
 
+/* Opens for reading what a user names: a path in which links are followed. Neither a FIFO nor a
+ * terminal does harm. */
+int io_open_named(int dirfd, const char *path, int flags) __attribute__((warn_unused_result));
+
 /* Opens a path of several components for reading. No component may be a link, and the path
  * cannot leave dirfd. Uses openat2 or, where that is refused, opens one component after the
  * other. O_NOATIME is left out where it is not permitted: only the owner of a file and root may

@@ -140,7 +140,7 @@ static int add_key_entry(struct key_set *set, int directory, const char *path, c
         full = NULL;
         return err_nomem(e, "reading keys");
     }
-    fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    fd = io_open_named(directory, name, 0);
     return fd < 0 ? cannot_open_key(full, e) : add_key_file(set, fd, full, e);
 }
 
@@ -161,7 +161,7 @@ static int add_key_directory(struct key_set *set, int fd, const char *path, bool
 
 int key_set_add(struct key_set *set, const char *path, struct err *e)
 {
-    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    CLEANUP_FD int fd = io_open_named(AT_FDCWD, path, 0);
     struct stat st;
 
     if (fd < 0)
@@ -174,7 +174,7 @@ int key_set_add(struct key_set *set, const char *path, struct err *e)
 
 int key_set_add_default(struct key_set *set, const char *directory, struct err *e)
 {
-    CLEANUP_FD int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP_FD int fd = io_open_named(AT_FDCWD, directory, O_DIRECTORY);
 
     if (fd < 0)
         return errno == ENOENT ? 0 : cannot_open_key(directory, e);
