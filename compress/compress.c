@@ -3,16 +3,17 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
-#include "base/input.h"
 #include "base/limits.h"
 #include "chunker/cut.h"
 #include "compress/chunk_packer.h"
+#include "compress/metadata.h"
 #include "compress/output_file.h"
 #include "compress/signing.h"
+#include "compress/source.h"
 #include "format/archive.h"
-#include "format/chunk_hash.h"
 #include "format/facts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Without space for signatures: with at least this many bytes of chunk data, a gap of up to
@@ -23,39 +24,28 @@
 #define MADE_BY "ihop-compress " PACKAGE_VERSION
 
 struct job {
-    const struct compress_options *o;
+    struct compress_options *o;
     const struct compress_events *events;
-    struct input source;
-    uint64_t shown; /* bytes of it that were read so far */
-    struct chunk_hasher *source_hasher;
+    struct source source;
     struct output_file output;
     struct chunk_packer *packer;
     struct image image; /* what is to be written */
 };
 
-/* ---- source ---- */
-
-static int open_source(struct job *j, struct err *e)
-{
-    static const struct input_words words = {
-        .what = "", .instead = "give an image, or - and a pipe", .wrong = ERR_USAGE};
-
-    return input_open(j->o->image, &words, &j->source, e);
-}
-
 /* ---- cutting ---- */
+
+static ssize_t on_read(void *user, void *data, size_t size, struct err *e)
+{
+    struct job *j = user;
+
+    return source_read(&j->source, data, size, e);
+}
 
 static int on_input(void *user, const uint8_t *data, size_t size, struct err *e)
 {
     struct job *j = user;
 
-    j->shown += size;
-    if (j->source.size > 0 && j->shown > j->source.size)
-        return err_set(e, ERR_IO,
-                       "%s grew while it was read: it had %llu bytes; compress a copy or a "
-                       "snapshot that stands still",
-                       j->source.name, (unsigned long long)j->source.size);
-    return chunk_hash_update(j->source_hasher, data, size, e);
+    return source_show(&j->source, data, size, e);
 }
 
 static int on_image_chunk(void *user, const struct cut_chunk *chunk, struct err *e)
@@ -80,25 +70,38 @@ static int cut(struct job *j, struct err *e)
                                               .level = o->level,
                                               .hash_length = o->hash_length};
     const struct cut_options options = {.jobs = o->jobs,
-                                        .name = j->source.name,
+                                        .name = j->source.image.name,
+                                        .read = on_read,
                                         .chunk = on_image_chunk,
                                         .input = on_input,
                                         .progress = on_input_progress,
                                         .user = j};
 
-    j->source_hasher = chunk_hasher_new(e);
     j->packer = chunk_packer_new(&pack, &j->output, e);
-    if (!j->source_hasher || !j->packer || chunk_hash_begin(j->source_hasher, e) < 0 ||
-        cut_input(j->source.fd, &o->chunker, &options, &j->image.source_size, e) < 0)
+    if (!j->packer ||
+        cut_input(j->source.image.fd, &o->chunker, &options, &j->image.source_size, e) < 0)
         return -1;
-    if (j->shown < j->source.size)
-        return err_set(e, ERR_IO,
-                       "%s shrank while it was read: it had %llu bytes, %llu could be read; "
-                       "compress a copy or a snapshot that stands still",
-                       j->source.name, (unsigned long long)j->source.size,
-                       (unsigned long long)j->shown);
     chunk_packer_finish(j->packer, &j->image);
-    return chunk_hash_end(j->source_hasher, j->image.source_checksum, e);
+    return source_end(&j->source, j->image.source_checksum, e);
+}
+
+/* ---- hash tree ---- */
+
+static int add_hash_tree(struct job *j, struct err *e)
+{
+    struct compress_options *o = j->o;
+    char offset[FACTS_NUMBER_MAX];
+
+    if (!o->verity)
+        return 0;
+    j->events->hashing(j->events->user);
+    if (source_add_tree(&j->source, o->archive, e) < 0)
+        return -1;
+    snprintf(offset, sizeof offset, "%llu", (unsigned long long)j->source.image.size);
+    if (metadata_add_text(o, FACTS_ROOT_HASH, j->source.tree.root_hash, e) < 0 ||
+        metadata_add_text(o, FACTS_HASH_OFFSET, offset, e) < 0)
+        return -1;
+    return metadata_finish(o, e);
 }
 
 /* ---- archive ---- */
@@ -108,6 +111,9 @@ static int describe_result(struct job *j, struct err *e)
     const struct compress_options *o = j->o;
     struct image *image = &j->image;
 
+    /* Borrowed from the options: compress_run takes it back. */
+    image->metadata = o->metadata;
+    image->metadata_count = o->metadata_count;
     image->application_version = strdup(MADE_BY);
     if (!image->application_version)
         return err_nomem(e, "writing the header");
@@ -198,29 +204,25 @@ static int write_archive(struct job *j, struct image *image, struct err *e)
 
 static int run_compress(struct job *j, struct image *image, struct err *e)
 {
-    if (signing_check(&j->o->signing, e) < 0 || open_source(j, e) < 0 ||
-        output_file_open(&j->output, j->o->archive, j->o->force, j->source.fd, e) < 0 ||
-        cut(j, e) < 0 || describe_result(j, e) < 0)
+    if (signing_check(&j->o->signing, e) < 0 || source_open(&j->source, j->o->image, e) < 0 ||
+        output_file_open(&j->output, j->o->archive, j->o->force, j->source.image.fd, e) < 0 ||
+        add_hash_tree(j, e) < 0 || cut(j, e) < 0 || describe_result(j, e) < 0)
         return -1;
     return write_archive(j, image, e);
 }
 
-int compress_run(const struct compress_options *o, const struct compress_events *events,
+int compress_run(struct compress_options *o, const struct compress_events *events,
                  struct image *image, struct err *e)
 {
-    struct job j = {.o = o, .events = events, .source.fd = -1, .output = OUTPUT_FILE_INIT};
+    struct job j = {.o = o, .events = events, .source = SOURCE_INIT, .output = OUTPUT_FILE_INIT};
     int r;
 
-    /* Borrowed from the options, and reset below so that image_free does not free it. */
-    j.image.metadata = o->metadata;
-    j.image.metadata_count = o->metadata_count;
     r = run_compress(&j, image, e);
     j.image.metadata = NULL;
     j.image.metadata_count = 0;
     image_free(&j.image);
     chunk_packer_free(j.packer);
-    chunk_hasher_free(j.source_hasher);
     output_file_close(&j.output);
-    cleanup_fd(&j.source.fd);
+    source_close(&j.source);
     return r;
 }

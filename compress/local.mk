@@ -4,11 +4,13 @@ ihop_compress_SOURCES = \
 	compress/compress.c compress/compress.h \
 	compress/add_signature.c compress/add_signature.h \
 	compress/diff.c compress/diff.h \
+	compress/hash_tree.c compress/hash_tree.h \
 	compress/info.c compress/info.h \
 	compress/main.c \
 	compress/metadata.c compress/metadata.h \
 	compress/options.c compress/options.h \
 	compress/output.c compress/output.h \
+	compress/source.c compress/source.h \
 	compress/chunk_packer.c compress/chunk_packer.h \
 	compress/output_file.c compress/output_file.h \
 	compress/print_signed.c compress/print_signed.h \

@@ -29,6 +29,13 @@ static void on_signing(void *user)
     output_clear(user);
 }
 
+static void on_hashing(void *user)
+{
+    const struct progress p = {.phase = "hash-tree", .text = "making the hash tree"};
+
+    output_progress(user, &p);
+}
+
 static void on_writing(void *user)
 {
     const struct progress p = {.phase = "syncing", .text = "making it durable"};
@@ -36,10 +43,13 @@ static void on_writing(void *user)
     output_progress(user, &p);
 }
 
-static int make(const struct compress_options *o, struct output *out, struct err *e)
+static int make(struct compress_options *o, struct output *out, struct err *e)
 {
-    const struct compress_events events = {
-        .compressing = on_compressing, .signing = on_signing, .writing = on_writing, .user = out};
+    const struct compress_events events = {.hashing = on_hashing,
+                                           .compressing = on_compressing,
+                                           .signing = on_signing,
+                                           .writing = on_writing,
+                                           .user = out};
     struct image image;
 
     if (o->hash_length < LIMIT_HASH_TRUSTED)

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "codec/encoder.h"
 #include "compress/metadata.h"
+#include "format/facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,8 @@ static const struct option_spec specs[] = {
      .call = metadata_add_text},
     {"", 0, OPTION_TABLE, AT(facts), .table = metadata_fact_specs},
     {"", 0, OPTION_TABLE, AT(signing), .table = signing_option_specs},
+    {"verity", 0, OPTION_FLAG, AT(verity), NULL,
+     "append a hash tree for dm-verity, and record its root hash"},
     OPTIONS_JOBS(AT(jobs), "cut, hash and compress"),
     {"print-header", 0, OPTION_FLAG, AT(print_header), NULL,
      "print the header checksum alone, on stdout"},
@@ -174,6 +177,21 @@ static int take_compress_operands(struct compress_options *o, int argc, char **a
     return 0;
 }
 
+/* What --verity records nobody else does; and it needs an image. */
+static int check_verity(const struct compress_options *o, struct err *e)
+{
+    if (!o->verity)
+        return 0;
+    if (!o->image)
+        return err_set(e, ERR_USAGE, "--verity is for making an archive of an image");
+    for (size_t i = 0; i < o->metadata_count; i++)
+        if (strcmp(o->metadata[i].key, FACTS_ROOT_HASH) == 0 ||
+            strcmp(o->metadata[i].key, FACTS_HASH_OFFSET) == 0)
+            return err_set(e, ERR_USAGE, "--verity records %s itself: leave that key out",
+                           o->metadata[i].key);
+    return 0;
+}
+
 int compress_options_parse(int argc, char **argv, struct compress_options *o, struct err *e)
 {
     int first;
@@ -196,7 +214,7 @@ int compress_options_parse(int argc, char **argv, struct compress_options *o, st
         signing_options_finish(&o->signing, e) < 0 || set_compression(o, e) < 0 ||
         choose_chunker(o, e) < 0)
         return -1;
-    return metadata_finish(o, e);
+    return metadata_finish(o, e) < 0 ? -1 : check_verity(o, e);
 }
 
 void compress_options_free(struct compress_options *o)

@@ -38,6 +38,7 @@ struct compress_options {
     struct network_options network; /* for an archive at a URL */
 
     bool force;
+    bool verity; /* append a hash tree for dm-verity, and record it */
     unsigned jobs;
 
     /* These are as given. The members after them have what they mean. */

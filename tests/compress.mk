@@ -13,6 +13,7 @@ compress_tests = \
 	tests/test-compress-output.sh \
 	tests/test-compress-same.sh \
 	tests/test-compress-sign.sh \
+	tests/test-compress-verity.sh \
 	tests/test-real-compress.sh
 
 TESTS += $(compress_tests)

@@ -91,13 +91,23 @@ static void search(const struct rolling *r, struct piece *p)
     }
 }
 
+static ssize_t read_on(struct cutter *c, void *data, struct err *e)
+{
+    ssize_t n;
+
+    if (c->options->read)
+        return c->options->read(c->options->user, data, c->piece_size, e);
+    n = io_read_full(c->fd, data, c->piece_size);
+    return n < 0 ? err_sys(e, errno, "reading %s", c->options->name) : n;
+}
+
 /* Reads a piece, and puts the window's bytes before it. */
 static int read_piece(struct cutter *c, struct piece *p, struct err *e)
 {
-    ssize_t n = io_read_full(c->fd, p->data, c->piece_size);
+    ssize_t n = read_on(c, p->data, e);
 
     if (n < 0)
-        return err_sys(e, errno, "reading %s", c->options->name);
+        return -1;
     p->size = (size_t)n;
     /* The piece before is still there, because only one worker reads at a time. */
     if (c->read > 0) {

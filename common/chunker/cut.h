@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* A piece is read and searched at a time, while it is in the cache of a core. */
 #define CUT_PIECE    ((size_t)(512 * KIB))
@@ -39,6 +40,9 @@ struct cut_options {
     const char *name;   /* the input's name, for messages */
     size_t piece_size;  /* bytes; 0 stands for CUT_PIECE, and tests have other sizes */
     cut_chunk_fn chunk; /* sees each chunk */
+    /* Optional: reads the input on, instead of fd: fewer than size bytes at its end only, or -1.
+     * Any worker calls it, one at a time. */
+    ssize_t (*read)(void *user, void *data, size_t size, struct err *e);
     /* Optional: sees all bytes in order, for a checksum of the whole. Any worker calls it, one
      * at a time, while others handle chunks. */
     int (*input)(void *user, const uint8_t *data, size_t size, struct err *e);
@@ -49,9 +53,9 @@ struct cut_options {
 };
 
 /* Reads fd, a regular file, a block device or a pipe, from its position to its end, and leaves
- * it open. *size is how many bytes that were. The first error is reported, and no call begins
- * after it: ERR_USAGE for the config, ERR_IO for the input, ERR_MEMORY, or the error of a
- * callback (any other error has precedence over ERR_CANCELLED). */
+ * it open; with a function that reads, fd may be -1. *size is how many bytes that were. The first
+ * error is reported, and no call begins after it: ERR_USAGE for the config, ERR_IO for the input,
+ * ERR_MEMORY, or the error of a callback (any other error has precedence over ERR_CANCELLED). */
 int cut_input(int fd, const struct chunker_config *config, const struct cut_options *options,
               uint64_t *size, struct err *e) __attribute__((warn_unused_result));
 
