@@ -245,7 +245,7 @@ static int map_device(const struct attachment *a, bool is_kept, struct attached 
 {
     struct verity_result result;
 
-    if (verity_open(a->job.index, &a->o->verity_demand, &result, e) < 0) {
+    if (verity_open(a->job.index, &a->verity, &result, e) < 0) {
         if (!is_kept && !a->job.take_over)
             tell_new_keeper(a->job.index, e);
         return -1;
@@ -254,6 +254,7 @@ static int map_device(const struct attachment *a, bool is_kept, struct attached 
         tell_new_keeper(a->job.index, NULL);
     done->is_mapped = true;
     done->is_damaged = result.is_damaged;
+    done->is_unvouched = a->verity.recorded && !key_options_demanded(&a->o->keys).keys;
     return 0;
 }
 
@@ -287,14 +288,24 @@ static void tell_of_keeper(unsigned index, struct output *out)
         output_note(out, "%s", e.text);
 }
 
+void attach_tell(struct output *out, const struct attached *done)
+{
+    if (done->is_kept)
+        output_note(out, "/dev/nbd%u is attached already", done->index);
+    if (done->is_unvouched)
+        output_note(out,
+                    "nothing vouches for the root hash that release %s records: no key was "
+                    "demanded (--verify-key, or keys.d)",
+                    done->release);
+}
+
 int attach_run(const struct attach_options *o, struct output *out, struct err *e)
 {
     struct attached done;
 
     if (attach_release(o, o->operands[0], o->operands[1], &done, e) < 0)
         return -1;
-    if (done.is_kept)
-        output_note(out, "/dev/nbd%u is attached already", done.index);
+    attach_tell(out, &done);
     attach_print(o, &done);
     if (o->foreground && done.is_kept)
         tell_of_keeper(done.index, out);

@@ -18,6 +18,7 @@ struct attached {
     bool is_kept;       /* it was attached and kept before */
     bool is_mapped;     /* what is to be used is the dm-verity device on it */
     unsigned switch_ms; /* how long reads waited for an upgrade; 0: there was none */
+    bool is_unvouched;  /* its root hash is one that the release records and nobody has signed */
     bool is_damaged;    /* of that device, the first or the last block cannot be read */
     char release[LIMIT_RELEASE_NAME + 1];
     char id[CHUNK_HASH_HEX]; /* of the image, 128 hex digits */
@@ -33,6 +34,10 @@ int attach_release(const struct attach_options *o, const char *release_path, con
 
 /* Prints the device, or with --json all of it. */
 void attach_print(const struct attach_options *o, const struct attached *done);
+
+/* Says what is to be known of it beside its name: that it was attached before, that nothing vouches
+ * for its root hash. */
+void attach_tell(struct output *out, const struct attached *done);
 
 /* Attaches the release, leaves a keeper in the background and prints the device. */
 int attach_run(const struct attach_options *o, struct output *out, struct err *e)

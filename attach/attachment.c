@@ -2,6 +2,7 @@
 #include "attach/attachment.h"
 
 #include "attach/launch.h"
+#include "attach/release_trust.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "store/release_image.h"
@@ -20,10 +21,7 @@ int attachment_begin(struct attachment *a, const struct attach_options *o, struc
 {
     *a = (struct attachment){.o = o, .queue = -1, .job = {.lock = -1, .release = -1, .report = -1}};
     a->job.foreground = o->foreground;
-    if (o->verity && !*o->verity)
-        return err_set(e, ERR_ARCHIVE,
-                       "a release records no root hash: give it by "
-                       "--verity=roothash=HEX,offset=BYTES");
+    a->verity = o->verity_demand;
     a->channel = nbd_netlink_open(e);
     return a->channel ? record_queue(RECORD_DIRECTORY, QUEUE_WAIT_MS, &a->queue, e) : -1;
 }
@@ -52,6 +50,26 @@ static int set_program(char target[PATH_MAX], const char *word, struct err *e)
     snprintf(target, PATH_MAX, "%s", strchr(word, '/') ? path : word);
     return strchr(target, '\n') ? err_set(e, ERR_USAGE, "the path of a program has a line break")
                                 : 0;
+}
+
+/* Whoever demands signatures wants right bytes, too: the server hashes each chunk before its first
+ * use, unless dm-verity verifies each block, or a parameter says otherwise. */
+static int demand_hashing(const struct attach_options *o, char list[RECORD_LIST_SIZE],
+                          struct err *e)
+{
+    static const char word[] = "verify=first\n";
+    const struct signature_demand demand = key_options_demanded(&o->keys);
+    size_t used = strlen(list);
+
+    if (!demand.keys || o->verity)
+        return 0;
+    for (char *const *p = o->parameters; *p; p++)
+        if (strncmp(*p, "verify=", 7) == 0)
+            return 0;
+    if (used + sizeof word + 2 * ROW_SIZE >= RECORD_LIST_SIZE)
+        return err_set(e, ERR_USAGE, "the plugin's parameters are too long");
+    strcpy(list + used, word);
+    return 0;
 }
 
 static int set_parameters(char list[RECORD_LIST_SIZE], char *const *parameters, struct err *e)
@@ -85,7 +103,11 @@ int attachment_choose_programs(struct attachment *a, bool defaults, struct err *
     if ((nbdkit && set_program(r->nbdkit, nbdkit, e) < 0) ||
         (plugin && set_program(r->plugin, plugin, e) < 0))
         return -1;
-    return defaults || a->o->parameters[0] ? set_parameters(r->parameters, a->o->parameters, e) : 0;
+    if (!defaults && !a->o->parameters[0])
+        return 0;
+    return set_parameters(r->parameters, a->o->parameters, e) < 0
+               ? -1
+               : demand_hashing(a->o, r->parameters, e);
 }
 
 int attachment_load_release(struct attachment *a, const char *id, struct err *e)
@@ -93,6 +115,7 @@ int attachment_load_release(struct attachment *a, const char *id, struct err *e)
     const struct store_options reading = {.access = STORE_READ};
     CLEANUP(store_cleanup) struct store *store = NULL;
     CLEANUP(image_free) struct image image = {0};
+    const struct signature_demand demand = key_options_demanded(&a->o->keys);
     struct record *r = &a->job.record;
 
     if (store_open(r->store, &reading, &store, e) < 0 ||
@@ -101,6 +124,9 @@ int attachment_load_release(struct attachment *a, const char *id, struct err *e)
     if (image.source_size == 0)
         return err_set(e, ERR_USAGE, "release %s/%s is empty: no device has no bytes", r->store,
                        r->release);
+    if (release_trust_check(store, &image, r->release, &demand, e) < 0 ||
+        (a->o->verity && release_trust_verity(&image, &a->verity, e) < 0))
+        return err_context(e, "release %s/%s", r->store, r->release);
     text_hex(image.source_checksum, CHUNK_HASH_SIZE, r->id);
     r->size = image.source_size;
     return 0;

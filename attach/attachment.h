@@ -13,8 +13,9 @@
 struct attachment {
     const struct attach_options *o;
     struct nbd_netlink *channel;
-    struct keeper_job job; /* whose locks belong to the attachment until it is freed */
-    int queue;             /* the turn among the programs that attach */
+    struct keeper_job job;       /* whose locks belong to the attachment until it is freed */
+    struct verity_demand verity; /* with o->verity: completed by what the release records */
+    int queue;                   /* the turn among the programs that attach */
 };
 
 /* Opens the channel to the kernel, and waits for the turn. The caller frees it, also after a

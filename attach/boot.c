@@ -124,8 +124,7 @@ int boot_run(const struct attach_options *o, struct output *out, struct err *e)
             return -1;
     if (attach_first(o, out, &skip, &done, e) < 0)
         return -1;
-    if (done.is_kept)
-        output_note(out, "/dev/nbd%u is attached already", done.index);
+    attach_tell(out, &done);
     attach_print(o, &done);
     return 0;
 }

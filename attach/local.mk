@@ -25,6 +25,7 @@ attach_files = \
 	attach/launch.c attach/launch.h \
 	attach/main.c \
 	attach/options.c attach/options.h \
+	attach/release_trust.c attach/release_trust.h \
 	attach/show.c \
 	attach/upgrade.c
 keeper_files = \

@@ -41,7 +41,8 @@ static const struct option_spec specs[] = {
      "how long reads wait for a new server before they fail [3600]", 1, LIMIT_DEAD_TIMEOUT_S},
     {"id", 0, OPTION_TEXT, AT(id), "HEX", "refuse an image whose checksum does not begin so"},
     {"verity", 0, OPTION_MAYBE, AT(verity), "[=roothash=HEX,offset=BYTES]",
-     "verify each block by a hash tree in the image"},
+     "verify each block by the hash tree in the image [recorded]"},
+    {"", 0, OPTION_TABLE, AT(keys), .table = key_option_specs},
     {"foreground", 'f', OPTION_FLAG, AT(foreground), NULL, "keep the device until it is detached"},
     {"nbdkit", 0, OPTION_TEXT, AT(nbdkit), "PROGRAM", "the server [nbdkit]"},
     {"plugin", 0, OPTION_TEXT, AT(plugin), "FILE", "its plugin [the installed one]"},
@@ -120,8 +121,13 @@ static int check_settings(const struct attach_options *o, struct err *e)
         return err_set(e, ERR_USAGE,
                        "%s cannot be changed while the device is attached: --upgrade without it",
                        o->connections ? "the number of connections" : "the image");
+    if (o->upgrade && (o->keys.path_count > 0 || o->keys.needed || o->keys.allow_unsigned))
+        return err_set(e, ERR_USAGE,
+                       "--upgrade looks at no signature: the image stays what was attached");
     if (!o->list && (!names_device(o) || o->upgrade))
         return 0;
+    if (o->keys.path_count > 0 || o->keys.needed || o->keys.allow_unsigned)
+        return err_set(e, ERR_USAGE, "%s looks at no signature: keys are for attaching", action);
     if (o->connections || o->timeout_s || o->dead_timeout_s || o->id || o->foreground)
         return err_set(e, ERR_USAGE, "%s takes no options for attaching", action);
     return 0;
@@ -163,12 +169,14 @@ int attach_options_parse(int argc, char **argv, struct attach_options *options, 
         options->operands[i] = argv[first + i];
     if (check_operands(options, e) < 0)
         return -1;
-    return options->verity && *options->verity
-               ? verity_demand_parse(options->verity, &options->verity_demand, e)
-               : 0;
+    if (options->verity && verity_demand_parse(*options->verity ? options->verity : "recorded",
+                                               &options->verity_demand, e) < 0)
+        return -1;
+    return !options->list && !names_device(options) ? key_options_load(&options->keys, e) : 0;
 }
 
 void attach_options_free(struct attach_options *options)
 {
     free(options->skips);
+    key_options_free(&options->keys);
 }

@@ -5,6 +5,7 @@
 
 #include "attach/verity_table.h"
 #include "base/err.h"
+#include "cli/key_options.h"
 #include "cli/options.h"
 
 #include <stdbool.h>
@@ -18,7 +19,8 @@ struct attach_options {
     unsigned connections, timeout_s, dead_timeout_s; /* 0: not given */
     const char *id;     /* hex digits with which the image's id must begin; NULL: any */
     const char *verity; /* as given; "" when without a value, NULL: not given */
-    struct verity_demand verity_demand; /* when it has a value */
+    struct verity_demand verity_demand; /* with verity */
+    struct key_options keys;            /* read when something is to be attached */
     const char *nbdkit;                 /* the program, or NULL */
     const char *plugin;                 /* NULL: the one that was installed with this program */
     const char *operands[2];            /* NULL: not given */
@@ -26,7 +28,7 @@ struct attach_options {
 };
 
 /* Fills options from the command line, whose words live as long as they. The
- * caller frees *options, also after a failure. ERR_USAGE. */
+ * caller frees *options, also after a failure. ERR_USAGE, and the kinds of key_options_load. */
 int attach_options_parse(int argc, char **argv, struct attach_options *options, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -16,6 +16,7 @@
 #define BLOCK_MAX    (64 * KIB) /* no hash block is larger */
 #define DIGEST_MIN   16
 #define MAX_TYPE     1
+#define RECORDED     "recorded"
 #define ROOT_HASH    "roothash="
 #define OFFSET       "offset="
 #define CORRUPTION   "on-corruption="
@@ -79,13 +80,15 @@ static int parse_word(struct verity_demand *d, const char *word, struct err *e)
         return set_offset(d, value, e);
     if (takes(word, CORRUPTION, &value))
         return set_corruption(d, value, e);
-    if (strcmp(word, IGNORE_ZERO) == 0)
+    if (strcmp(word, RECORDED) == 0)
+        d->recorded = true;
+    else if (strcmp(word, IGNORE_ZERO) == 0)
         d->ignore_zero_blocks = true;
     else if (strcmp(word, AT_MOST_ONCE) == 0)
         d->check_at_most_once = true;
     else
         return err_set(e, ERR_USAGE,
-                       "--verity takes " ROOT_HASH "HEX," OFFSET
+                       "--verity takes " RECORDED " or " ROOT_HASH "HEX," OFFSET
                        "BYTES and, after commas, " CORRUPTION "error|restart|panic, " IGNORE_ZERO
                        ", " AT_MOST_ONCE "; not '%s'",
                        word);
@@ -103,7 +106,13 @@ int verity_demand_parse(const char *text, struct verity_demand *demand, struct e
     while ((word = strsep(&rest, ",")) != NULL)
         if (parse_word(&d, word, e) < 0)
             return -1;
-    if (!*d.root_hash || d.offset == 0)
+    if (!*d.root_hash && d.offset == 0)
+        d.recorded = true;
+    else if (d.recorded)
+        return err_set(e, ERR_USAGE,
+                       "--verity: what the release has recorded is not given by " ROOT_HASH
+                       " or " OFFSET " as well");
+    else if (!*d.root_hash || d.offset == 0)
         return err_set(e, ERR_USAGE, "--verity needs both " ROOT_HASH "HEX and " OFFSET "BYTES");
     *demand = d;
     return 0;

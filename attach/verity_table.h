@@ -29,6 +29,7 @@
 enum verity_on_corruption { VERITY_ERROR, VERITY_RESTART, VERITY_PANIC };
 
 struct verity_demand {
+    bool recorded;              /* the release says the next two, which are not given */
     char root_hash[VERITY_HEX]; /* lower case */
     uint64_t offset;            /* of the superblock, from the beginning of the image */
     enum verity_on_corruption on_corruption;
@@ -47,8 +48,8 @@ struct verity_tree {
     uint8_t uuid[VERITY_UUID];
 };
 
-/* Parses "roothash=HEX,offset=BYTES[,on-corruption=error|restart|panic][,ignore-zero-blocks]
- * [,check-at-most-once]". */
+/* Parses "recorded|roothash=HEX,offset=BYTES[,on-corruption=error|restart|panic]
+ * [,ignore-zero-blocks][,check-at-most-once]", of which "recorded," may be left out. */
 int verity_demand_parse(const char *text, struct verity_demand *demand, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -43,7 +43,7 @@ EXTRA_DIST += \
 
 $(boot_generated): %: %.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
-	sed -e 's,@sbindir\@,$(sbindir),g' -e 's,@plugindir\@,$(plugindir),g' -e 's,@pkgdatadir\@,$(pkgdatadir),g' \
+	sed -e 's,@sbindir\@,$(sbindir),g' -e 's,@plugindir\@,$(plugindir),g' -e 's,@sysconfdir\@,$(sysconfdir),g' -e 's,@pkgdatadir\@,$(pkgdatadir),g' \
 		-e 's,@pkglibexecdir\@,$(pkglibexecdir),g' \
 		$< >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@
 

@@ -87,7 +87,6 @@ bad ihop.release=..
 bad ihop.overlay=
 bad ihop.overlay=ram
 bad ihop.overlay=/dev/../etc
-bad ihop.verity=
 bad ihop.timeout=
 bad ihop.timeout=1m
 bad ihop.timeout=-1

@@ -96,7 +96,7 @@ ihop_parse_word() {
             ;;
         ihop.verity=*)
             case $value in
-                '') ihop_ignored "$1" "it must be roothash=HEX,offset=BYTES" ;;
+                '') ihop_verity=recorded ;;
                 *) ihop_verity=$value ;;
             esac
             ;;

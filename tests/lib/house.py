@@ -36,7 +36,7 @@ PROGRAMS = {
     "clone": {"cli", *ROOMS},
     "manage": {"cli", *ROOMS},
     "compress": {"cli", *ROOMS},
-    "attach": {"cli", "base", "format", "store"},  # neither curl nor a codec in an initramfs
+    "attach": {"cli", "base", "format", "signature", "store"},  # neither curl nor a codec in an initramfs
 }
 # What is no program may include common/ alone; tests of a program's modules may all.
 OTHERS = ("bench", "tests")

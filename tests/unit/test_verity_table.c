@@ -60,6 +60,10 @@ static void demands_are_whole(void **state)
 {
     static const char *const bad[] = {
         "roothash=" ROOT,
+        "recorded,offset=4096",
+        "recorded,roothash=" ROOT ",offset=4096",
+        "recorded=1",
+        "",
         "offset=4096",
         "roothash=" ROOT ",offset=0",
         "roothash=" ROOT ",offset=513",
@@ -82,6 +86,11 @@ static void demands_are_whole(void **state)
     assert_false(d.ignore_zero_blocks || d.check_at_most_once);
     d = demand("roothash=" ROOT ",on-corruption=panic,offset=1024,check-at-most-once");
     assert_true(d.on_corruption == VERITY_PANIC && d.check_at_most_once);
+    assert_false(d.recorded);
+    d = demand("recorded,on-corruption=restart");
+    assert_true(d.recorded && d.on_corruption == VERITY_RESTART);
+    d = demand("check-at-most-once");
+    assert_true(d.recorded && d.check_at_most_once && d.offset == 0);
     for (size_t i = 0; i < COUNT(bad); i++)
         assert_fails(verity_demand_parse(bad[i], &d, &e), e, ERR_USAGE, "--verity");
 }
