@@ -8,6 +8,7 @@ device_tests = \
 	tests/test-vm-boot-cuts.sh \
 	tests/test-vm-filesystems.sh \
 	tests/test-vm-root.sh \
+	tests/test-vm-signed.sh \
 	tests/test-vm-verity.sh
 
 TESTS += $(device_tests)

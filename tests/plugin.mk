@@ -32,5 +32,5 @@ TESTS += $(plugin_tests)
 EXTRA_DIST += $(plugin_tests)
 
 # By hand: it needs a kernel for a virtual machine.
-EXTRA_DIST += tests/vm/attach.sh tests/vm/attach-guest.sh tests/vm/attach-kill.sh tests/vm/readers.py \
+EXTRA_DIST += tests/vm/attach.sh tests/vm/attach-guest.sh tests/vm/attach-kill.sh tests/vm/damage.py tests/vm/readers.py \
 	tests/vm/uboot.py tests/vm/uml.sh
