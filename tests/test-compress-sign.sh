@@ -304,8 +304,10 @@ EOF_PY
         $cba key "$number" "key$number" >/dev/null
         many+=(--sign "key$number.sec")
     done
-    compress "${many[@]}" many.cba
+    compress --signature-space 1 "${many[@]}" many.cba
     equal "$($cba signed-by many.cba | wc -l)" 20 "signatures"
+    expect_exit 0 "$ihop_clone" -q many.cba store/many
+    holds store/many image
     # Something else in the space.
     compress odd.cba
     printf 'not yours' >text
@@ -344,6 +346,25 @@ test_together() {
         wait "$pid"
     done
     equal "$($cba signed-by a.cba | wc -l)" 8 "signatures of eight at a time"
+}
+
+# Who waited for the lock signs what has the name then, not what had it before.
+test_waited() {
+    local pid
+
+    requires flock
+    compress a.cba
+    cp a.cba next.cba
+    expect_exit 0 "$ihop_compress" --add-signature two.sec next.cba
+    exec 4<a.cba
+    flock 4
+    "$ihop_compress" -q --add-signature one.sec a.cba 4<&- &
+    pid=$!
+    wait_for 60 grep -q -e "-> FLOCK.* $pid " /proc/locks
+    mv next.cba a.cba
+    exec 4<&-
+    wait "$pid"
+    equal "$(signers a.cba)" "two.pub one.pub" "signers, after waiting"
 }
 
 run_cases "$@"
