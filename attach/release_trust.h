@@ -18,10 +18,16 @@
 #include "signature/signed_image.h"
 #include "store/store.h"
 
-/* With keys: the release must be what they signed, published under this name, and not below the
- * store's minimum. Without, nothing is demanded. */
-int release_trust_check(const struct store *store, const struct image *image, const char *name,
+/* With keys: the release must be what they signed and published under this name. Without, nothing
+ * is demanded. */
+int release_trust_check(const struct image *image, const char *name,
                         const struct signature_demand *demand, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Whether the release is not below the store's minimum; asked with keys, for a release that
+ * somebody named. What boot selection chooses has been held against the minimum there, which knows
+ * when there is nothing else that boots. */
+int release_trust_minimum(const struct store *store, const struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
 /* Sets root hash and offset of the demand, if they are not given, to those that the release
