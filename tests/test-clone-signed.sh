@@ -200,6 +200,9 @@ test_beside() {
     rules 'path=/main/solid.cba.minisig : status=404'
     expect_exit 0 "${clone[@]}" --verify-key "$tmp/k1.pub" --mirror "$url/mirror/solid.cba" "$url/main/solid.cba" \
         "$tmp/mirrored/r"
+    # Of a file it is kept without a demand, so that the release can be checked later.
+    expect_exit 0 "${clone[@]}" "$tmp/www/solid.cba" "$tmp/kept/r"
+    expect_exit 0 "$ihop_store" verify --quiet --verify-key "$tmp/k1.pub" "$tmp/kept"
     # Beside a signed archive nobody looks.
     sign one 1
     accepted --verify-key "$tmp/k1.pub" "$url/good/one.cba"

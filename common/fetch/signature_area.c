@@ -142,15 +142,21 @@ int signature_area_read(struct reader *r, const struct signature_area *area, uin
                         bool demanded, struct image *image, struct err *e)
 {
     CLEANUP_FREE uint8_t *text = NULL;
+    struct err why = ERR_INIT;
     size_t size;
 
     if (read_area(r, area, area_size, image->header_size, &text, &size, e) < 0)
         return -1;
-    if (demanded && !begins_signature(text, size)) {
+    /* Beside a file one may look without a demand: it costs nothing. */
+    if (!begins_signature(text, size) && (demanded || !r->settings)) {
         free(text);
         text = NULL;
-        if (find_beside(r, &text, &size, e) < 0)
+        if (find_beside(r, &text, &size, &why) < 0) {
+            if (!demanded)
+                return 0;
+            *e = why;
             return -1;
+        }
     }
     if (!demanded && (size > LIMIT_SIGNATURE_TEXT || !begins_signature(text, size)))
         return 0;
