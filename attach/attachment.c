@@ -125,7 +125,7 @@ int attachment_load_release(struct attachment *a, const char *id, struct err *e)
         return err_set(e, ERR_USAGE, "release %s/%s is empty: no device has no bytes", r->store,
                        r->release);
     if (release_trust_check(&image, r->release, &demand, e) < 0 ||
-        (demand.keys && !a->o->boot && release_trust_minimum(store, &image, e) < 0) ||
+        (demand.keys && release_trust_minimum(store, &image, r->release, e) < 0) ||
         (a->o->verity && release_trust_verity(&image, &a->verity, e) < 0))
         return err_context(e, "release %s/%s", r->store, r->release);
     text_hex(image.source_checksum, CHUNK_HASH_SIZE, r->id);

@@ -11,18 +11,14 @@ int release_trust_check(const struct image *image, const char *name,
     return demand->keys ? signed_image_check_release(image, name, demand, e) : 0;
 }
 
-int release_trust_minimum(const struct store *store, const struct image *image, struct err *e)
+int release_trust_minimum(const struct store *store, const struct image *image, const char *name,
+                          struct err *e)
 {
-    uint64_t minimum = store_floor_for_boot(store, NULL);
     struct facts facts;
 
-    if (facts_read(image, &facts, e) < 0)
-        return -1;
-    return facts.version >= minimum
-               ? 0
-               : err_set(e, ERR_ARCHIVE,
-                         "its version is %llu, below %llu, the minimum of its store",
-                         (unsigned long long)facts.version, (unsigned long long)minimum);
+    return facts_read(image, &facts, e) < 0
+               ? -1
+               : store_floor_check_served(store, name, facts.version, e);
 }
 
 int release_trust_verity(const struct image *image, struct verity_demand *demand, struct err *e)

@@ -24,11 +24,10 @@ int release_trust_check(const struct image *image, const char *name,
                         const struct signature_demand *demand, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Whether the release is not below the store's minimum; asked with keys, for a release that
- * somebody named. What boot selection chooses has been held against the minimum there, which knows
- * when there is nothing else that boots. */
-int release_trust_minimum(const struct store *store, const struct image *image, struct err *e)
-    __attribute__((warn_unused_result));
+/* Whether the release may be attached by its version (store_floor_check_served); asked with keys.
+ */
+int release_trust_minimum(const struct store *store, const struct image *image, const char *name,
+                          struct err *e) __attribute__((warn_unused_result));
 
 /* Sets root hash and offset of the demand, if they are not given, to those that the release
  * records. ERR_ARCHIVE when it records none. */

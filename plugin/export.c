@@ -70,7 +70,6 @@ static int check_signed(const struct export *x, struct err *e)
 {
     const struct signature_demand *demand = &x->options->signed_by;
     bool any_name = x->options->id && strlen(x->options->id) == CHUNK_HASH_HEX - 1;
-    uint64_t minimum;
     struct facts facts;
 
     if (!demand->keys)
@@ -78,15 +77,9 @@ static int check_signed(const struct export *x, struct err *e)
     if (signed_image_check_release(&x->image, any_name ? NULL : x->name, demand, e) < 0 ||
         facts_read(&x->image, &facts, e) < 0)
         return err_context(e, "release %s/%s", store_path(x->store), x->name);
-    minimum = store_floor_for_boot(x->store, NULL);
-    if (facts.version >= minimum)
+    if (store_floor_check_served(x->store, x->name, facts.version, e) == 0)
         return 0;
-    return err_set(
-        e, ERR_ARCHIVE,
-        "release %s/%s has the version %llu, below %llu, the minimum of its store: it is "
-        "not served",
-        store_path(x->store), x->name, (unsigned long long)facts.version,
-        (unsigned long long)minimum);
+    return err_context(e, "release %s/%s is not served", store_path(x->store), x->name);
 }
 
 /* Releases of ihop 0.1 do not say which chunks are zero. */

@@ -97,7 +97,8 @@ test_lost() {
     for name in v5 v7; do
         expect_exit 0 "$ihop_store" remove -q s/$name
     done
-    is_minimum s 0 False
+    # It was recorded before the release that told it was gone.
+    is_minimum s 5
     # Removed releases tell nothing, so the file is what counts.
     fresh
     clone s v5

@@ -4,6 +4,9 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "format/facts.h"
+#include "format/release.h"
+#include "store/boot_file.h"
 #include "store/lock.h"
 #include "store/meta_file.h"
 #include "store/record_text.h"
@@ -197,7 +200,68 @@ uint64_t store_floor_for_boot(const struct store *store, const struct events *ev
     return floor.minimum;
 }
 
+/* ---- checking ---- */
+
+static bool is_default(const struct store *store, const char *name)
+{
+    struct boot_record record;
+    struct err ignored = ERR_INIT;
+
+    return boot_file_read(store, &record, &ignored) != BOOT_FILE_NONE &&
+           strcmp(record.of[BOOT_DEFAULT].name, name) == 0;
+}
+
+int store_floor_check_served(const struct store *store, const char *name, uint64_t version,
+                             struct err *e)
+{
+    struct err why = ERR_INIT;
+    struct store_floor floor;
+
+    if (store_floor_read(store, &floor, &why) == 0) {
+        if (version >= floor.minimum)
+            return 0;
+        err_set(&why, ERR_ARCHIVE, "its version is %llu, below %llu, the minimum of its store",
+                (unsigned long long)version, (unsigned long long)floor.minimum);
+    }
+    if (is_default(store, name))
+        return 0;
+    *e = why;
+    return -1;
+}
+
+int store_floor_check_published(const struct store *store, const uint8_t *data, size_t size,
+                                struct err *e)
+{
+    CLEANUP(image_free) struct image image = {0};
+    struct store_floor floor;
+    struct facts facts;
+
+    if (store_floor_read(store, &floor, e) < 0)
+        return -1;
+    if (floor.minimum == 0)
+        return 0;
+    if (release_parse_metadata(data, size, &image, e) < 0 || facts_read(&image, &facts, e) < 0)
+        return -1;
+    if (facts.version >= floor.minimum)
+        return 0;
+    return err_set(e, ERR_ARCHIVE,
+                   "version %llu is below %llu, the minimum that store %s has accepted meanwhile",
+                   (unsigned long long)facts.version, (unsigned long long)floor.minimum,
+                   store->path);
+}
+
 /* ---- changing ---- */
+
+int store_floor_keep(const struct store *store, struct err *e)
+{
+    struct err why = ERR_INIT;
+    struct store_floor floor;
+
+    /* What is damaged is refused by clones until an operator has set it. */
+    if (store_floor_read(store, &floor, &why) < 0 || floor.recorded || floor.minimum == 0)
+        return 0;
+    return write_floor(store, floor.minimum, e);
+}
 
 int store_floor_accept(const struct store *store, uint64_t version, uint64_t minimum, struct err *e)
 {

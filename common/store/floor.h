@@ -20,6 +20,7 @@
 #include "store/store.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct store_floor {
@@ -35,6 +36,22 @@ int store_floor_read(const struct store *store, struct store_floor *floor, struc
 /* The floor, for a device that must boot: when the file cannot be read, a note says so, and the
  * releases tell. */
 uint64_t store_floor_for_boot(const struct store *store, const struct events *events);
+
+/* Whether a release of this name and version may be served to whoever demands signatures: it must
+ * reach the floor, or be the default of boot selection, which boots when nothing that reaches the
+ * floor can (boot_selection.h). A floor that cannot be read lets only that one pass. ERR_ARCHIVE
+ * does not name the release; kinds otherwise as those of store_floor_read. */
+int store_floor_check_served(const struct store *store, const char *name, uint64_t version,
+                             struct err *e) __attribute__((warn_unused_result));
+
+/* The same for a release that is about to be published, encoded as data; nothing below the floor
+ * is, whatever let it in. The caller holds the publish lock. */
+int store_floor_check_published(const struct store *store, const uint8_t *data, size_t size,
+                                struct err *e) __attribute__((warn_unused_result));
+
+/* Records the floor before a release goes that may be the only one to tell it. The caller holds the
+ * publish lock. Kinds: ERR_SPACE, ERR_IO, ERR_MEMORY. */
+int store_floor_keep(const struct store *store, struct err *e) __attribute__((warn_unused_result));
 
 /* Raises the floor to minimum, unless it is as high, and records it, if it is not recorded yet;
  * durable on return 0. To be called before an image of this version, which the caller has accepted,

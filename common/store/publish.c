@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "format/release.h"
+#include "store/floor.h"
 #include "store/foreign.h"
 #include "store/lock.h"
 #include "store/partial_age.h"
@@ -169,6 +170,8 @@ int store_publish(const struct store *store, const char *name, const uint8_t *da
 
     if (release_name_check(name, e) < 0 || check_target(store, name, replace, e) < 0 ||
         (lock = store_publish_lock(store, e)) < 0)
+        return -1;
+    if (store_floor_check_published(store, data, size, e) < 0)
         return -1;
     if (io_random_name(temporary) < 0)
         return err_sys(e, errno, "cannot get random bytes");

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "store/boot_selection.h"
+#include "store/floor.h"
 #include "store/foreign.h"
 #include "store/lock.h"
 #include "store/lock_holder.h"
@@ -178,7 +179,8 @@ int store_release_remove(const struct store *store, const char *name, bool force
                        "release %s/%s is protected: unprotect it first (ihop-store unprotect)",
                        store->path, name);
     /* The lock keeps others from choosing it for booting just now. */
-    if ((lock = store_publish_lock(store, e)) < 0 || boot_check_removable(store, name, e) < 0)
+    if ((lock = store_publish_lock(store, e)) < 0 || boot_check_removable(store, name, e) < 0 ||
+        store_floor_keep(store, e) < 0)
         return -1;
     if (!force && check_unserved(store, name, fd, e) < 0)
         return -1;
