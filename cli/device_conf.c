@@ -66,7 +66,7 @@ int device_conf_read(const char *directory, char type[LIMIT_DEVICE_TYPE + 1], st
     }
     type[0] = '\0';
     fd = io_open_named(AT_FDCWD, path, 0); /* may be a link */
-    if (fd < 0 && errno == ENOENT)
+    if (fd < 0 && errno == ENOENT && !io_name_exists(path))
         return 0;
     if (fd < 0)
         return err_sys(e, errno, "cannot open %s, which says what type this device has", path);

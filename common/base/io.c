@@ -130,6 +130,16 @@ int io_open_named(int dirfd, const char *path, int flags)
     return fd;
 }
 
+bool io_name_exists(const char *path)
+{
+    int saved = errno;
+    struct stat st;
+    bool there = lstat(path, &st) == 0;
+
+    errno = saved;
+    return there;
+}
+
 /* Opens the path without openat2, one component after the other. */
 static int open_by_walk(int dirfd, const char *path, int flags)
 {

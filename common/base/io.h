@@ -40,6 +40,9 @@ int io_openat(int dirfd, const char *path, int flags, mode_t mode)
  * terminal does harm. */
 int io_open_named(int dirfd, const char *path, int flags) __attribute__((warn_unused_result));
 
+/* Whether anything has this name, a link that leads nowhere as well; keeps errno. */
+bool io_name_exists(const char *path);
+
 /* Opens a path of several components for reading. No component may be a link, and the path
  * cannot leave dirfd. Uses openat2 or, where that is refused, opens one component after the
  * other. O_NOATIME is left out where it is not permitted: only the owner of a file and root may

@@ -17,6 +17,7 @@
 struct names {
     char **items;
     size_t count, capacity;
+    size_t leftovers; /* that do not count, without those that begin with a dot */
 };
 
 static void free_key_names(struct names *n)
@@ -111,8 +112,10 @@ static int list_key_names(int fd, const char *path, struct names *n, struct err 
     if (!dir)
         return cannot_open_key(path, e);
     while ((entry = io_readdir(dir))) {
-        if (is_leftover(entry->d_name))
+        if (is_leftover(entry->d_name)) {
+            n->leftovers += entry->d_name[0] != '.';
             continue;
+        }
         if (array_grow((void **)&n->items, &n->capacity, n->count, sizeof *n->items, e) < 0)
             return -1;
         n->items[n->count] = strdup(entry->d_name);
@@ -154,8 +157,13 @@ static int add_key_directory(struct key_set *set, int fd, const char *path, bool
     for (size_t i = 0; i < n.count; i++)
         if (add_key_entry(set, fd, path, n.items[i], e) < 0)
             return -1;
-    if (n.count > 0 || may_be_empty)
+    if (n.count > 0 || (may_be_empty && n.leftovers == 0))
         return 0;
+    if (n.leftovers > 0)
+        return err_set(e, ERR_DAMAGED,
+                       "the directory %s has no key but what an editor or a package manager left "
+                       "there: put a public key there, or remove that",
+                       path);
     return err_set(e, ERR_DAMAGED, "the directory %s has no key: put a public key there", path);
 }
 
@@ -177,6 +185,6 @@ int key_set_add_default(struct key_set *set, const char *directory, struct err *
     CLEANUP_FD int fd = io_open_named(AT_FDCWD, directory, O_DIRECTORY);
 
     if (fd < 0)
-        return errno == ENOENT ? 0 : cannot_open_key(directory, e);
+        return errno == ENOENT && !io_name_exists(directory) ? 0 : cannot_open_key(directory, e);
     return add_key_directory(set, fd, directory, true, e);
 }
