@@ -20,12 +20,14 @@ static void append_lines(struct growing *g, const char *lines, size_t size)
         g->text[g->size++] = '\n';
 }
 
-/* Whether a signature that is there gives way to a new one. */
+/* Whether a signature that is there gives way to a new one. The id of one whose key is not at hand
+ * says nothing: anybody may claim any. */
 static int is_replaced(const struct signature_list *list, const struct minisign_signature *old,
                        const struct minisign_signature *new, const struct public_key *key,
                        bool *replaced, struct err *e)
 {
-    *replaced = memcmp(old->id, new->id, sizeof old->id) == 0;
+    *replaced = memcmp(old->id, new->id, sizeof old->id) == 0 &&
+                (key || memcmp(old->signature, new->signature, sizeof old->signature) == 0);
     if (*replaced || !key)
         return 0;
     return ed25519_verify(key->bytes, list->message, sizeof list->message, old->signature, replaced,
