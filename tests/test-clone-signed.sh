@@ -121,6 +121,18 @@ test_keys() {
         expect_exit 7 "${clone[@]}" --config "$tmp/etc" $more "$url/good/one.cba" "$tmp/no/r"
         expect_stderr 'two.pub'
     done
+    # A link that leads nowhere, and what an interrupted upgrade of packages leaves.
+    mkdir -p "$tmp/dangling" "$tmp/leftover/keys.d"
+    ln -s /nonexistent "$tmp/dangling/keys.d"
+    cp "$tmp/k1.pub" "$tmp/leftover/keys.d/one.pub.dpkg-new"
+    for etc in dangling leftover; do
+        expect_exit $([ $etc = dangling ] && echo 10 || echo 7) "${clone[@]}" --config "$tmp/$etc" "$url/good/base.cba" "$tmp/no/r"
+        one_line_on_stderr
+        expect_stderr "$etc/keys.d"
+    done
+    rm "$tmp/dangling/keys.d"
+    ln -s /nonexistent "$tmp/dangling/device.conf"
+    expect_exit 7 "${clone[@]}" --config "$tmp/dangling" "$url/good/base.cba" "$tmp/no/r"
     [ "$(id -u)" = 0 ] || {
         chmod 0 "$tmp/broken"
         expect_exit 7 "${clone[@]}" --verify-key "$tmp/broken" "$url/good/one.cba" "$tmp/no/r"
@@ -292,6 +304,48 @@ test_unsigned_raises_nothing() {
     expect_exit 0 "${clone[@]}" "$url/good/high.cba" "$tmp/floor/c"
     expect_exit 5 "${clone[@]}" --verify-key "$tmp/k1.pub" "$url/good/low.cba" "$tmp/floor/d"
     expect_stderr 'below 9'
+}
+
+# version N [MINIMUM]: $tmp/www/versionN.cba, signed by key 1.
+version() {
+    # shellcheck disable=SC2086
+    $cba make $with_space --metadata "ihop.version=$1" --metadata "ihop.minimum-version=${2:-0}" "$tmp/image" \
+        "$tmp/www/version$1.cba"
+    $cba signature 1 "$tmp/www/version$1.cba" >"$tmp/version.minisig"
+    $cba put-signatures "$tmp/www/version$1.cba" "$tmp/version.minisig"
+    expect_exit 0 "${clone[@]}" --verify-key "$tmp/k1.pub" "$tmp/www/version$1.cba" "$tmp/versions/v$1"
+}
+
+# What boots as a last resort is served to whoever has keys, too, or a device whose trial fails would
+# stand still.
+test_last_resort() {
+    local serve=(nbdkit -U - "$plugin" "store=$tmp/versions" verify-key="$tmp/k1.pub")
+
+    requires nbdkit
+    version 1
+    expect_exit 0 "$ihop_store" default --quiet "$tmp/versions/v1"
+    version 2 2
+    expect_exit 0 "${serve[@]}" release=v1 --run true
+    expect_exit 0 "${serve[@]}" release=v2 --run true
+    # A minimum that cannot be read lets nothing but the default pass.
+    cp "$tmp/versions/.ihop/floor" "$tmp/floor-file"
+    echo rubbish >"$tmp/versions/.ihop/floor"
+    expect_exit 0 "${serve[@]}" release=v1 --run true
+    expect_exit 1 "${serve[@]}" release=v2 --run true
+    cp "$tmp/floor-file" "$tmp/versions/.ihop/floor"
+    expect_exit 0 "$ihop_store" default --quiet "$tmp/versions/v2"
+    expect_exit 1 "${serve[@]}" release=v1 --run true
+    expect_stderr 'v1 is not served: its version is 1, below 2'
+    # A minimum that only a release tells is recorded before that goes.
+    rm "$tmp/versions/.ihop/floor"
+    version 3
+    rm "$tmp/versions/.ihop/floor"
+    expect_exit 0 "$ihop_store" default --quiet "$tmp/versions/v3"
+    expect_exit 0 "$ihop_store" default --quiet "$tmp/versions/v3"
+    rm -f "$tmp/versions/.ihop/boot" "$tmp/versions/.ihop/boot.spare"
+    expect_exit 0 "$ihop_store" remove --quiet "$tmp/versions/v2"
+    expect_exit 0 "$ihop_store" minimum --json "$tmp/versions"
+    equal "$(json minimum)" 2 "the minimum when its release has gone"
 }
 
 run_cases "$@"
