@@ -35,8 +35,9 @@ struct key_set {
 int key_set_add(struct key_set *set, const char *path, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Adds the keys of a directory that nobody named, the default one: it may be missing or have no
- * key. All else is as for key_set_add. */
+/* Adds the keys of a directory that nobody named, the default one: it may be missing or empty. A
+ * link that leads nowhere is not missing, and one that has leftovers alone is not empty. All else
+ * is as for key_set_add. */
 int key_set_add_default(struct key_set *set, const char *directory, struct err *e)
     __attribute__((warn_unused_result));
 
