@@ -62,7 +62,7 @@ static int wait_for_command(pid_t pid, struct err *e)
 static int run_with_pipe(const char *command, int message, uint8_t *printed, size_t size,
                          ssize_t *got, struct err *e)
 {
-    int ends[2], failure, r;
+    int ends[2], failure = 0, r;
     pid_t pid;
 
     if (pipe2(ends, O_CLOEXEC) < 0)
