@@ -66,7 +66,7 @@ static void forms_of_a_key(void **state)
     struct secret_key secret = signature_secret(1);
     struct public_key key;
     struct err e = ERR_INIT;
-    char text[512], loose[512];
+    char text[512], loose[600];
 
     (void)state;
     signature_key_text(&secret.public, text);
