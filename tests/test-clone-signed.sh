@@ -6,6 +6,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/..}/tests/lib/functions.sh"
 . "$srcdir/tests/lib/net.sh"
+. "$srcdir/tests/lib/nbdkit.sh"
 # base.cba has space for signatures between its header and its chunks, full of rubbish, and is
 # otherwise like apart.cba; solid.cba has none.
 make_archives
@@ -319,9 +320,8 @@ version() {
 # What boots as a last resort is served to whoever has keys, too, or a device whose trial fails would
 # stand still.
 test_last_resort() {
-    local serve=(nbdkit -U - "$plugin" "store=$tmp/versions" verify-key="$tmp/k1.pub")
+    local serve=("${nbdkit[@]}" -U - "$plugin" "store=$tmp/versions" verify-key="$tmp/k1.pub")
 
-    requires nbdkit
     version 1
     expect_exit 0 "$ihop_store" default --quiet "$tmp/versions/v1"
     version 2 2

@@ -64,7 +64,7 @@ test_minimum() {
     cp -a s before
     served v1 verify-key=key1.pub
     install v5 1 image2 --fixed 4096 --metadata ihop.version=5 --metadata ihop.minimum-version=4
-    refused "has the version 3, below 4, the minimum" v1 verify-key=key1.pub
+    refused "is not served: its version is 3, below 4, the minimum" v1 verify-key=key1.pub
     served v2 verify-key=key1.pub
     served v1
     rm -rf s
