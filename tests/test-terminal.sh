@@ -152,8 +152,9 @@ after_first_read() {
 
     shift 2
     rm -f "$tmp/trace"
-    strace -qq -f -o "$tmp/trace" -e trace=read -P "$tmp/fed" -e inject=read:signal=SIGSTOP:when=1 \
-        "$@" -j 1 </dev/null >"$tmp/out" 2>"$tmp/err" &
+    # LeakSanitizer wants to trace the process itself at its end, and may wait for ever.
+    strace -qq -f -o "$tmp/trace" -E ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" -e trace=read \
+        -P "$tmp/fed" -e inject=read:signal=SIGSTOP:when=1 "$@" -j 1 </dev/null >"$tmp/out" 2>"$tmp/err" &
     tracer=$!
     wait_for 60 is_stopped
     $change
