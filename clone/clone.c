@@ -195,16 +195,16 @@ static bool is_signed_the_same(const struct image *a, const struct image *b)
             memcmp(a->signatures, b->signatures, a->signatures_size) == 0);
 }
 
-/* Whether whoever serves the release can check it as well as the archive was checked now. */
+/* Whether whoever serves the release can check it as well as the archive was checked now. The one
+ * that was found to come from this very archive has been checked. */
 static bool records_signatures(const struct clone *c, const struct image *release)
 {
-    const struct signature_demand demand = key_options_demanded(&c->o->trust.keys);
-    struct err ignored = ERR_INIT;
+    const struct trust trust = trust_options_demanded(&c->o->trust);
 
     return !c->image.signatures ||
            (is_signed_the_same(release, &c->image) && release->name &&
             strcmp(release->name, c->o->release) == 0 &&
-            signed_image_check_release(release, NULL, &demand, &ignored) == 0);
+            (release == &c->image || trust_is_signed_release(&trust, release)));
 }
 
 /* Whether the release is there with all its chunks, so that nothing has to be written. It is

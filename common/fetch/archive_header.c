@@ -27,15 +27,6 @@ static void note_identity(struct reader *r, const struct image *image)
     reader_set_identity(r, image->header_size - CHUNK_HASH_SIZE, image->header_checksum);
 }
 
-/* A release whose signatures do not suffice (any more), or that was altered, is read anew: the
- * archive may have others by now. */
-static bool is_signed_well(const struct trust *trust, const struct image *image)
-{
-    struct err ignored = ERR_INIT;
-
-    return signed_image_check_release(image, NULL, &trust->signed_by, &ignored) == 0;
-}
-
 int archive_header_is_of(struct reader *r, const struct archive_header_start *start,
                          const struct trust *trust, const struct image *image, bool *same,
                          struct err *e)
@@ -43,8 +34,10 @@ int archive_header_is_of(struct reader *r, const struct archive_header_start *st
     uint8_t checksum[CHUNK_HASH_SIZE];
 
     *same = false;
+    /* A release whose signatures do not suffice (any more), or that was altered, is read anew: the
+     * archive may have others by now. */
     if (!image->has_archive || image->header_size != start->size ||
-        image->archive_size != r->size || !is_signed_well(trust, image))
+        image->archive_size != r->size || !trust_is_signed_release(trust, image))
         return 0;
     if (reader_read(r, start->size - sizeof checksum, sizeof checksum, checksum, e) < 0)
         return -1;

@@ -56,7 +56,11 @@ int trust_check_header(const struct trust *t, const uint8_t checksum[CHUNK_HASH_
 int trust_check_image(const struct trust *t, const struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
-/* The same for an image out of a release, in place of its header. */
+/* The same for an image out of a release, in place of its header, in two steps, as one without
+ * signatures that suffice may still be read anew: whether it is signed, which takes as long as
+ * making and parsing its header; and, if it is, all the rest. */
+bool trust_is_signed_release(const struct trust *t, const struct image *image)
+    __attribute__((warn_unused_result));
 int trust_check_release(const struct trust *t, const struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
