@@ -77,3 +77,13 @@ int device_conf_read(const char *directory, char type[LIMIT_DEVICE_TYPE + 1], st
     memcpy(type, found, sizeof found);
     return 0;
 }
+
+int device_type_check(const char *type, struct err *e)
+{
+    if (facts_is_device_type(type, strlen(type)))
+        return 0;
+    return err_set(e, ERR_USAGE,
+                   "--compatible takes a device type: 1 to %d bytes, no control character, no "
+                   "blank at an end",
+                   LIMIT_DEVICE_TYPE);
+}

@@ -19,4 +19,7 @@
 int device_conf_read(const char *directory, char type[LIMIT_DEVICE_TYPE + 1], struct err *e)
     __attribute__((warn_unused_result));
 
+/* Whether a command line's --compatible names a device type: ERR_USAGE. */
+int device_type_check(const char *type, struct err *e) __attribute__((warn_unused_result));
+
 #endif

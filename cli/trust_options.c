@@ -25,11 +25,8 @@ static int set_compatible(void *options, const char *value, const char *unused, 
     struct trust_options *o = options;
 
     (void)unused;
-    if (!facts_is_device_type(value, strlen(value)))
-        return err_set(e, ERR_USAGE,
-                       "--compatible takes a device type: 1 to %d bytes, no control character, no "
-                       "blank at an end",
-                       LIMIT_DEVICE_TYPE);
+    if (device_type_check(value, e) < 0)
+        return -1;
     o->compatible = value;
     return 0;
 }

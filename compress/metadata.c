@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/device_conf.h"
 #include "format/facts.h"
 
 #include <errno.h>
@@ -95,11 +96,8 @@ static int add_device_type(void *facts, const char *value, const char *unused, s
     struct metadata_facts *f = facts;
 
     (void)unused;
-    if (!facts_is_device_type(value, strlen(value)))
-        return err_set(e, ERR_USAGE,
-                       "--compatible takes a device type: 1 to %d bytes, no control character, no "
-                       "blank at an end",
-                       LIMIT_DEVICE_TYPE);
+    if (device_type_check(value, e) < 0)
+        return -1;
     if (f->type_count == LIMIT_DEVICE_TYPES)
         return err_set(e, ERR_USAGE, "--compatible is given more than %d times",
                        LIMIT_DEVICE_TYPES);
