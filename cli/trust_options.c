@@ -4,10 +4,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "cli/device_conf.h"
-#include "format/facts.h"
 
 #include <stddef.h>
-#include <string.h>
 
 static int set_pin(void *options, const char *value, const char *unused, struct err *e)
 {
