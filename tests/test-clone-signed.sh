@@ -240,6 +240,14 @@ test_exchanged() {
             fail "chunks of another archive were accepted"
         [ ! -e "$tmp/no/r" ] || fail "a release was published"
     done
+    # A redirect to the evil one, once the header was checked; and from the start.
+    for past in $((apart_header + 1)) 0; do
+        rules "path=/good/ past=$past : status=302 location=$url/evil/one.cba" "path=/evil/ : root=$tmp/www/signed"
+        ! "${clone[@]}" --retry 0 --verify-key "$tmp/k1.pub" "$url/good/one.cba" "$tmp/no/r" 2>/dev/null ||
+            fail "an archive behind a redirect was accepted"
+        [ "$(requests path=/evil/)" -gt 0 ] || fail "the redirect was not followed"
+        [ ! -e "$tmp/no/r" ] || fail "a release was published"
+    done
     # A mirror that has the evil one.
     rules 'path=/main/ n=3- : status=503'
     ln -sfn ../signed "$tmp/www/signed/self"
