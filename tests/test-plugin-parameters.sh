@@ -91,13 +91,13 @@ test_bad_parameters() {
     if [ -z "$preload" ]; then
         bad "store nowhere: No such file" store=nowhere release=v1
         bad "store nowhere: No such file" nowhere/v1
+        bad "verify-key=nothing: .*No such file" store/v1 verify-key=nothing
     fi
     bad "store image is not a directory" store=image release=v1
     bad "'v9' names no store: use STORE/RELEASE" v9
     bad "has no release v9; it has v1" store/v9
     bad "check=perhaps: the value must be yes or no" store/v1 check=perhaps
     bad "verify=always: the value must be off or first" store/v1 verify=always
-    bad "verify-key=nothing: " store/v1 verify-key=nothing
     bad "verify-key=image: .*image" store/v1 verify-key=image
     mkdir keys
     bad "verify-key=keys: the directory keys has no key: put a public key there" store/v1 verify-key=keys
