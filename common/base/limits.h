@@ -40,6 +40,9 @@
 #define LIMIT_HASH_PINNED  32         /* what a pinned or signed header must have */
 #define LIMIT_XZ_MEMORY    (80 * MIB) /* of a decoder: the dictionary of xz -9 is 64 MiB */
 
+#define LIMIT_DELTA_BASE   (4 * MIB) /* that a delta is decoded against */
+#define LIMIT_DELTA_RANGES 16        /* that a base is put together from */
+
 /* Of ihop.compatible and compatible= in device.conf. */
 #define LIMIT_DEVICE_TYPE  128 /* bytes of a name */
 #define LIMIT_DEVICE_TYPES 256 /* for which one image is */

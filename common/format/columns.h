@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* columns: lists of numbers as delta packs have them: varints (7 bits a byte, the lowest first, the
+ * highest bit of all bytes but the last set; at most 10 bytes), column after column, so that a
+ * compressor finds like beside like.
+ *
+ * A number that lies near an expected one is written as their difference, zigzag: 0, -1, 1, -2 ...
+ * are 0, 1, 2, 3 ..., modulo 2^64.
+ *
+ * The bytes that are read are not trusted. A reader or a writer belongs to one thread.
+ */
+#ifndef IHOP_FORMAT_COLUMNS_H
+#define IHOP_FORMAT_COLUMNS_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct columns_reader {
+    const uint8_t *at, *end; /* borrowed */
+};
+
+/* Reads the next number; ERR_ARCHIVE when the bytes end before, or the number has more than 64
+ * bits.
+ */
+int columns_get(struct columns_reader *r, uint64_t *value, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* columns_get, for a number that is written as its difference to expected. */
+int columns_get_near(struct columns_reader *r, uint64_t expected, uint64_t *value, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* The next size bytes as they are; NULL with ERR_ARCHIVE when there are not so many. */
+const uint8_t *columns_get_bytes(struct columns_reader *r, size_t size, struct err *e);
+
+/* A failed allocation is remembered in failed. The caller frees data. */
+struct columns_writer {
+    uint8_t *data;
+    size_t size, capacity;
+    bool failed;
+};
+
+void columns_put(struct columns_writer *w, uint64_t value);
+void columns_put_near(struct columns_writer *w, uint64_t expected, uint64_t value);
+void columns_put_bytes(struct columns_writer *w, const void *data, size_t size);
+
+#endif
