@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What serving through the kernel's NBD client costs: nbdkit's ihop plugin beside its file plugin, in
-# a machine of user-mode Linux with one processor, all in the page cache. Processor time of the host,
-# which a busy host disturbs least; both take turns, ROUNDS times for each number of
-# connections, and the medians are printed with the ratio file/ihop: 1 when both cost the same,
-# above when ihop costs less. Then the time from the attach to the first mount beside that of
-# nbd-client, and what a keeper costs that has nothing to do. By hand, from a build directory:
+# a machine of user-mode Linux with one processor, all in the page cache of an ext4 there, as on a
+# device. (On hostfs, that machine's own root, reads without waiting do not exist, and the kernel
+# gives each one of io_uring to a thread.) Processor time of the host, which a busy host disturbs
+# least; both take turns, ROUNDS times for each number of connections, and the medians are
+# printed with the ratio file/ihop: 1 when both cost the same, above when ihop costs less. Then the
+# time from the attach to the first mount beside that of nbd-client, and what a keeper costs that
+# has nothing to do. By hand, from a build directory:
 #
 #     ROUNDS=15 bash ../tests/vm/measure.sh
 #
@@ -21,6 +23,9 @@ noise "$tmp/files/noise" 60000000 1
 mke2fs -q -F -t ext4 -b 4096 -O ^has_journal -d "$tmp/files" "$tmp/image" 64M
 "$ihop_compress" -q --compression none "$tmp/image" "$tmp/v1.cba"
 "$ihop_clone" -q "$tmp/v1.cba" "$tmp/store/v1"
+mkdir "$tmp/disk"
+mv "$tmp/store" "$tmp/image" "$tmp/disk"
+mke2fs -q -F -t ext4 -d "$tmp/disk" "$tmp/disk.img" 256M >"$tmp/mke2fs"
 cat >"$tmp/reads.py" <<'END'
 import mmap, os, random, sys
 fd = os.open("/dev/nbd0", os.O_RDONLY | os.O_DIRECT)
@@ -31,6 +36,8 @@ for _ in range(3000):
 END
 cat >"$tmp/guest" <<'GUEST'
 module drivers/block/nbd
+mkdir /run/disk
+mount -o ro /dev/ubda /run/disk
 plugin=$builddir/.libs/nbdkit-ihop-plugin.so
 # The host's processor time of this machine, in 1/100 s: the host answers.
 busy() {
@@ -41,8 +48,8 @@ busy() {
 }
 begin() { # SERVER CONNECTIONS
     case $1 in
-        ihop) nbdkit -U /run/s.sock -P /run/s.pid "$plugin" store="$tmp/store" release=v1 ;;
-        file) nbdkit -U /run/s.sock -P /run/s.pid -r file "$tmp/image" ;;
+        ihop) nbdkit -U /run/s.sock -P /run/s.pid "$plugin" store=/run/disk/store release=v1 ;;
+        file) nbdkit -U /run/s.sock -P /run/s.pid -r file /run/disk/image ;;
     esac
     nbd-client -unix /run/s.sock /dev/nbd0 -C "$2" >/dev/null 2>&1
     dd if=/dev/nbd0 of=/dev/null bs=1M iflag=direct status=none
@@ -75,21 +82,21 @@ done
 ms() { awk '{print int($1 * 1000)}' /proc/uptime; }
 for _ in $(seq "$rounds"); do
     a=$(ms)
-    nbdkit -U /run/s.sock -P /run/s.pid "$plugin" store="$tmp/store" release=v1
+    nbdkit -U /run/s.sock -P /run/s.pid "$plugin" store=/run/disk/store release=v1
     nbd-client -unix /run/s.sock /dev/nbd0 -C 2 >/dev/null 2>&1
     mount -o ro /dev/nbd0 /run/mnt
     b=$(ms)
     umount /run/mnt
     end
     c=$(ms)
-    "$builddir/ihop-attach" -q --plugin "$plugin" "$tmp/store/v1" /dev/nbd0 >/dev/null
+    "$builddir/ihop-attach" -q --plugin "$plugin" /run/disk/store/v1 /dev/nbd0 >/dev/null
     mount -o ro /dev/nbd0 /run/mnt
     d=$(ms)
     umount /run/mnt
     "$builddir/ihop-attach" -q --detach /dev/nbd0
     echo "$((b - a)) $((d - c))" >>"$tmp/mounts"
 done
-"$builddir/ihop-attach" -q --plugin "$plugin" "$tmp/store/v1" /dev/nbd0
+"$builddir/ihop-attach" -q --plugin "$plugin" /run/disk/store/v1 /dev/nbd0
 keeper=$("$builddir/ihop-attach" --status /dev/nbd0 | sed -n 's/^keeper //p')
 sleep 1
 a=$(grep ctxt /proc/$keeper/status)
@@ -122,7 +129,7 @@ while os.path.isdir(directory):
     time.sleep(0.02)
 END
 at_exit kill $!
-uml "${UML_SECONDS:-1800}" "$tmp/guest" || { cat "$tmp/console" >&2; fail "the machine's script failed"; }
+UML_MEMORY=512M uml "${UML_SECONDS:-1800}" "$tmp/guest" "ubda=$tmp/disk.img" || { cat "$tmp/console" >&2; fail "the machine's script failed"; }
 "$python" - "$tmp" <<'END'
 import statistics, sys
 rows = [l.split() for l in open(sys.argv[1] + "/numbers")]

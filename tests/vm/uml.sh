@@ -16,10 +16,13 @@ uml_boot() {
         rootflags=/ rw "init=$tmp/init" con=null con0=null,fd:1 quiet panic=1 "$@" >"$tmp/console" 2>&1 </dev/null
 }
 
-# uml SECONDS SCRIPT: boots, runs the shell script as process 1 in the machine, and ends it. What
-# the script prints is in $tmp/console, and its exit code is the function's. A test is skipped where
+# uml SECONDS SCRIPT [ARGUMENT...]: boots with the arguments of uml_boot, runs the shell script as
+# process 1 in the machine, and ends it. What the script prints is in $tmp/console, and its exit
+# code is the function's. A test is skipped where
 # linux.uml is installed but no script comes to run, in a container without ptrace for example.
 uml() {
+    local seconds=$1 script=$2
+    shift 2
     rm -f "$tmp/exit" "$tmp/began"
     cat >"$tmp/init" <<INIT
 #!/bin/bash
@@ -41,13 +44,13 @@ wait_until() { # SECONDS COMMAND...
         sleep 0.05
     done
 }
-(set -e; . "$2")
+(set -e; . "$script")
 echo \$? >"$tmp/exit"
 sync
 echo o >/proc/sysrq-trigger
 while :; do sleep 1; done
 INIT
-    uml_boot "$1" || true
+    uml_boot "$seconds" "$@" || true
     [ -e "$tmp/began" ] || skip "linux.uml does not boot here: $(grep -v '^$' "$tmp/console" | tail -n 1)"
     [ -e "$tmp/exit" ] && return "$(cat "$tmp/exit")"
     echo "the machine did not come to its end" >>"$tmp/console"
