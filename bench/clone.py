@@ -37,7 +37,7 @@ def tool(name):
     extra = os.path.expanduser("~/.cargo/bin")
     path = shutil.which(os.environ.get(name.upper(), name), path=f"{os.environ['PATH']}:{extra}")
     if not path:
-        print(f"{name} is missing: left out")
+        print(f"{name} is missing: left out", file=sys.stderr)
     return path
 
 

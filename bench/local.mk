@@ -15,4 +15,5 @@ EXTRA_DIST += \
 	bench/scale.py \
 	bench/serve.py \
 	bench/slow-line.sh \
-	bench/store-size.py
+	bench/store-size.py \
+	bench/traffic.py

@@ -64,9 +64,9 @@ class Disk:
 
 
 class Server:
-    """An nginx that logs the bytes of each answer."""
+    """An nginx that logs the bytes of each answer: all of them, or what another of its variables says."""
 
-    def __init__(self, work):
+    def __init__(self, work, logged="$bytes_sent"):
         self.log = f"{work}/access"
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
@@ -74,7 +74,7 @@ class Server:
         with open(f"{work}/nginx.conf", "w") as conf:
             conf.write(
                 f"daemon off; pid {work}/pid; error_log {work}/error; user root; events {{}}\n"
-                f"http {{ log_format sent '$bytes_sent'; access_log {self.log} sent;\n"
+                f"http {{ log_format sent '{logged}'; access_log {self.log} sent;\n"
                 "sendfile on; keepalive_requests 100000; default_type application/octet-stream;\n"
                 f"server {{ listen 127.0.0.1:{port}; root {IMAGES}; }} }}\n"
             )

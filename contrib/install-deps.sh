@@ -33,7 +33,7 @@ test_packages=(
     user-mode-linux busybox-static dash cpio dmsetup cryptsetup-bin nbd-client kmod
     qemu-system-x86 u-boot-qemu
 )
-bench_packages=(mmdebstrap squashfs-tools erofs-utils casync xdelta3 zstd curl)
+bench_packages=(mmdebstrap squashfs-tools erofs-utils casync xdelta3 zchunk ostree rdiff zstd curl)
 root_packages=(mmdebstrap git)
 cargo_packages=(g++ protobuf-compiler ca-certificates)
 

@@ -48,6 +48,13 @@ test_peers() {
     expect_stdout '^\| image.zst \| '
 }
 
+test_traffic() {
+    bench traffic.py --only chunks --only RAUC --pair v1:v2 "$builddir"
+    expect_stdout '^\| MB on the wire \| v1 -> v2 \|$'
+    expect_stdout '^\| ihop, chunks \| [0-9.]+ \|$'
+    expect_stdout '^\| RAUC adaptive, erofs \| [0-9.]+ \|$'
+}
+
 test_image_options() {
     bench image-options.py --only "erofs, not" "$builddir"
     expect_stdout '^\| erofs, not compressed \| [0-9]+ \|'
