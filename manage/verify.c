@@ -25,7 +25,7 @@ struct verify {
     /* All chunks of the releases, each once, in one table for each length of hash. check_all
      * leaves only those that are bad. */
     struct chunk_table chunks[CHUNK_HASH_SIZE + 1];
-    struct chunk_usage bad, mended;
+    struct chunk_usage looked_at, bad, mended;
     struct store_floor floor; /* with --repair */
     uint64_t checked, missing, damaged, repaired, bytes_done, bytes_total;
     uint64_t downloaded, requests;
@@ -33,14 +33,26 @@ struct verify {
 
 /* ---- collecting ---- */
 
+/* Adds to the table the chunks of an image that were not looked at before. */
+static int add_unseen_chunks(struct verify *v, const struct image *image, struct chunk_table *table,
+                             struct err *e)
+{
+    size_t length = image->chunks.hash_length;
+
+    table->hash_length = length;
+    for (size_t i = 0; i < image->chunks.count; i++)
+        if (chunk_usage_count(&v->looked_at, chunk_table_hash(&image->chunks, i), length) == 0 &&
+            chunk_table_append(table, chunk_table_hash(&image->chunks, i), &image->chunks.items[i],
+                               e) < 0)
+            return -1;
+    return chunk_usage_add(&v->looked_at, &image->chunks, e);
+}
+
 static int collect_chunks(struct verify *v, struct err *e)
 {
-    CLEANUP(chunk_usage_free) struct chunk_usage seen = {0};
-
     for (size_t r = 0; r < v->list.count; r++) {
         CLEANUP(image_free) struct image image = {0};
         struct err why = ERR_INIT;
-        size_t length;
         bool there; /* false when it was removed since then; then it has no chunks */
 
         if (command_load(v->s, v->list.items[r].name, &image, &there, &why) < 0) {
@@ -49,14 +61,7 @@ static int collect_chunks(struct verify *v, struct err *e)
             *e = why;
             return -1;
         }
-        length = image.chunks.hash_length;
-        v->chunks[length].hash_length = length;
-        for (size_t i = 0; i < image.chunks.count; i++)
-            if (chunk_usage_count(&seen, chunk_table_hash(&image.chunks, i), length) == 0 &&
-                chunk_table_append(&v->chunks[length], chunk_table_hash(&image.chunks, i),
-                                   &image.chunks.items[i], e) < 0)
-                return -1;
-        if (chunk_usage_add(&seen, &image.chunks, e) < 0)
+        if (add_unseen_chunks(v, &image, &v->chunks[image.chunks.hash_length], e) < 0)
             return -1;
     }
     return 0;
@@ -103,30 +108,34 @@ static int check_all(struct verify *v, struct err *e)
 
 /* ---- reporting ---- */
 
-static void name_bad_chunks(const struct verify *v)
+static void name_bad_chunk(const struct command *s, const uint8_t *hash, size_t length)
+{
+    char name[STORE_CHUNK_NAME_SIZE], path[STORE_CHUNK_PATH_SIZE];
+
+    if (s->o.common.json) {
+        json_t *line = json_object();
+
+        json_set_text(line, "type", "bad_chunk");
+        json_set_text(line, "path", store_chunk_name(s->store, hash, length, name));
+        json_print(line);
+    } else {
+        printf("bad or missing: %s/%s\n", s->path, store_chunk_path(s->store, hash, length, path));
+    }
+}
+
+/* Names the chunks of tables in which only bad ones are left. */
+static void name_bad_chunks(const struct verify *v, const struct chunk_table *tables, size_t count)
 {
     const struct command *s = v->s;
-    uint64_t shown = 0;
+    bool all = s->o.common.verbose || s->o.common.json;
+    uint64_t bad = 0;
 
-    for (size_t l = 0; l <= CHUNK_HASH_SIZE; l++)
-        for (size_t i = 0; i < v->chunks[l].count; i++) {
-            const uint8_t *hash = chunk_table_hash(&v->chunks[l], i);
-            char name[STORE_CHUNK_NAME_SIZE], path[STORE_CHUNK_PATH_SIZE];
-
-            if (s->o.common.json) {
-                json_t *line = json_object();
-
-                json_set_text(line, "type", "bad_chunk");
-                json_set_text(line, "path", store_chunk_name(s->store, hash, l, name));
-                json_print(line);
-            } else if (s->o.common.verbose || shown++ < BAD_SHOWN) {
-                printf("bad or missing: %s/%s\n", s->path,
-                       store_chunk_path(s->store, hash, l, path));
-            }
-        }
-    if (shown > BAD_SHOWN)
-        printf("... and %llu more (--verbose names all)\n",
-               (unsigned long long)(shown - BAD_SHOWN));
+    for (size_t t = 0; t < count; t++)
+        for (size_t i = 0; i < tables[t].count; i++)
+            if (bad++ < BAD_SHOWN || all)
+                name_bad_chunk(s, chunk_table_hash(&tables[t], i), tables[t].hash_length);
+    if (bad > BAD_SHOWN && !all)
+        printf("... and %llu more (--verbose names all)\n", (unsigned long long)(bad - BAD_SHOWN));
 }
 
 /* Returns for each chunk of the image whether it is still bad, and sets *count to how many are.
@@ -311,6 +320,21 @@ static int check_signed(const struct verify *v, const char *name, const struct i
                : 0;
 }
 
+/* Checks the chunks that came with a release which was replaced since the chunks were collected. */
+static int check_new_chunks(struct verify *v, const struct image *image, struct err *e)
+{
+    CLEANUP(chunk_table_free) struct chunk_table table = {0};
+
+    if (add_unseen_chunks(v, image, &table, e) < 0)
+        return -1;
+    v->bytes_total += chunk_table_bytes(&table);
+    if (table.count > 0 && check_table(v, &table, e) < 0)
+        return -1;
+    output_clear(&v->s->out);
+    name_bad_chunks(v, &table, 1);
+    return 0;
+}
+
 static int finish_release(struct verify *v, const struct store_release *r, struct err *e)
 {
     CLEANUP(image_free) struct image image = {0};
@@ -322,7 +346,8 @@ static int finish_release(struct verify *v, const struct store_release *r, struc
         return -1;
     if (!there)
         return 0;
-    if (check_signed(v, r->name, &image, e) < 0 || !(bad = find_bad(v, &image, &count, e)))
+    if (check_signed(v, r->name, &image, e) < 0 || check_new_chunks(v, &image, e) < 0 ||
+        !(bad = find_bad(v, &image, &count, e)))
         return -1;
     report_release(v, r->name, image.chunks.count, count);
     return count > 0 && v->s->o.repair ? repair(v, r, &image, e) : 0;
@@ -394,7 +419,7 @@ static int verify(struct verify *v, struct err *e)
         check_all(v, e) < 0)
         return -1;
     output_clear(&s->out);
-    name_bad_chunks(v);
+    name_bad_chunks(v, v->chunks, CHUNK_HASH_SIZE + 1);
     if (finish_releases(v, e) < 0)
         return -1;
     if (!s->o.repair && v->missing + v->damaged > 0)
@@ -416,6 +441,7 @@ int command_verify(struct command *s, struct err *e)
 
     for (size_t i = 0; i <= CHUNK_HASH_SIZE; i++)
         chunk_table_free(&v.chunks[i]);
+    chunk_usage_free(&v.looked_at);
     chunk_usage_free(&v.bad);
     chunk_usage_free(&v.mended);
     store_release_list_free(&v.list);

@@ -148,6 +148,33 @@ test_read_error() {
     fi
 }
 
+# A release that is replaced while verify hashes is good only if its new chunks are.
+test_replaced_meanwhile() {
+    local code=0 verify pid new
+
+    command -v strace >/dev/null && strace -qq -f -o /dev/null -e trace=getpid true 2>/dev/null || return 0
+    restore
+    new=$(path two 15)
+    expect_exit 0 "$ihop_clone" --quiet "$url/second.cba" "$store/new"
+    cp "$store/new" replacement
+    rm "$store/new" "$store/two"
+    rot "$new"
+    # It stops when it reads the first chunk of "one", and goes on when "one" is what "two" was.
+    ASAN_OPTIONS=detect_leaks=0 strace -qq -f -o trace -e trace=pread64 -P "$(path one 0)" \
+        -e inject=pread64:signal=SIGSTOP:when=1 "$ihop_store" verify "$store" >out 2>err &
+    verify=$!
+    wait_for 60 grep -q 'stopped by SIGSTOP' trace
+    mv replacement "$store/one"
+    # It may have been told to stop more than once.
+    pid=$(cat "/proc/$verify/task/$verify/children")
+    while kill -CONT $pid 2>/dev/null; do sleep 0.05; done
+    wait $verify || code=$?
+    [ $code = 7 ] || { show_output; fail "exit code $code instead of 7"; }
+    expect_stdout "^bad or missing: $new$"
+    expect_stdout '^one: 1 of 16 chunks is bad or missing$'
+    expect_stderr '1 chunk is damaged and 0 are missing'
+}
+
 # What is no file is not repaired in silence.
 test_no_file() {
     restore
