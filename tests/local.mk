@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	tests/lib/bootmodel.py \
 	tests/lib/cba.py \
 	tests/lib/cutcases.py \
+	tests/lib/docblocks.py \
 	tests/lib/doclinks.py \
 	tests/lib/fault-server.py \
 	tests/lib/house.py \
