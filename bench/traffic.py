@@ -142,7 +142,7 @@ class Traffic:
             commits.append(output("ostree", f"--repo={repo}", "commit", "--branch=b", "--timestamp=2020-01-01 00:00:00 +0000",
                                   "--owner-uid=0", "--owner-gid=0", f"--tree=dir={tree}").strip())
             shutil.rmtree(tree)
-        sh(f"ostree --repo={repo} static-delta generate --disable-bsdiff --from={commits[0]} --to={commits[1]}")
+        sh(f"ostree --repo={repo} static-delta generate --disable-bsdiff --min-fallback-size=0 --from={commits[0]} --to={commits[1]}")
         return size_below(f"{repo}/deltas")
 
     def xdelta3(self):
