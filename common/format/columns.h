@@ -21,9 +21,8 @@ struct columns_reader {
     const uint8_t *at, *end; /* borrowed */
 };
 
-/* Reads the next number; ERR_ARCHIVE when the bytes end before, or the number has more than 64
- * bits.
- */
+/* Reads the next number; ERR_ARCHIVE when the bytes end before, the number has more than 64
+ * bits, or it is written in more bytes than it needs. */
 int columns_get(struct columns_reader *r, uint64_t *value, struct err *e)
     __attribute__((warn_unused_result));
 
