@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "format/archive_writer.h"
 #include "format/dictionary.pb-c.h"
 #include "format/image_builder.h"
 #include "format/zero_chunks.h"
@@ -12,20 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint8_t magic[6] = "BITA1";
+static const uint8_t magic[6] = ARCHIVE_MAGIC;
 static const uint8_t old_magic[6] = {'\0', 'B', 'I', 'T', 'A', '1'};
-
-#define FIELD_CHUNK_DESCRIPTORS 7
-
-static const struct image_fields fields = {
-    .application_version = 1,
-    .source_checksum = 2,
-    .source_size = 3,
-    .chunker = 4,
-    .compression = 5,
-    .order = 6,
-    .metadata = 8,
-};
 
 /* What else often has an archive's name, recognised by its first bytes: a phrase for the
  * message that says what it is and what to do, or NULL. */
@@ -136,9 +125,9 @@ static int parse_dictionary(struct image_builder *b, struct dict_reader *r, uint
     enum dict_got got;
 
     while ((got = dict_next(r, &f, e)) == DICT_FIELD) {
-        int added = f.number == FIELD_CHUNK_DESCRIPTORS
+        int added = f.number == ARCHIVE_FIELD_CHUNK_DESCRIPTORS
                         ? add_archive_chunk(b, r, &f, data_offset, archive_size, e)
-                        : image_builder_add_field(b, &fields, r, &f, e);
+                        : image_builder_add_field(b, &archive_fields, r, &f, e);
 
         if (added < 0)
             return -1;
@@ -185,29 +174,20 @@ int archive_parse(const uint8_t *header, size_t size, uint64_t archive_size, str
 }
 
 /* base: where the places of chunks in the dictionary count from. */
-static void put_archive_chunk(struct dict_writer *w, const struct image *image, size_t i,
-                              uint64_t base)
-{
-    const struct chunk *chunk = &image->chunks.items[i];
-    Ihop__ArchiveChunk c = IHOP__ARCHIVE_CHUNK__INIT;
-
-    c.checksum.data = (uint8_t *)chunk_table_hash(&image->chunks, i);
-    c.checksum.len = image->chunks.hash_length;
-    c.archive_size = chunk->archive_size;
-    c.archive_offset = chunk->archive_offset - base;
-    c.source_size = chunk->source_size;
-    dict_put_message(w, FIELD_CHUNK_DESCRIPTORS, &c.base);
-}
-
 static void put_archive_dictionary(struct dict_writer *w, const struct image *image, uint64_t base)
 {
-    image_put_source(w, &fields, image);
-    image_put_chunker(w, &fields, image);
-    image_put_compression(w, &fields, image);
-    image_put_order(w, &fields, image);
-    for (size_t i = 0; i < image->chunks.count; i++)
-        put_archive_chunk(w, image, i, base);
-    image_put_metadata(w, &fields, image);
+    const struct chunk_table *chunks = &image->chunks;
+
+    archive_writer_begin(w);
+    archive_writer_put_front(w, image);
+    archive_writer_put_order(w, image->order, image->order_count);
+    for (size_t i = 0; i < chunks->count; i++) {
+        struct chunk chunk = chunks->items[i];
+
+        chunk.archive_offset -= base;
+        archive_writer_put_chunk(w, &chunk, chunk_table_hash(chunks, i), chunks->hash_length);
+    }
+    archive_writer_put_back(w, image);
 }
 
 int archive_encode(const struct image *image, const struct archive_layout *layout, uint8_t **header,
@@ -215,17 +195,12 @@ int archive_encode(const struct image *image, const struct archive_layout *layou
 {
     struct dict_writer w = {0};
     uint64_t header_end, offset;
-    uint8_t bytes[8];
 
-    dict_begin(&w, magic);
     put_archive_dictionary(&w, image, 0);
-    dict_end(&w);
-    header_end = w.size + sizeof bytes + CHUNK_HASH_SIZE;
+    header_end = w.size + ARCHIVE_OVERHEAD - ARCHIVE_PREFIX_SIZE;
     offset = (header_end + layout->space + layout->alignment - 1) / layout->alignment *
              layout->alignment;
-    text_put_le64(bytes, offset);
-    dict_put_raw(&w, bytes, sizeof bytes);
-    if (dict_sign(&w, e) < 0) {
+    if (archive_writer_end(&w, offset, e) < 0) {
         free(w.data);
         return err_context(e, "writing an archive's header");
     }
@@ -235,36 +210,15 @@ int archive_encode(const struct image *image, const struct archive_layout *layou
     return 0;
 }
 
-/* Where the chunk data begins, in the archives of all programs that are known. */
-static uint64_t first_chunk_offset(const struct image *image)
-{
-    uint64_t first = image->archive_size;
-
-    for (size_t i = 0; i < image->chunks.count; i++)
-        first = min_u64(first, image->chunks.items[i].archive_offset);
-    return first;
-}
-
-static int encode_again(const struct image *image, struct dict_writer *w, struct err *e)
-{
-    uint64_t offset = first_chunk_offset(image);
-    uint8_t bytes[8];
-
-    dict_begin(w, magic);
-    put_archive_dictionary(w, image, offset);
-    dict_end(w);
-    text_put_le64(bytes, offset);
-    dict_put_raw(w, bytes, sizeof bytes);
-    return dict_sign(w, e);
-}
-
 int archive_rebuild_header(const struct image *image, uint8_t **header, bool *same, struct err *e)
 {
+    uint64_t offset = archive_writer_data_offset(image);
     struct dict_writer w = {0};
 
     *same = false;
     *header = NULL;
-    if (encode_again(image, &w, e) < 0) {
+    put_archive_dictionary(&w, image, offset);
+    if (archive_writer_end(&w, offset, e) < 0) {
         free(w.data);
         return err_context(e, "making an archive's header again");
     }
