@@ -31,7 +31,7 @@ int columns_get_near(struct columns_reader *r, uint64_t expected, uint64_t *valu
 
     if (columns_get(r, &n, e) < 0)
         return -1;
-    *value = expected + (n >> 1 ^ (0 - (n & 1)));
+    *value = expected + columns_unzigzag(n);
     return 0;
 }
 
@@ -79,7 +79,5 @@ void columns_put(struct columns_writer *w, uint64_t value)
 
 void columns_put_near(struct columns_writer *w, uint64_t expected, uint64_t value)
 {
-    uint64_t distance = value - expected;
-
-    columns_put(w, distance << 1 ^ (0 - (distance >> 63)));
+    columns_put(w, columns_zigzag(value - expected));
 }

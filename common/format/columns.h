@@ -21,6 +21,16 @@ struct columns_reader {
     const uint8_t *at, *end; /* borrowed */
 };
 
+static inline uint64_t columns_zigzag(uint64_t difference)
+{
+    return difference << 1 ^ (0 - (difference >> 63));
+}
+
+static inline uint64_t columns_unzigzag(uint64_t n)
+{
+    return n >> 1 ^ (0 - (n & 1));
+}
+
 /* Reads the next number; ERR_ARCHIVE when the bytes end before, the number has more than 64
  * bits, or it is written in more bytes than it needs. */
 int columns_get(struct columns_reader *r, uint64_t *value, struct err *e)
@@ -31,7 +41,8 @@ int columns_get_near(struct columns_reader *r, uint64_t expected, uint64_t *valu
     __attribute__((warn_unused_result));
 
 /* The next size bytes as they are; NULL with ERR_ARCHIVE when there are not so many. */
-const uint8_t *columns_get_bytes(struct columns_reader *r, size_t size, struct err *e);
+const uint8_t *columns_get_bytes(struct columns_reader *r, size_t size, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* A failed allocation is remembered in failed. The caller frees data. */
 struct columns_writer {
