@@ -81,3 +81,13 @@ void columns_put_near(struct columns_writer *w, uint64_t expected, uint64_t valu
 {
     columns_put(w, columns_zigzag(value - expected));
 }
+
+void columns_put_planes(struct columns_writer *w, const uint32_t *values, size_t count)
+{
+    for (unsigned plane = 0; plane < COLUMNS_PLANES; plane++)
+        for (size_t i = 0; i < count; i++) {
+            uint8_t byte = (uint8_t)(values[i] >> 8 * plane);
+
+            columns_put_bytes(w, &byte, 1);
+        }
+}

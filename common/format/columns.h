@@ -6,6 +6,9 @@
  * A number that lies near an expected one is written as their difference, zigzag: 0, -1, 1, -2 ...
  * are 0, 1, 2, 3 ..., modulo 2^64.
  *
+ * Sizes that have nothing to do with one another are written in planes: first the lowest bytes of
+ * all, which look random, then the next ones, and so on, four planes in all.
+ *
  * The bytes that are read are not trusted. A reader or a writer belongs to one thread.
  */
 #ifndef IHOP_FORMAT_COLUMNS_H
@@ -44,6 +47,15 @@ int columns_get_near(struct columns_reader *r, uint64_t expected, uint64_t *valu
 const uint8_t *columns_get_bytes(struct columns_reader *r, size_t size, struct err *e)
     __attribute__((warn_unused_result));
 
+#define COLUMNS_PLANES 4
+
+/* Number i of count numbers in planes, which have COLUMNS_PLANES * count bytes. */
+static inline uint32_t columns_from_planes(const uint8_t *planes, size_t count, size_t i)
+{
+    return planes[i] | (uint32_t)planes[count + i] << 8 | (uint32_t)planes[2 * count + i] << 16 |
+           (uint32_t)planes[3 * count + i] << 24;
+}
+
 /* A failed allocation is remembered in failed. The caller frees data. */
 struct columns_writer {
     uint8_t *data;
@@ -54,5 +66,6 @@ struct columns_writer {
 void columns_put(struct columns_writer *w, uint64_t value);
 void columns_put_near(struct columns_writer *w, uint64_t expected, uint64_t value);
 void columns_put_bytes(struct columns_writer *w, const void *data, size_t size);
+void columns_put_planes(struct columns_writer *w, const uint32_t *values, size_t count);
 
 #endif

@@ -93,23 +93,36 @@ static int get_codecs(struct list_decoding *d, struct err *e)
     return 0;
 }
 
+static size_t count_coded(const struct delta_list *list)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        count += list->items[i].codec != DELTA_COPY;
+    return count;
+}
+
 /* Also gives each delta its place. */
 static int get_sizes(struct list_decoding *d, struct err *e)
 {
-    uint64_t offset = d->place->deltas_offset, size;
+    uint64_t offset = d->place->deltas_offset;
+    size_t coded = count_coded(d->list), done = 0;
+    const uint8_t *planes = columns_get_bytes(&d->r, COLUMNS_PLANES * coded, e);
 
+    if (!planes)
+        return -1;
     for (size_t i = 0; i < d->list->count; i++) {
         struct delta *item = &d->list->items[i];
+        uint32_t most = delta_chunk(d, item)->archive_size, size = most;
 
-        size = delta_chunk(d, item)->archive_size;
-        if (item->codec != DELTA_COPY && columns_get(&d->r, &size, e) < 0)
-            return -1;
-        if (size == 0 || size > delta_chunk(d, item)->archive_size)
-            return err_set(
-                e, ERR_ARCHIVE, "its delta for chunk %u has %llu bytes (1 to %u are possible)",
-                item->chunk, (unsigned long long)size, delta_chunk(d, item)->archive_size);
+        if (item->codec != DELTA_COPY)
+            size = columns_from_planes(planes, coded, done++);
+        if (size == 0 || size > most)
+            return err_set(e, ERR_ARCHIVE,
+                           "its delta for chunk %u has %u bytes (1 to %u are possible)",
+                           item->chunk, size, most);
         item->offset = offset;
-        item->size = (uint32_t)size;
+        item->size = size;
         if (!checked_add_u64(offset, size, &offset) || offset > d->place->pack_size)
             return err_set(e, ERR_ARCHIVE, "its deltas go beyond its end: it is cut short");
     }
@@ -232,6 +245,19 @@ int delta_list_decode(const uint8_t *data, size_t size, const struct image *imag
     return 0;
 }
 
+static void put_delta_sizes(struct columns_writer *w, const struct delta_list *list)
+{
+    uint32_t *sizes = malloc((list->count + 1) * sizeof *sizes);
+    size_t count = 0;
+
+    for (size_t i = 0; sizes && i < list->count; i++)
+        if (list->items[i].codec != DELTA_COPY)
+            sizes[count++] = list->items[i].size;
+    columns_put_planes(w, sizes, count);
+    w->failed = w->failed || !sizes;
+    free(sizes);
+}
+
 static void put_deltas(struct columns_writer *w, const struct delta_list *list)
 {
     uint64_t next = 0;
@@ -243,9 +269,7 @@ static void put_deltas(struct columns_writer *w, const struct delta_list *list)
     }
     for (size_t i = 0; i < list->count; i++)
         columns_put(w, list->items[i].codec);
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].codec != DELTA_COPY)
-            columns_put(w, list->items[i].size);
+    put_delta_sizes(w, list);
     for (size_t i = 0; i < list->count; i++)
         if (list->items[i].codec != DELTA_COPY)
             columns_put(w, list->items[i].range_count);

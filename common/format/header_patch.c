@@ -48,29 +48,40 @@ static void put_dictionary_part(struct columns_writer *w, const struct image *im
     free(d.data);
 }
 
+/* A new chunk is expected to replace an old one. */
 static void put_references(struct columns_writer *w, const size_t *references, size_t count)
 {
     size_t expected = 0;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++, expected++) {
         if (references[i] == CHUNK_TABLE_NONE) {
             columns_put(w, 0);
             continue;
         }
-        columns_put(w, 1 + columns_zigzag(references[i] - expected));
-        expected = references[i] + 1;
+        columns_put(w, 1 + columns_zigzag((uint64_t)references[i] - expected));
+        expected = references[i];
     }
 }
 
-static void put_new_chunks(struct columns_writer *w, const struct chunk_table *t,
-                           const size_t *references)
+static int put_new_chunks(struct columns_writer *w, const struct chunk_table *t,
+                          const size_t *references, struct err *e)
 {
-    for (size_t i = 0; i < t->count; i++)
-        if (references[i] == CHUNK_TABLE_NONE)
-            columns_put_bytes(w, chunk_table_hash(t, i), t->hash_length);
-    for (size_t i = 0; i < t->count; i++)
-        if (references[i] == CHUNK_TABLE_NONE)
-            columns_put(w, t->items[i].source_size);
+    CLEANUP_FREE uint32_t *source_sizes = malloc((t->count + 1) * sizeof *source_sizes);
+    CLEANUP_FREE uint32_t *archive_sizes = malloc((t->count + 1) * sizeof *archive_sizes);
+    size_t count = 0;
+
+    if (!source_sizes || !archive_sizes)
+        return err_nomem(e, "making a header's patch");
+    for (size_t i = 0; i < t->count; i++) {
+        if (references[i] != CHUNK_TABLE_NONE)
+            continue;
+        columns_put_bytes(w, chunk_table_hash(t, i), t->hash_length);
+        source_sizes[count] = t->items[i].source_size;
+        archive_sizes[count++] = t->items[i].archive_size;
+    }
+    columns_put_planes(w, source_sizes, count);
+    columns_put_planes(w, archive_sizes, count);
+    return 0;
 }
 
 static void put_places(struct columns_writer *w, const struct image *old, const struct image *new,
@@ -79,12 +90,10 @@ static void put_places(struct columns_writer *w, const struct image *old, const 
     const struct chunk_table *t = &new->chunks;
     uint64_t expected = archive_writer_data_offset(new);
 
-    for (size_t i = 0; i < t->count; i++) {
-        size_t r = references[i];
-
-        columns_put_near(w, r == CHUNK_TABLE_NONE ? 0 : old->chunks.items[r].archive_size,
-                         t->items[i].archive_size);
-    }
+    for (size_t i = 0; i < t->count; i++)
+        if (references[i] != CHUNK_TABLE_NONE)
+            columns_put_near(w, old->chunks.items[references[i]].archive_size,
+                             t->items[i].archive_size);
     for (size_t i = 0; i < t->count; i++) {
         columns_put_near(w, expected, t->items[i].archive_offset);
         expected = t->items[i].archive_offset + t->items[i].archive_size;
@@ -93,12 +102,11 @@ static void put_places(struct columns_writer *w, const struct image *old, const 
 
 static void put_order(struct columns_writer *w, const struct image *image)
 {
-    uint64_t unseen = 0;
+    uint64_t expected = 0;
 
     for (size_t i = 0; i < image->order_count; i++) {
-        columns_put_near(w, unseen, image->order[i]);
-        if (image->order[i] >= unseen)
-            unseen = (uint64_t)image->order[i] + 1;
+        columns_put_near(w, expected, image->order[i]);
+        expected = (uint64_t)image->order[i] + 1;
     }
 }
 
@@ -119,7 +127,8 @@ static int write_patch(struct columns_writer *w, const struct image *old, const 
     columns_put(w, count);
     columns_put(w, new->order_count);
     put_references(w, references, count);
-    put_new_chunks(w, &new->chunks, references);
+    if (put_new_chunks(w, &new->chunks, references, e) < 0)
+        return -1;
     put_places(w, old, new, references);
     put_order(w, new);
     return w->failed ? err_nomem(e, "making a header's patch") : 0;
@@ -175,7 +184,9 @@ struct patch_columns {
     size_t front_size, back_size;
     uint64_t data_offset;
     size_t hash_length, count, order_count;
-    struct columns_reader references, hashes, source_sizes, archive_sizes, places, order;
+    size_t new_count, new_done;                           /* chunks that the old table lacks */
+    const uint8_t *hashes, *source_sizes, *archive_sizes; /* theirs; the sizes in planes */
+    struct columns_reader references, kept_sizes, places, order;
 };
 
 static const uint8_t *get_dictionary_part(struct columns_reader *r, size_t *size, struct err *e)
@@ -236,23 +247,25 @@ static int skip_column(struct columns_reader *r, size_t count, struct err *e)
 
 static int find_columns(struct patch_columns *p, struct columns_reader *r, struct err *e)
 {
-    size_t new_count = 0;
     uint64_t reference;
 
     p->references = *r;
     for (size_t i = 0; i < p->count; i++) {
         if (columns_get(r, &reference, e) < 0)
             return -1;
-        new_count += reference == 0;
+        p->new_count += reference == 0;
     }
-    p->hashes = *r;
-    if (!columns_get_bytes(r, new_count * p->hash_length, e))
+    p->hashes = columns_get_bytes(r, p->new_count * p->hash_length, e);
+    if (!p->hashes)
         return -1;
-    p->source_sizes = *r;
-    if (skip_column(r, new_count, e) < 0)
+    p->source_sizes = columns_get_bytes(r, COLUMNS_PLANES * p->new_count, e);
+    if (!p->source_sizes)
         return -1;
-    p->archive_sizes = *r;
-    if (skip_column(r, p->count, e) < 0)
+    p->archive_sizes = columns_get_bytes(r, COLUMNS_PLANES * p->new_count, e);
+    if (!p->archive_sizes)
+        return -1;
+    p->kept_sizes = *r;
+    if (skip_column(r, p->count - p->new_count, e) < 0)
         return -1;
     p->places = *r;
     if (skip_column(r, p->count, e) < 0)
@@ -269,71 +282,73 @@ static int find_columns(struct patch_columns *p, struct columns_reader *r, struc
 static int apply_order(struct patch_columns *p, struct dict_writer *w, struct err *e)
 {
     CLEANUP_FREE uint32_t *order = malloc((p->order_count + 1) * sizeof *order);
-    uint64_t unseen = 0, index;
+    uint64_t expected = 0, index;
 
     if (!order)
         return err_nomem(e, "reading a header's patch");
     for (size_t i = 0; i < p->order_count; i++) {
-        if (columns_get_near(&p->order, unseen, &index, e) < 0)
+        if (columns_get_near(&p->order, expected, &index, e) < 0)
             return -1;
         if (index >= p->count)
             return err_set(e, ERR_ARCHIVE, "its header patch has a chunk index out of range");
         order[i] = (uint32_t)index;
-        unseen = max_u64(unseen, index + 1);
+        expected = index + 1;
     }
     archive_writer_put_order(w, order, p->order_count);
     return 0;
 }
 
-/* Takes the next chunk's hash and size: of the old table, if *old is not NULL then. *expected is
- * the number of the old chunk that is likely next. */
-static int next_source(struct patch_columns *p, uint64_t *expected, struct chunk *chunk,
-                       const uint8_t **hash, const struct chunk **old, struct err *e)
+/* The next of the chunks that the old table lacks. */
+static void new_chunk(struct patch_columns *p, struct chunk *chunk, const uint8_t **hash)
 {
-    uint64_t reference, source_size;
+    size_t i = p->new_done++;
 
-    if (columns_get(&p->references, &reference, e) < 0)
-        return -1;
-    if (reference == 0) {
-        *old = NULL;
-        *hash = columns_get_bytes(&p->hashes, p->hash_length, e);
-        if (!*hash || columns_get(&p->source_sizes, &source_size, e) < 0)
-            return -1;
-        if (source_size > LIMIT_CHUNK)
-            return err_set(e, ERR_ARCHIVE, "its header patch has a chunk that is too large");
-        chunk->source_size = (uint32_t)source_size;
-        return 0;
-    }
-    reference = *expected + columns_unzigzag(reference - 1);
-    if (reference >= p->old->chunks.count || p->old->chunks.hash_length != p->hash_length)
+    *hash = p->hashes + i * p->hash_length;
+    chunk->source_size = columns_from_planes(p->source_sizes, p->new_count, i);
+    chunk->archive_size = columns_from_planes(p->archive_sizes, p->new_count, i);
+}
+
+/* A chunk of the old table, and of the size that it has in the new archive. */
+static int kept_chunk(struct patch_columns *p, uint64_t reference, struct chunk *chunk,
+                      const uint8_t **hash, struct err *e)
+{
+    const struct chunk_table *t = &p->old->chunks;
+    uint64_t size;
+
+    if (reference >= t->count || t->hash_length != p->hash_length)
         return err_set(e, ERR_ARCHIVE, "its header patch is for another chunk table");
-    *old = &p->old->chunks.items[reference];
-    *hash = chunk_table_hash(&p->old->chunks, reference);
-    *expected = reference + 1;
-    chunk->source_size = (*old)->source_size;
+    *hash = chunk_table_hash(t, reference);
+    chunk->source_size = t->items[reference].source_size;
+    if (columns_get_near(&p->kept_sizes, t->items[reference].archive_size, &size, e) < 0)
+        return -1;
+    if (size > LIMIT_CHUNK)
+        return err_set(e, ERR_ARCHIVE, "its header patch has a chunk that is too large");
+    chunk->archive_size = (uint32_t)size;
     return 0;
 }
 
 /* Places add up modulo 2^64: what comes of that has the checksum, or has not. */
 static int apply_chunks(struct patch_columns *p, struct dict_writer *w, struct err *e)
 {
-    uint64_t expected = 0, place = 0, archive_size;
+    uint64_t expected = 0, place = 0, reference;
 
-    for (size_t i = 0; i < p->count; i++) {
-        const struct chunk *old = NULL;
+    for (size_t i = 0; i < p->count; i++, expected++) {
         const uint8_t *hash = NULL;
         struct chunk chunk = {0};
 
-        if (next_source(p, &expected, &chunk, &hash, &old, e) < 0 ||
-            columns_get_near(&p->archive_sizes, old ? old->archive_size : 0, &archive_size, e) <
-                0 ||
-            columns_get_near(&p->places, place, &chunk.archive_offset, e) < 0)
+        if (columns_get(&p->references, &reference, e) < 0)
             return -1;
-        if (archive_size > LIMIT_CHUNK)
-            return err_set(e, ERR_ARCHIVE, "its header patch has a chunk that is too large");
-        chunk.archive_size = (uint32_t)archive_size;
+        if (reference == 0) {
+            new_chunk(p, &chunk, &hash);
+        } else {
+            expected += columns_unzigzag(reference - 1);
+            if (kept_chunk(p, expected, &chunk, &hash, e) < 0)
+                return -1;
+        }
+        if (columns_get_near(&p->places, place, &chunk.archive_offset, e) < 0)
+            return -1;
         archive_writer_put_chunk(w, &chunk, hash, p->hash_length);
-        place = chunk.archive_offset + archive_size;
+        place = chunk.archive_offset + chunk.archive_size;
     }
     return 0;
 }
