@@ -19,14 +19,18 @@ unit_programs = \
 	tests/unit/test_chunk_writer \
 	tests/unit/test_chunker \
 	tests/unit/test_codec \
+	tests/unit/test_columns \
 	tests/unit/test_cut \
 	tests/unit/test_cut_cursor \
+	tests/unit/test_delta_list \
+	tests/unit/test_delta_pack \
 	tests/unit/test_dictionary \
 	tests/unit/test_ed25519 \
 	tests/unit/test_facts \
 	tests/unit/test_file \
 	tests/unit/test_floor \
 	tests/unit/test_gc \
+	tests/unit/test_header_patch \
 	tests/unit/test_http \
 	tests/unit/test_identity \
 	tests/unit/test_image \
@@ -85,6 +89,7 @@ tests_unit_test_ed25519_SOURCES = tests/unit/test_ed25519.c tests/unit/ed25519_v
 # The headers of a format or codec, which make what no encoder of ours would.
 tests_unit_test_archive_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_codec_CFLAGS = $(AM_CFLAGS) $(ENCODERS_CFLAGS)
+tests_unit_test_delta_pack_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_dictionary_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_image_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_release_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
