@@ -52,6 +52,8 @@ EXTRA_DIST += \
 	tests/lib/ihopformat/archive.py \
 	tests/lib/ihopformat/codecs.py \
 	tests/lib/ihopformat/corpus.py \
+	tests/lib/ihopformat/delta.py \
+	tests/lib/ihopformat/deltahostile.py \
 	tests/lib/ihopformat/ed25519.py \
 	tests/lib/ihopformat/growing.py \
 	tests/lib/ihopformat/hostile.py \

@@ -22,6 +22,15 @@ Signatures (ihopformat/minisign.py), by keys whose secret is a number:
     put-signatures ARCHIVE FILE    puts a text into the archive's space for signatures
     signed-by ARCHIVE KEY.pub...   who signed: id, key file or -, and trusted comment of each
 
+Delta packs (ihopformat/delta.py); OLD is an archive or STORE/RELEASE:
+    pack OLD IMAGE NEW.cba OUTPUT  a pack from OLD, whose image is the file IMAGE
+    pack-name OLD                  what follows an archive's name in that of its pack
+    pack-show PACK NEW.cba         what it says, one fact or delta on each line
+    pack-header PACK OLD OUTPUT    the header that its patch gives
+    pack-update PACK OLD IMAGE OUTPUT   the new image, of the old one and the pack alone
+    pack-hostile NAME PACK NEW.cba OUTPUT   a good pack, bent (ihopformat/deltahostile.py)
+    pack-list                      hostile cases: NAME, what is not used of it, regex why
+
 Releases and stores:
     store [options] IMAGE STORE/RELEASE   puts an image into a store; prints its chunks
     image STORE/RELEASE            the image that a store holds, to stdout
@@ -43,7 +52,7 @@ import argparse
 import os
 import sys
 
-from ihopformat import archive, minisign, noise, release, store
+from ihopformat import archive, delta, minisign, noise, release, store
 from ihopformat.codecs import CODECS
 from ihopformat.protobuf import unknown_fields
 
@@ -202,6 +211,52 @@ def add_signature_commands(add):
     add("signed-by", signed_by_command, "archive").add_argument("keys", nargs="*")
 
 
+# ---- delta packs ----
+
+
+def pack_command(o):
+    with open(o.image, "rb") as image:
+        made = delta.make_pack(delta.read_table(o.old), image, read_file(o.archive))
+    write_file(o.output, made.encode())
+
+
+def pack_update_command(o):
+    pack, old = delta.read_pack(o.pack), delta.read_table(o.old)
+    header = pack.header(old)
+    if header is None:
+        raise delta.Refused("a pack without a header patch")
+    with open(o.image, "rb") as image, open(o.output, "wb") as out:
+        delta.update(pack, old, image, delta.table_of_archive(header), out)
+
+
+def pack_header_command(o):
+    write_file(o.output, delta.read_pack(o.pack).header(delta.read_table(o.old)) or b"")
+
+
+def pack_hostile_command(o):
+    from ihopformat import deltahostile  # pylint: disable=import-outside-toplevel
+    with open(o.archive, "rb") as f:
+        header = f.read(archive.header_size(o.archive))
+    write_file(o.output, deltahostile.hostile_pack(o.name, delta.read_pack(o.pack), header))
+
+
+def pack_list_command(_):
+    from ihopformat import deltahostile  # pylint: disable=import-outside-toplevel
+    for name, (_, kind, regex) in deltahostile.CASES.items():
+        print(f"{name}\t{kind}\t{regex}")
+
+
+def add_pack_commands(add):
+    add("pack", pack_command, "old", "image", "archive", "output")
+    add("pack-name", lambda o: print(f".from-{delta.read_table(o.old).checksum.hex()[:16]}"), "old")
+    add("pack-show", lambda o: print("\n".join(delta.describe(
+        delta.read_pack(o.pack), delta.read_table(o.archive)))), "pack", "archive")
+    add("pack-header", pack_header_command, "pack", "old", "output")
+    add("pack-update", pack_update_command, "pack", "old", "image", "output")
+    add("pack-hostile", pack_hostile_command, "name", "pack", "archive", "output")
+    add("pack-list", pack_list_command)
+
+
 # ---- releases and stores ----
 
 
@@ -273,13 +328,14 @@ def main():
 
     add_archive_commands(add)
     add_signature_commands(add)
+    add_pack_commands(add)
     add_release_commands(add)
     add_file_commands(add)
     o = parser.parse_args()
     try:
         o.run(o)
-    except store.Damaged as damage:
-        sys.exit(f"cba.py: {damage}")
+    except (store.Damaged, delta.Refused) as refused:
+        sys.exit(f"cba.py: {refused}")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def fields(message):
         if size is None:
             assert tag & 7 == 2, "wire type"
             size = take_varint()
+        assert size <= len(message) - at, "field beyond the end"
         yield tag >> 3, message[at:at + size]
         at += size
 
