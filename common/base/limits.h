@@ -42,6 +42,7 @@
 
 #define LIMIT_DELTA_BASE   (4 * MIB) /* that a delta is decoded against */
 #define LIMIT_DELTA_RANGES 16        /* that a base is put together from */
+#define LIMIT_DELTA_BSDIFF (4 * MIB) /* of a chunk whose delta has the codec DELTA_BSDIFF */
 
 /* Of ihop.compatible and compatible= in device.conf. */
 #define LIMIT_DEVICE_TYPE  128 /* bytes of a name */

@@ -24,7 +24,7 @@
 enum delta_codec {
     DELTA_COPY = 0,   /* no base: the bytes that the archive has for the chunk */
     DELTA_ZSTD = 1,   /* a zstd frame whose prefix is the base (perhaps of no bytes) */
-    DELTA_BSDIFF = 2, /* copies of the base with differences, and what is new (codec/bsdiff.h) */
+    DELTA_BSDIFF = 2, /* copies with differences, and what is new (codec/bsdiff_decoder.h) */
     DELTA_CODECS
 };
 

@@ -46,7 +46,7 @@ HOMES = {
     "nbdkit": r"plugin/\w+\.[ch]",
     "brotli/": r"common/codec/brotli_(de|en)coder\.c",
     "lzma": r"common/codec/xz_state\.h",
-    "zstd": r"common/codec/zstd_(de|en)coder\.c",
+    "zstd": r"common/codec/(zstd|delta)_(de|en)coder\.c",
     "openssl/": r"common/(format/chunk_hash|signature/(ed25519|ed25519_sign|scrypt))\.c",
     "jansson": r"cli/json\.h",
     "protobuf-c/": r"common/format/dictionary\.h",
