@@ -18,7 +18,7 @@
 struct delta_encoder;
 
 /* NULL with ERR_MEMORY. */
-struct delta_encoder *delta_encoder_new(struct err *e);
+struct delta_encoder *delta_encoder_new(struct err *e) __attribute__((warn_unused_result));
 void delta_encoder_free(struct delta_encoder *c);
 
 struct delta_encoded {
