@@ -4,6 +4,7 @@ archive_tests = \
 	tests/test-archive-formats.sh \
 	tests/test-archive-hostile.sh \
 	tests/test-chunker-vectors.sh \
+	tests/test-delta-format.sh \
 	tests/test-docs-keys.sh \
 	tests/test-docs-links.sh \
 	tests/test-docs-paste.sh \
@@ -15,3 +16,7 @@ EXTRA_DIST += $(archive_tests)
 # Prints how a file is cut.
 check_PROGRAMS += tests/cut-file
 tests_cut_file_LDADD = libchunker.la
+
+# Prints what a delta pack says, and decodes all of it.
+check_PROGRAMS += tests/show-pack
+tests_show_pack_LDADD = libcodec.la

@@ -547,7 +547,7 @@ def new_places(table):
 
 
 def choose_delta(index, content, stored, place, old_image, old_size):
-    """The smaller of a copy and of a delta against the same place of the old image; every third
+    """The smaller of a copy and of a delta against the same place of the old image; every second
     of those is of steps."""
     first, last = max(0, place // BLOCK - 4), min(-(-old_size // BLOCK), place // BLOCK + 60)
     if first >= last:
@@ -555,7 +555,7 @@ def choose_delta(index, content, stored, place, old_image, old_size):
     old_image.seek(first * BLOCK)
     base = old_image.read(min((last - first) * BLOCK, old_size - first * BLOCK))
     codec, data = ZSTD, content
-    if index % 3 == 0 and len(content) <= len(base):
+    if index % 2 == 0 and len(content) <= len(base):
         at = base.find(content[:64])
         at = at if 0 <= at <= len(base) - len(content) else 0
         codec, data = BSDIFF, bsdiff_program([(at, len(content) - 1, 1)], base, content)

@@ -88,92 +88,49 @@ def hostile_pack(name, pack, archive_header):
 
 # ---- the frame ----
 
-@after("magic", "pack", "wrong magic")
-def _(p):
-    """a pack of a later format"""
-    return b"IHOPD2" + p.encode()[6:]
+def flipped(raw, at):
+    return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1:]
 
 
-@after("empty", "pack", "")
-def _(_):
-    """a file of no bytes"""
-    return b""
+# Name: (what is wrong, regex why, what makes it of a good pack's bytes and its dictionary's size).
+FRAMES = {
+    "magic": ("a pack of a later format", "wrong magic", lambda raw, n: b"IHOPD2" + raw[6:]),
+    "web-page": ("a web page", "wrong magic", lambda raw, n: b"<!DOCTYPE html>" + b" " * 200),
+    "empty": ("a file of no bytes", "", lambda raw, n: b""),
+    "cut-prefix": ("13 bytes of a pack", "", lambda raw, n: raw[:13]),
+    "cut-dictionary": ("half a dictionary", "", lambda raw, n: raw[:14 + n // 2]),
+    "cut-checksum": ("a checksum of 63 bytes", "", lambda raw, n: raw[:14 + n + 63]),
+    "cut-deltas": ("the last delta lacks its last byte", "cut short", lambda raw, n: raw[:-1]),
+    "no-deltas": ("all deltas are missing", "cut short", lambda raw, n: raw[:78 + n]),
+    "byte-behind": ("a byte behind the last delta", "1 bytes follow", lambda raw, n: raw + b"x"),
+    "checksum": ("a bit of the checksum is flipped", "checksum",
+                 lambda raw, n: flipped(raw, 14 + n + 63)),
+    "dictionary-bit": ("a bit of the dictionary is flipped", "checksum",
+                       lambda raw, n: flipped(raw, 14 + n // 2)),
+    "huge-dictionary": ("a dictionary that claims a byte more than any may have", "at most",
+                        lambda raw, n: PACK_MAGIC + struct.pack("<Q", MAX_DICTIONARY + 1) + raw[14:]),
+    "endless-dictionary": ("a dictionary that claims 2^64 - 1 bytes", "at most",
+                           lambda raw, n: PACK_MAGIC + b"\xff" * 8 + raw[14:]),
+}
 
 
-@after("cut-prefix", "pack", "")
-def _(p):
-    """13 bytes of a pack"""
-    return p.encode()[:13]
+def add_frames():
+    for name, (fault, regex, make) in FRAMES.items():
+        def run(b, make=make):
+            pack = b.encode()
+            return make(pack.encode(), len(pack.dictionary()))
+
+        run.__doc__ = fault
+        CASES[name] = (run, "pack", regex)
 
 
-@after("cut-dictionary", "pack", "")
-def _(p):
-    """half a dictionary"""
-    return p.encode()[:14 + len(p.dictionary()) // 2]
-
-
-@after("cut-checksum", "pack", "")
-def _(p):
-    """one byte of the checksum is missing"""
-    return p.encode()[:14 + len(p.dictionary()) + 63]
-
-
-@after("cut-deltas", "pack", "cut short")
-def _(p):
-    """the last byte of the last delta is missing"""
-    return p.encode()[:-1]
-
-
-@after("no-deltas", "pack", "cut short")
-def _(p):
-    """all deltas are missing"""
-    return p.encode()[:78 + len(p.dictionary())]
-
-
-@after("byte-behind", "pack", "1 bytes follow")
-def _(p):
-    """one byte behind the last delta"""
-    return p.encode() + b"x"
-
-
-@after("checksum", "pack", "checksum")
-def _(p):
-    """a bit of the checksum is flipped"""
-    raw = bytearray(p.encode())
-    raw[14 + len(p.dictionary()) + 63] ^= 1
-    return bytes(raw)
-
-
-@after("dictionary-bit", "pack", "checksum")
-def _(p):
-    """a bit of the dictionary is flipped"""
-    raw = bytearray(p.encode())
-    raw[14 + len(p.dictionary()) // 2] ^= 1
-    return bytes(raw)
-
-
-@after("huge-dictionary", "pack", "at most")
-def _(p):
-    """a dictionary that claims a byte more than any may have"""
-    return PACK_MAGIC + struct.pack("<Q", MAX_DICTIONARY + 1) + p.encode()[14:]
-
-
-@after("endless-dictionary", "pack", "at most")
-def _(p):
-    """a dictionary that claims 2^64 - 1 bytes"""
-    return PACK_MAGIC + b"\xff" * 8 + p.encode()[14:]
+add_frames()
 
 
 @after("not-protobuf", "pack", "protobuf")
 def _(p):
     """a dictionary that ends in the middle of a field"""
     p.extra = b"\x7a\x05abc"
-
-
-@after("web-page", "pack", "wrong magic")
-def _(_):
-    """a web page"""
-    return b"<!DOCTYPE html><title>Not found</title>" + b" " * 200
 
 
 # ---- what the dictionary says ----
@@ -609,7 +566,7 @@ def add_programs():
 
     for make in (beyond_base, before_base, copy_beyond, beyond_chunk, overflow, too_early, nothing,
                  many, cut, short):
-        bend_program("bsdiff-" + make.__name__.replace("_", "-"), "bsdiff", make)
+        bend_program("bsdiff-" + make.__name__.replace("_", "-"), "bsdiff|too small", make)
 
 
 add_programs()
