@@ -22,11 +22,6 @@
  * end of them, content that repeats itself in a base that does would take minutes. */
 #define EFFORT_PER_BYTE 64
 
-/* The next copied bytes come from place, the next fresh ones from the content behind them. */
-struct bsdiff_step {
-    size_t place, copied, fresh;
-};
-
 /* What is being matched with what. */
 struct match {
     const uint8_t *in, *base;
@@ -102,30 +97,36 @@ static size_t equal_at(struct match *m, size_t at, size_t place)
     return n;
 }
 
+/* Whether there is something to look for. A run of one byte is found everywhere, and costs nothing
+ * as new bytes. */
+static bool is_worth_finding(const struct match *m, size_t at)
+{
+    return m->size - at >= HASHED &&
+           load_eight(m->in + at) != m->in[at] * UINT64_C(0x0101010101010101);
+}
+
 /* How many bytes of the content at `at` are in the base, and where: at expected if nothing longer
  * is found elsewhere. */
 static size_t find_longest(struct match *m, size_t at, size_t expected, size_t *place)
 {
     size_t best = 0;
+    uint32_t i = NO_PLACE;
 
     *place = 0;
     if (expected < m->base_size) {
         best = equal_at(m, at, expected);
         *place = expected;
     }
-    if (m->size - at < HASHED)
-        return best;
-    uint32_t i = m->heads[hash_eight(m->in + at, m->hash_bits)];
-    for (int tries = 0; i != NO_PLACE && tries < MAX_TRIES && best < LONG_ENOUGH && m->effort > 0;
-         tries++, i = m->previous[i]) {
-        size_t n = 0;
+    if (best < LONG_ENOUGH && is_worth_finding(m, at))
+        i = m->heads[hash_eight(m->in + at, m->hash_bits)];
+    for (int tries = 0; i != NO_PLACE && tries < MAX_TRIES && m->effort > 0; tries++) {
+        size_t n = equal_at(m, at, i);
 
-        if (best < m->size - at && best < m->base_size - i && m->base[i + best] == m->in[at + best])
-            n = equal_at(m, at, i);
         if (n > best) {
             best = n;
             *place = i;
         }
+        i = best < LONG_ENOUGH ? m->previous[i] : NO_PLACE;
     }
     return best;
 }
@@ -328,24 +329,47 @@ static int write_program(struct bsdiff_encoder *c, const struct match *m,
     return 0;
 }
 
+static int find_steps(struct bsdiff_encoder *c, struct match *m, struct err *e)
+{
+    return index_base(c, m, e) < 0 ? -1 : make_steps(c, m, e);
+}
+
+static struct match new_match(struct delta_bytes content, struct delta_bytes base)
+{
+    return (struct match){.in = content.data,
+                          .base = base.data,
+                          .size = content.size,
+                          .base_size = base.size,
+                          .effort = content.size * EFFORT_PER_BYTE};
+}
+
+int bsdiff_find_steps(struct bsdiff_encoder *c, struct delta_bytes content, struct delta_bytes base,
+                      struct err *e)
+{
+    struct match m = new_match(content, base);
+
+    return find_steps(c, &m, e);
+}
+
+static int grow_rest(struct bsdiff_encoder *c, size_t size, struct err *e)
+{
+    if (size <= c->rest_capacity)
+        return 0;
+    free(c->rest);
+    c->rest_capacity = 0;
+    c->rest = malloc(size);
+    if (!c->rest)
+        return err_nomem(e, "preparing an encoder");
+    c->rest_capacity = size;
+    return 0;
+}
+
 int bsdiff_encode(struct bsdiff_encoder *c, struct delta_bytes content, struct delta_bytes base,
                   struct bsdiff_program *program, struct err *e)
 {
-    struct match m = {.in = content.data,
-                      .base = base.data,
-                      .size = content.size,
-                      .base_size = base.size,
-                      .effort = content.size * EFFORT_PER_BYTE};
+    struct match m = new_match(content, base);
 
-    if (c->rest_capacity < content.size) {
-        free(c->rest);
-        c->rest_capacity = 0;
-        c->rest = malloc(content.size);
-        if (!c->rest)
-            return err_nomem(e, "preparing an encoder");
-        c->rest_capacity = content.size;
-    }
-    if (index_base(c, &m, e) < 0 || make_steps(c, &m, e) < 0)
+    if (find_steps(c, &m, e) < 0 || grow_rest(c, content.size, e) < 0)
         return -1;
     return write_program(c, &m, program, e);
 }

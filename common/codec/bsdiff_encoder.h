@@ -22,7 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct bsdiff_step;
+/* Copies from place, which lies in the base, and then has new bytes. */
+struct bsdiff_step {
+    size_t place, copied, fresh;
+};
 
 /* All zero bytes is an encoder that has taken no memory yet. */
 struct bsdiff_encoder {
@@ -36,13 +39,19 @@ struct bsdiff_encoder {
     size_t rest_capacity;
 };
 
+/* Finds the steps that make the content out of the base, into steps of c: they have all of its
+ * bytes and none of them is empty. The base has at most LIMIT_DELTA_BASE bytes. ERR_MEMORY. */
+int bsdiff_find_steps(struct bsdiff_encoder *c, struct delta_bytes content, struct delta_bytes base,
+                      struct err *e) __attribute__((warn_unused_result));
+
 /* Memory of the encoder, valid until its next call. Differences and new bytes together have as many
  * bytes as the content. */
 struct bsdiff_program {
     struct delta_bytes control, differences, fresh;
 };
 
-/* At most LIMIT_DELTA_BSDIFF bytes of content, and LIMIT_DELTA_BASE of base. ERR_MEMORY. */
+/* Finds the steps, and makes a program of them. The content has at most LIMIT_DELTA_BSDIFF bytes.
+ * ERR_MEMORY. */
 int bsdiff_encode(struct bsdiff_encoder *c, struct delta_bytes content, struct delta_bytes base,
                   struct bsdiff_program *program, struct err *e)
     __attribute__((warn_unused_result));

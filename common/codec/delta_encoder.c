@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "codec/bsdiff_decoder.h"
 #include "codec/bsdiff_encoder.h"
+#include "codec/delta_trim.h"
 #include "codec/encoder.h"
 
 #include <stdbool.h>
@@ -49,6 +50,17 @@ void delta_encoder_free(struct delta_encoder *c)
     free(c->best);
     free(c->next);
     free(c);
+}
+
+int delta_encoder_trim(struct delta_encoder *c, struct delta_bytes content,
+                       struct delta_base_bytes *base, struct err *e)
+{
+    const struct delta_bytes bytes = {base->data, base->size};
+
+    if (bsdiff_find_steps(&c->bsdiff, content, bytes, e) < 0)
+        return -1;
+    delta_trim(&c->bsdiff, base);
+    return 0;
 }
 
 static int grow_deltas(struct delta_encoder *c, size_t size, struct err *e)
