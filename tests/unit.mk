@@ -34,6 +34,7 @@ unit_programs = \
 	tests/unit/test_http \
 	tests/unit/test_identity \
 	tests/unit/test_image \
+	tests/unit/test_image_reader \
 	tests/unit/test_io \
 	tests/unit/test_io_walk \
 	tests/unit/test_key_set \
