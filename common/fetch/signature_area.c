@@ -4,8 +4,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "reader/http.h"
-#include "reader/open.h"
+#include "fetch/beside.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,20 +46,6 @@ static int read_area(struct reader *r, const struct signature_area *area, uint64
     return *size == have ? 0 : reader_read(r, offset + have, *size - have, *text + have, e);
 }
 
-/* The address of the file beside the archive: the suffix comes before a query. */
-static char *address_beside(const char *archive)
-{
-    size_t path = reader_is_url(archive) ? strcspn(archive, "?#") : strlen(archive);
-    char *address = malloc(strlen(archive) + sizeof SUFFIX);
-
-    if (address) {
-        memcpy(address, archive, path);
-        strcpy(address + path, SUFFIX);
-        strcat(address + path, archive + path);
-    }
-    return address;
-}
-
 static int read_whole(struct reader *r, uint8_t **text, size_t *size, struct err *e)
 {
     uint8_t start[FIRST_BYTES];
@@ -80,30 +65,15 @@ static int read_whole(struct reader *r, uint8_t **text, size_t *size, struct err
     return reader_read(r, sizeof start, *size - sizeof start, *text + sizeof start, e);
 }
 
-/* Reads the file beside the archive. What it costs counts as the archive's. */
+/* Reads the file beside the archive. */
 static int read_beside(struct reader *archive, const char *location, uint8_t **text, size_t *size,
                        struct err *e)
 {
-    CLEANUP_FREE char *address = address_beside(location);
-    CLEANUP(reader_cleanup) struct reader *r = NULL;
-    struct http_settings settings = {0};
-    int result;
+    CLEANUP(beside_close) struct beside b = {0};
 
-    if (!address)
-        return err_nomem(e, "looking for a signature");
-    if (archive->settings)
-        settings = *archive->settings;
-    settings.mirrors = NULL;
-    settings.mirror_count = 0;
-    if (!(r = reader_open(address, &settings, e)))
-        return -1;
-    if (archive->limit > 0)
-        r->limit = archive->limit - min_u64(archive->limit - 1, archive->stats.bytes);
-    result = read_whole(r, text, size, e);
-    archive->stats.bytes += r->stats.bytes;
-    archive->stats.requests += r->stats.requests;
-    archive->stats.retries += r->stats.retries;
-    return result;
+    return beside_open(&b, archive, archive->settings, location, SUFFIX, e) < 0
+               ? -1
+               : read_whole(b.reader, text, size, e);
 }
 
 /* Whether another place may have what this one has not. */
