@@ -27,6 +27,15 @@ static void note_identity(struct reader *r, const struct image *image)
     reader_set_identity(r, image->header_size - CHUNK_HASH_SIZE, image->header_checksum);
 }
 
+/* Whether the image may be the archive's. A release whose signatures do not suffice (any more), or
+ * that was altered, is read anew: the archive may have others by now. */
+static bool may_be_known(const struct image *image, uint64_t header_size, uint64_t archive_size,
+                         const struct trust *trust)
+{
+    return image->has_archive && image->header_size == header_size &&
+           image->archive_size == archive_size && trust_is_signed_release(trust, image);
+}
+
 int archive_header_is_of(struct reader *r, const struct archive_header_start *start,
                          const struct trust *trust, const struct image *image, bool *same,
                          struct err *e)
@@ -34,10 +43,7 @@ int archive_header_is_of(struct reader *r, const struct archive_header_start *st
     uint8_t checksum[CHUNK_HASH_SIZE];
 
     *same = false;
-    /* A release whose signatures do not suffice (any more), or that was altered, is read anew: the
-     * archive may have others by now. */
-    if (!image->has_archive || image->header_size != start->size ||
-        image->archive_size != r->size || !trust_is_signed_release(trust, image))
+    if (!may_be_known(image, start->size, r->size, trust))
         return 0;
     if (reader_read(r, start->size - sizeof checksum, sizeof checksum, checksum, e) < 0)
         return -1;
@@ -47,6 +53,16 @@ int archive_header_is_of(struct reader *r, const struct archive_header_start *st
         return err_context(e, "%s", r->name);
     note_identity(r, image);
     *same = true;
+    return 0;
+}
+
+int archive_header_is_told(const struct archive_header_told *told, const struct trust *trust,
+                           const struct image *image, bool *same, struct err *e)
+{
+    *same = may_be_known(image, told->size, told->archive_size, trust) &&
+            memcmp(told->checksum, image->header_checksum, CHUNK_HASH_SIZE) == 0;
+    if (*same && trust_check_release(trust, image, e) < 0)
+        return err_context(e, "%s", told->name);
     return 0;
 }
 
@@ -111,4 +127,36 @@ int archive_header_read(struct reader *r, const struct archive_header_start *sta
         return -1;
     return parse_trusted(r, &(struct header_bytes){header, size, {header + size, all - size}},
                          trust, image, e);
+}
+
+int archive_header_confirm(struct reader *r, const struct archive_header_start *start,
+                           const uint8_t *header, const struct trust *trust, bool *same,
+                           struct image *image, struct err *e)
+{
+    size_t size = (size_t)start->size, ahead = bytes_ahead(r, size, trust);
+    uint64_t at = size - CHUNK_HASH_SIZE;
+    uint8_t end[CHUNK_HASH_SIZE + SIGNATURE_AREA_AHEAD];
+
+    *same = false;
+    if (reader_read(r, at, CHUNK_HASH_SIZE + ahead, end, e) < 0)
+        return -1;
+    if (memcmp(end, header + at, CHUNK_HASH_SIZE) != 0)
+        return 0;
+    *same = true;
+    return parse_trusted(r, &(struct header_bytes){header, size, {end + CHUNK_HASH_SIZE, ahead}},
+                         trust, image, e);
+}
+
+int archive_header_take(const struct archive_header_told *told, const struct trust *trust,
+                        struct image *image, struct err *e)
+{
+    if (trust_check_header(trust, told->checksum, e) < 0 ||
+        archive_parse(told->data, (size_t)told->size, told->archive_size, image, e) < 0)
+        return err_context(e, "%s", told->name);
+    if (image_set_signatures(image, told->signatures, told->signatures_size, e) == 0 &&
+        trust_check_image(trust, image, e) == 0 &&
+        signed_image_keep_header(image, told->data, e) == 0)
+        return 0;
+    image_free(image);
+    return err_context(e, "%s", told->name);
 }

@@ -41,4 +41,28 @@ int archive_header_read(struct reader *r, const struct archive_header_start *sta
                         const struct trust *trust, struct image *image, struct err *e)
     __attribute__((warn_unused_result));
 
+/* In place of archive_header_read, when the header was made already, out of a delta pack: reads
+ * only the checksum at its end, and signatures behind it. header has start->size bytes. *same is
+ * false, and nothing else is done, when the archive has another header. */
+int archive_header_confirm(struct reader *r, const struct archive_header_start *start,
+                           const uint8_t *header, const struct trust *trust, bool *same,
+                           struct image *image, struct err *e) __attribute__((warn_unused_result));
+
+/* What a delta pack says of an archive that is not there. */
+struct archive_header_told {
+    const char *name;    /* of the pack, for messages */
+    const uint8_t *data; /* size bytes; not needed by archive_header_is_told */
+    uint64_t size, archive_size;
+    const uint8_t *checksum; /* CHUNK_HASH_SIZE bytes */
+    const uint8_t *signatures;
+    size_t signatures_size;
+};
+
+/* archive_header_is_of and archive_header_read for these, without a request. */
+int archive_header_is_told(const struct archive_header_told *told, const struct trust *trust,
+                           const struct image *image, bool *same, struct err *e)
+    __attribute__((warn_unused_result));
+int archive_header_take(const struct archive_header_told *told, const struct trust *trust,
+                        struct image *image, struct err *e) __attribute__((warn_unused_result));
+
 #endif

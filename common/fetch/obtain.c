@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "fetch/delta_run.h"
 #include "fetch/deposit.h"
 #include "fetch/pipeline.h"
 #include "fetch/seed.h"
@@ -19,8 +20,9 @@ struct attempt {
     const char *what; /* for messages */
     struct deposit deposit;
     struct plan plan;
-    uint32_t *sorted; /* the image's chunks in order of hash, or NULL */
-    bool *adopted;    /* for each chunk, or NULL when none was */
+    uint32_t *sorted;   /* the image's chunks in order of hash, or NULL */
+    bool *adopted;      /* for each chunk, or NULL when none was */
+    bool over_download; /* what the deltas did not give would exceed --max-download */
 };
 
 static void report_checked(void *user, uint64_t done, uint64_t total)
@@ -35,6 +37,41 @@ static void report_checked(void *user, uint64_t done, uint64_t total)
 
 /* ---- the plan ---- */
 
+/* What the archive has for the chunks that come from the pack. */
+static uint64_t sum_spared(const struct image *image, const struct plan *plan)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < plan->pack.count; i++)
+        bytes += image->chunks.items[plan->fetched[i]].archive_size;
+    return bytes;
+}
+
+static int arrange(struct obtain *o, struct plan *plan, struct err *e)
+{
+    if (plan_arrange(plan, o->image, e) < 0)
+        return -1;
+    o->cost = plan->cost;
+    o->pack_bytes = plan->pack.download;
+    o->pack_spares = sum_spared(o->image, plan);
+    return 0;
+}
+
+/* Where it cannot be found out what the old release has, everything comes from the archive. */
+static int plan_deltas(const struct obtain *o, struct plan *plan, struct err *e)
+{
+    struct err why = ERR_INIT;
+
+    if (delta_run_plan(o->deltas, o->store, plan, &why) == 0)
+        return 0;
+    if (why.kind != ERR_MEMORY) {
+        events_note(o->events, "%s: no deltas are used", why.text);
+        return 0;
+    }
+    *e = why;
+    return -1;
+}
+
 /* Makes a new plan, which replaces that in *plan. */
 static int make_plan(struct obtain *o, struct plan *plan, struct err *e)
 {
@@ -48,16 +85,9 @@ static int make_plan(struct obtain *o, struct plan *plan, struct err *e)
     o->damaged = found.damaged_count;
     if (plan_make(o->image, missing ? missing : found.missing, plan, e) < 0)
         return -1;
-    o->cost = plan->cost;
-    return 0;
-}
-
-static int arrange(struct obtain *o, struct plan *plan, struct err *e)
-{
-    if (plan_arrange(plan, o->image, e) < 0)
+    if (o->deltas && plan->fetched_count > 0 && plan_deltas(o, plan, e) < 0)
         return -1;
-    o->cost = plan->cost;
-    return 0;
+    return arrange(o, plan, e);
 }
 
 /* Searches the seeds, and arranges the plan anew, because what they have need not be fetched.
@@ -84,11 +114,25 @@ static int search_seeds(struct obtain *o, struct plan *plan, struct deposit *dep
     return arrange(o, plan, e);
 }
 
+/* Without its archive, a pack must have every chunk that is missing. */
+static int check_alone(const struct obtain *o, const struct plan *plan, struct err *e)
+{
+    if (!o->deltas || !o->deltas->alone || plan->archive.count == 0)
+        return 0;
+    return err_set(
+        e, ERR_ARCHIVE,
+        "%s: %zu of %zu missing chunks cannot be made out of this delta pack and the old "
+        "release in the store: clone the archive itself",
+        o->deltas->reader->name, plan->archive.count, plan->fetched_count);
+}
+
 int obtain_estimate(struct obtain *o, struct err *e)
 {
     CLEANUP(plan_free) struct plan plan = {0};
 
-    return make_plan(o, &plan, e) < 0 ? -1 : search_seeds(o, &plan, NULL, e);
+    if (make_plan(o, &plan, e) < 0 || search_seeds(o, &plan, NULL, e) < 0)
+        return -1;
+    return check_alone(o, &plan, e);
 }
 
 /* ---- budgets and space ---- */
@@ -212,9 +256,78 @@ static int plan_with_space(struct attempt *a, struct err *e)
 /* Whether after an error of this kind the store can still take what was fetched before. */
 static bool store_is_fine(const struct attempt *a, enum err_kind kind)
 {
+    const struct delta_source *deltas = a->o->deltas;
+
     return kind == ERR_NETWORK || kind == ERR_PROTOCOL || kind == ERR_ARCHIVE ||
            kind == ERR_NOT_FOUND || kind == ERR_REFUSED || a->deposit.over_budget ||
-           a->o->reader->over_limit;
+           a->over_download || a->o->reader->over_limit || (deltas && deltas->reader->over_limit);
+}
+
+/* Says, once for each cause, why chunks are left for the archive. */
+static void tell_left(const struct attempt *a, const struct delta_run *run)
+{
+    const struct events *events = a->o->events;
+    const char *name = a->o->deltas->reader->name;
+
+    if (run->failure.kind != ERR_NONE && !a->o->deltas->alone)
+        events_note(events, "%s: the rest of this delta pack is not used", run->failure.text);
+    if (run->rotten.kind != ERR_NONE)
+        events_note(events,
+                    "%s, so deltas against it are of no use (ihop-store verify --repair mends it)",
+                    run->rotten.text);
+    if (run->wrong.kind != ERR_NONE)
+        events_note(events, "%s: this delta pack is wrong or damaged: %s", name, run->wrong.text);
+}
+
+/* Plans what the deltas did not give anew; spent: the bytes of the pack that were downloaded. */
+static int plan_left(struct attempt *a, const struct delta_run *run, uint64_t spent, struct err *e)
+{
+    struct obtain *o = a->o;
+    size_t left = 0;
+
+    for (size_t i = 0; i < o->image->chunks.count; i++)
+        if (a->plan.items[i].way == WAY_DELTA && !run->made[i]) {
+            plan_from_archive(&a->plan.items[i], &o->image->chunks.items[i]);
+            left++;
+        }
+    if (left == 0)
+        return 0;
+    tell_left(a, run);
+    if (o->deltas->alone && run->failure.kind != ERR_NONE) {
+        *e = run->failure;
+        return -1;
+    }
+    if (arrange(o, &a->plan, e) < 0 || check_alone(o, &a->plan, e) < 0)
+        return -1;
+    o->cost.download = spent + a->plan.archive.download;
+    if (check_download(a, e) == 0)
+        return 0;
+    a->over_download = true;
+    return -1;
+}
+
+/* Makes chunks out of the pack's deltas. What is left afterwards comes from the archive. */
+static int take_deltas(struct attempt *a, const struct pipeline_job *common, struct err *e)
+{
+    struct obtain *o = a->o;
+    struct reader *reader = o->deltas->reader;
+    uint64_t before = reader->stats.bytes;
+    struct pipeline_job job = *common;
+    struct delta_run run;
+    int r;
+
+    if (delta_run_open(&run, o->deltas, o->store, &a->plan, o->image->chunks.count, e) < 0)
+        return -1;
+    job.reader = reader;
+    job.deltas = &run;
+    r = pipeline_run_deltas(&job, e);
+    if (!o->deltas->alone)
+        beside_count(&o->deltas->beside);
+    if (r == 0)
+        r = plan_left(a, &run, reader->stats.bytes - before, e);
+    o->pack_bytes = reader->stats.bytes - before;
+    delta_run_close(&run);
+    return r;
 }
 
 static int run_plan(struct attempt *a, struct err *e)
@@ -226,7 +339,10 @@ static int run_plan(struct attempt *a, struct err *e)
                                      .jobs = a->o->jobs,
                                      .events = a->o->events};
 
-    if (search_seeds(a->o, &a->plan, &a->deposit, e) < 0 || check_download(a, e) < 0)
+    if (search_seeds(a->o, &a->plan, &a->deposit, e) < 0 || check_download(a, e) < 0 ||
+        check_alone(a->o, &a->plan, e) < 0 || pipeline_make_holes(&job, e) < 0)
+        return -1;
+    if (a->plan.pack.count > 0 && take_deltas(a, &job, e) < 0)
         return -1;
     return pipeline_run(&job, e);
 }
@@ -312,6 +428,12 @@ static int fill_again(struct attempt *a, struct err *e)
     return try_to_fill(a, e);
 }
 
+static void limit_download(struct reader *r, uint64_t budget)
+{
+    if (budget < UINT64_MAX / 2)
+        r->limit = r->stats.bytes + budget;
+}
+
 int obtain_chunks(struct obtain *o, struct err *e)
 {
     char what[ERR_TEXT_SIZE / 2];
@@ -327,8 +449,9 @@ int obtain_chunks(struct obtain *o, struct err *e)
     snprintf(what, sizeof what, "release %s/%s from %s", store_path(o->store),
              o->partial ? o->partial->name : "", o->reader->name);
     o->written = 0;
-    if (o->max_download < UINT64_MAX / 2)
-        o->reader->limit = o->reader->stats.bytes + o->max_download;
+    limit_download(o->reader, o->max_download);
+    if (o->deltas)
+        limit_download(o->deltas->reader, o->max_download);
     r = try_to_fill(&a, e);
     if (r < 0 && o->make_room && ran_out_of_space(&a, e))
         r = fill_again(&a, e);

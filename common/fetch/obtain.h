@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/events.h"
+#include "fetch/delta_source.h"
 #include "fetch/plan.h"
 #include "format/image.h"
 #include "reader/reader.h"
@@ -33,6 +34,9 @@ struct obtain {
                                 * NULL when there is no store yet */
     const struct image *image; /* its has_archive must be true */
     struct reader *reader;     /* of the image's archive; an estimate needs none */
+    /* A pack that is ready for this image, or NULL. When it is alone, reader is the pack's, and
+     * what the pack cannot give is ERR_ARCHIVE. */
+    struct delta_source *deltas;
     const struct events *events;
 
     enum store_check check;
@@ -49,15 +53,18 @@ struct obtain {
 
     /* Results, filled as far as the run went, even after a failure. */
     struct plan_cost cost;
-    size_t damaged;   /* chunks that were in the store with wrong content */
-    uint64_t written; /* bytes of chunk data */
+    size_t damaged;       /* chunks that were in the store with wrong content */
+    uint64_t written;     /* bytes of chunk data */
+    uint64_t pack_bytes;  /* of the pack's deltas that were, or would be, downloaded */
+    uint64_t pack_spares; /* bytes of the archive that chunks made from these take */
 };
 
 /* Finds out what obtain_chunks would cost. Nothing is written. */
 int obtain_estimate(struct obtain *o, struct err *e) __attribute__((warn_unused_result));
 
 /* Adopts what an interrupted run left, finds what is missing, checks budgets and free space,
- * takes what the seeds have, and fetches, verifies and commits the rest.
+ * takes what the seeds have, and fetches, verifies and commits the rest, from the pack first. What
+ * a delta did not give is planned anew, and compared with the budget for downloads once more.
  *
  * ERR_SPACE comes before any chunk is requested when budgets or space cannot suffice. When they
  * turn out too small later, it comes before more is written; if make_room is set, room is made

@@ -7,20 +7,30 @@
 #include "fetch/chunk_decoder.h"
 #include "fetch/range_queue.h"
 
+#include <stdlib.h>
+
 #define STEP_MS     100
 #define PROGRESS_MS 100
 
 struct pipeline {
     const struct pipeline_job *job;
+    const struct plan_part *part; /* what this run fetches */
+    struct delta_run *deltas;     /* NULL: it comes from the archive */
     struct range_queue queue;
 
     /* Used by the driver alone. */
-    size_t next_range;    /* number of the plan's range to request next */
+    size_t next_range;    /* number of the part's range to request next */
     size_t asked_again;   /* chunks that were wrong and were requested once more */
     struct range *active; /* the ranges in flight */
     unsigned in_flight;
     uint64_t progress_at_ms;
     uint64_t bytes_done; /* bytes of completed ranges */
+    bool reader_failed;
+};
+
+struct pipeline_worker {
+    struct chunk_decoder decoder;
+    struct delta_maker maker;
 };
 
 /* ---- workers ---- */
@@ -50,31 +60,54 @@ static int deposit_chunk(const struct pipeline_job *job, size_t i, const uint8_t
                        chunks->items[i].source_size, e);
 }
 
+/* Makes a staged chunk from the bytes of its delta, or leaves it for the archive. */
+static enum range_outcome work_on_delta(struct pipeline *p, struct pipeline_worker *w, size_t i,
+                                        const uint8_t *bytes, struct err *e)
+{
+    const uint8_t *plain;
+
+    if (delta_maker_run(&w->maker, &w->decoder, i, bytes, &plain, e) < 0)
+        return RANGE_FAILED;
+    if (!plain)
+        return RANGE_GOOD;
+    if (deposit_chunk(p->job, i, plain, e) < 0)
+        return RANGE_FAILED;
+    p->deltas->made[i] = true;
+    return RANGE_GOOD;
+}
+
 /* Makes a staged chunk from fetched bytes. A further way (way.h) that fetches bytes has its step
  * here. */
-static enum range_outcome work_on(struct pipeline *p, struct chunk_decoder *decoder,
+static enum range_outcome work_on(struct pipeline *p, struct pipeline_worker *w,
                                   const struct range_item *item, struct err *e)
 {
     const struct plan_item *place = &p->job->plan->items[*item->chunk];
     const struct range_request *q = &item->range->request;
-    const uint8_t *plain;
+    const uint8_t *bytes = q->data + (place->where - q->offset), *plain;
 
-    if (chunk_decoder_run(decoder, *item->chunk, q->data + (place->where - q->offset), &plain, e) <
-        0)
+    if (p->deltas)
+        return work_on_delta(p, w, *item->chunk, bytes, e);
+    if (chunk_decoder_run(&w->decoder, *item->chunk, bytes, &plain, e) < 0)
         return e->kind == ERR_ARCHIVE ? judge_wrong(p->job, item, e) : RANGE_FAILED;
     return deposit_chunk(p->job, *item->chunk, plain, e) < 0 ? RANGE_FAILED : RANGE_GOOD;
 }
 
-static int work_on_all(struct pipeline *p, struct chunk_decoder *decoder, struct err *e)
+static void trim_worker(struct pipeline_worker *w, size_t cost)
+{
+    chunk_decoder_trim(&w->decoder, cost);
+    delta_maker_trim(&w->maker, cost);
+}
+
+static int work_on_all(struct pipeline *p, struct pipeline_worker *w, struct err *e)
 {
     struct range_item item;
 
     while (range_queue_take(&p->queue, &item)) {
         struct err why = ERR_INIT;
-        enum range_outcome outcome = work_on(p, decoder, &item, &why);
+        enum range_outcome outcome = work_on(p, w, &item, &why);
         bool wake;
 
-        chunk_decoder_trim(decoder, item.cost);
+        trim_worker(w, item.cost);
         range_queue_done(&p->queue, &item, outcome, &wake);
         if (outcome == RANGE_FAILED)
             *e = why;
@@ -89,18 +122,27 @@ static int work_on_all(struct pipeline *p, struct chunk_decoder *decoder, struct
 static int run_worker(void *user, unsigned number, struct err *e)
 {
     struct pipeline *p = user;
-    struct chunk_decoder decoder;
+    struct pipeline_worker w = {.maker = {.run = p->deltas}};
     int r;
 
     (void)number;
-    if (chunk_decoder_init(&decoder, p->job->image, e) < 0) {
+    if (chunk_decoder_init(&w.decoder, p->job->image, e) < 0) {
         range_queue_stop(&p->queue);
         reader_wake(p->job->reader);
         return -1;
     }
-    r = work_on_all(p, &decoder, e);
-    chunk_decoder_release(&decoder);
+    r = work_on_all(p, &w, e);
+    chunk_decoder_release(&w.decoder);
+    free(w.maker.base);
     return r;
+}
+
+static size_t cost_of_chunk(const void *user, size_t chunk)
+{
+    const struct pipeline *p = user;
+
+    return p->deltas ? delta_run_cost(p->deltas, p->job->image, chunk)
+                     : chunk_decoder_cost(p->job->image, chunk);
 }
 
 /* ---- the driver: the caller's thread ---- */
@@ -149,8 +191,8 @@ static int request_more(struct pipeline *p, struct err *e)
 {
     const struct plan *plan = p->job->plan;
 
-    while (p->next_range < plan->range_count) {
-        const struct plan_range *place = &plan->ranges[p->next_range];
+    while (p->next_range < p->part->range_count) {
+        const struct plan_range *place = &plan->ranges[p->part->first_range + p->next_range];
 
         if (!reserve_range(p, place->size))
             return 0;
@@ -208,36 +250,39 @@ static uint64_t bytes_arrived(const struct pipeline *p)
     return bytes;
 }
 
+/* The pack's part comes before the archive's. */
 static void report_fetched(struct pipeline *p, size_t chunks_done)
 {
     const struct events *events = p->job->events;
+    const struct plan *plan = p->job->plan;
     struct events_progress progress = {.phase = EVENTS_CHUNKS,
-                                       .chunks_done = chunks_done,
-                                       .chunks_total = p->job->plan->fetched_count,
-                                       .bytes_total = p->job->plan->cost.download};
-    uint64_t now = io_now_ms();
-    bool finished = chunks_done == progress.chunks_total;
+                                       .chunks_done = p->part->first + chunks_done,
+                                       .chunks_total = plan->fetched_count,
+                                       .bytes_total = plan->cost.download};
+    uint64_t before = p->deltas ? 0 : plan->pack.download, now = io_now_ms();
+    bool finished = progress.chunks_done == progress.chunks_total;
 
     if (!events || !events->progress || (!finished && now < p->progress_at_ms + PROGRESS_MS))
         return;
-    progress.bytes_done = min_u64(p->bytes_done + bytes_arrived(p), progress.bytes_total);
+    progress.bytes_done = min_u64(before + p->bytes_done + bytes_arrived(p), progress.bytes_total);
     p->progress_at_ms = now;
     events->progress(events->user, &progress);
 }
 
 /* Requests ranges until all chunks are good, or until a worker has failed, which then has the
- * error. */
+ * error, or until the pack is not worth going on with. */
 static int drive(struct pipeline *p, struct err *e)
 {
     size_t chunks_done = 0;
 
-    while (chunks_done < p->job->plan->fetched_count) {
+    while (chunks_done < p->part->count && (!p->deltas || delta_run_goes_on(p->deltas))) {
         struct range_request *done = NULL;
         int got;
 
         if (request_again(p, e) < 0 || request_more(p, e) < 0)
             return -1;
         got = reader_step(p->job->reader, STEP_MS, &done, e);
+        p->reader_failed = got < 0;
         if (got < 0)
             return -1;
         p->in_flight -= (unsigned)got;
@@ -270,28 +315,42 @@ static void drop_active(struct pipeline *p)
     }
 }
 
-/* After the driver, whose result is r and whose error comes first. */
+/* Whether an error of a pack's reader leaves the archive to be tried. */
+static bool is_packs_fault(enum err_kind kind)
+{
+    return kind == ERR_NETWORK || kind == ERR_PROTOCOL || kind == ERR_ARCHIVE ||
+           kind == ERR_NOT_FOUND || kind == ERR_REFUSED || kind == ERR_IO;
+}
+
+/* After the driver, whose result is r and whose error comes first, unless it is one of the pack's.
+ */
 static int end_workers(struct pipeline *p, struct workers *workers, int r, struct err *e)
 {
     struct err why = ERR_INIT;
 
+    if (r < 0 && p->deltas && p->reader_failed && is_packs_fault(e->kind)) {
+        p->deltas->failure = *e;
+        *e = (struct err)ERR_INIT;
+        r = 0;
+    }
     /* The workers finish what has arrived, even after a failure of the reader. */
     range_queue_close(&p->queue);
     if (workers_join(workers, &why) < 0 && r == 0) {
         *e = why;
         r = -1;
     }
-    if (r < 0)
+    if (r < 0 || p->reader_failed || p->in_flight > 0)
         reader_cancel(p->job->reader);
     return r;
 }
 
-static int fetch_chunks(struct pipeline *p, struct err *e)
+static int fetch_part(struct pipeline *p, struct err *e)
 {
+    const struct range_costs costs = {cost_of_chunk, p};
     struct workers workers;
     int r;
 
-    if (range_queue_init(&p->queue, p->job->image, p->job->plan->fetched_count, e) < 0)
+    if (range_queue_init(&p->queue, &costs, p->part->count, e) < 0)
         return -1;
     r = workers_start(&workers, p->job->jobs, run_worker, p, e);
     if (r < 0)
@@ -301,12 +360,10 @@ static int fetch_chunks(struct pipeline *p, struct err *e)
     r = end_workers(p, &workers, r, e);
     range_queue_destroy(&p->queue);
     drop_active(p);
-    if (r < 0 && e->kind == ERR_ARCHIVE)
-        blame_change(p, e);
     return r;
 }
 
-static int make_holes(const struct pipeline_job *job, struct err *e)
+int pipeline_make_holes(const struct pipeline_job *job, struct err *e)
 {
     for (size_t i = 0; i < job->image->chunks.count; i++)
         if (job->plan->items[i].way == WAY_ZERO && deposit_chunk(job, i, NULL, e) < 0)
@@ -316,9 +373,18 @@ static int make_holes(const struct pipeline_job *job, struct err *e)
 
 int pipeline_run(const struct pipeline_job *job, struct err *e)
 {
-    struct pipeline p = {.job = job};
+    struct pipeline p = {.job = job, .part = &job->plan->archive};
 
-    if (make_holes(job, e) < 0)
-        return -1;
-    return job->plan->fetched_count > 0 ? fetch_chunks(&p, e) : 0;
+    if (p.part->count == 0 || fetch_part(&p, e) == 0)
+        return 0;
+    if (e->kind == ERR_ARCHIVE)
+        blame_change(&p, e);
+    return -1;
+}
+
+int pipeline_run_deltas(const struct pipeline_job *job, struct err *e)
+{
+    struct pipeline p = {.job = job, .part = &job->plan->pack, .deltas = job->deltas};
+
+    return fetch_part(&p, e);
 }

@@ -43,8 +43,11 @@ static int by_place(const void *a, const void *b, void *context)
 {
     const struct plan_item *items = context;
     uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    bool i_pack = way_traits[items[i].way].of_pack, j_pack = way_traits[items[j].way].of_pack;
     uint64_t x = items[i].where, y = items[j].where;
 
+    if (i_pack != j_pack)
+        return i_pack ? -1 : 1;
     return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
 }
 
@@ -64,8 +67,7 @@ static int choose_ways(const struct image *image, const bool *missing, struct pl
         else if (chunk->zero)
             item->way = WAY_ZERO;
         else
-            *item = (struct plan_item){
-                .way = WAY_DOWNLOAD, .where = chunk->archive_offset, .size = chunk->archive_size};
+            plan_from_archive(item, chunk);
     }
     return 0;
 }
@@ -91,9 +93,13 @@ static int collect_fetched(struct plan *plan, const struct image *image, struct 
         const struct plan_item *item = &plan->items[i];
 
         count_item(image, item, &image->chunks.items[i], &plan->cost.ways[item->way]);
-        if (way_traits[item->way].fetches)
-            plan->fetched[plan->fetched_count++] = (uint32_t)i;
+        if (!way_traits[item->way].fetches)
+            continue;
+        plan->fetched[plan->fetched_count++] = (uint32_t)i;
+        plan->pack.count += way_traits[item->way].of_pack;
     }
+    plan->archive.first = plan->pack.count;
+    plan->archive.count = plan->fetched_count - plan->pack.count;
     qsort_r(plan->fetched, plan->fetched_count, sizeof *plan->fetched, by_place, plan->items);
     return 0;
 }
@@ -132,13 +138,13 @@ static uint64_t item_end(const struct plan_item *item)
 }
 
 /* Fills gaps (with 0 where two chunks touch or overlap) and returns the sum of the sizes of the
- * chunks to fetch. */
-static uint64_t measure_gaps(const struct plan *plan, uint64_t *gaps)
+ * part's chunks. */
+static uint64_t measure_gaps(const struct plan *plan, const struct plan_part *part, uint64_t *gaps)
 {
     uint64_t bytes = 0, end = 0;
 
-    for (size_t i = 0; i < plan->fetched_count; i++) {
-        const struct plan_item *item = &plan->items[plan->fetched[i]];
+    for (size_t i = 0; i < part->count; i++) {
+        const struct plan_item *item = &plan->items[plan->fetched[part->first + i]];
 
         bytes += item->size;
         if (i > 0)
@@ -148,11 +154,13 @@ static uint64_t measure_gaps(const struct plan *plan, uint64_t *gaps)
     return bytes;
 }
 
-static void cut_ranges(struct plan *plan, uint64_t limit)
+static void cut_ranges(struct plan *plan, struct plan_part *part, uint64_t limit)
 {
-    for (size_t i = 0; i < plan->fetched_count; i++) {
+    struct plan_range *ranges = plan->ranges + plan->range_count, *last = NULL;
+
+    part->first_range = plan->range_count;
+    for (size_t i = part->first; i < part->first + part->count; i++) {
         const struct plan_item *item = &plan->items[plan->fetched[i]];
-        struct plan_range *last = plan->range_count ? &plan->ranges[plan->range_count - 1] : NULL;
         uint64_t last_end = last ? last->offset + last->size : 0;
 
         if (last && (item->where <= last_end || item->where - last_end <= limit) &&
@@ -161,12 +169,23 @@ static void cut_ranges(struct plan *plan, uint64_t limit)
             last->count++;
             continue;
         }
-        plan->ranges[plan->range_count++] =
+        last = &ranges[part->range_count++];
+        *last =
             (struct plan_range){.offset = item->where, .size = item->size, .first = i, .count = 1};
     }
-    for (size_t i = 0; i < plan->range_count; i++)
-        plan->cost.download += plan->ranges[i].size;
-    plan->cost.requests = plan->range_count;
+    for (size_t i = 0; i < part->range_count; i++)
+        part->download += ranges[i].size;
+    plan->range_count += part->range_count;
+    plan->cost.download += part->download;
+    plan->cost.requests += part->range_count;
+}
+
+/* gaps has memory for one of each chunk. */
+static void arrange_part(struct plan *plan, struct plan_part *part, uint64_t *gaps)
+{
+    uint64_t bytes = measure_gaps(plan, part, gaps);
+
+    cut_ranges(plan, part, gap_limit(gaps, part->count ? part->count - 1 : 0, bytes));
 }
 
 /* What all ways come to. */
@@ -187,7 +206,6 @@ int plan_arrange(struct plan *plan, const struct image *image, struct err *e)
 {
     CLEANUP(plan_free) struct plan p = {.items = STEAL(plan->items)};
     CLEANUP_FREE uint64_t *gaps = NULL;
-    uint64_t bytes;
 
     plan_free(plan);
     if (collect_fetched(&p, image, e) < 0)
@@ -197,8 +215,8 @@ int plan_arrange(struct plan *plan, const struct image *image, struct err *e)
     p.ranges = malloc((p.fetched_count + 1) * sizeof *p.ranges);
     if (!gaps || !p.ranges)
         return err_nomem(e, "planning the download");
-    bytes = measure_gaps(&p, gaps);
-    cut_ranges(&p, gap_limit(gaps, p.fetched_count ? p.fetched_count - 1 : 0, bytes));
+    arrange_part(&p, &p.pack, gaps);
+    arrange_part(&p, &p.archive, gaps);
     *plan = p;
     p = (struct plan){0};
     return 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* plan: decides how each chunk of an image is obtained, which ranges of the archive that takes,
- * and what it costs. Carrying it out is up to seed.h and pipeline.h.
+/* plan: decides how each chunk of an image is obtained, which ranges of the archive and of a delta
+ * pack that takes, and what it costs. Carrying it out is up to seed.h and pipeline.h.
  *
- * Chunks to fetch are sorted by their place in the archive. A gap of at most PLAN_FREE_GAP bytes
- * between two of them is fetched along, because another request would cost more. Larger gaps
- * are fetched along as well, the smallest first, until they sum up to the share of the missing
- * bytes that PLAN_WASTE_DIVISOR allows, or together with the requests to that of
+ * Chunks to fetch are sorted by their place, those of the pack first. A gap of at most
+ * PLAN_FREE_GAP bytes between two of them is fetched along, because another request would cost
+ * more. Larger gaps are fetched along as well, the smallest first, until they sum up to the share
+ * of the missing bytes that PLAN_WASTE_DIVISOR allows, or together with the requests to that of
  * PLAN_OVERHEAD_DIVISOR: the missing chunks of a small update are so scattered that the
  * requests alone come close to 1 %. A range has at most PLAN_RANGE bytes and ends with a
  * chunk; a larger chunk is a range of its own.
@@ -36,16 +36,15 @@
 
 /* How one chunk is obtained. It is small, because there is one for each chunk of the image. */
 struct plan_item {
-    uint64_t where; /* the offset of its bytes in the archive, or in the seed */
+    uint64_t where; /* the offset of its bytes in the archive, the pack or the seed */
     uint32_t size;  /* how many bytes it has there */
-    /* The number of the seed that has these bytes. (A delta would put the number of the chunk that
-     * it patches here.) */
+    /* The number of the seed that has these bytes, or that of the delta in the pack's list. */
     unsigned base : 28; /* at most PLAN_BASE_MAX */
     unsigned way : 4;   /* enum way */
 };
 
 struct plan_range {
-    uint64_t offset; /* in the archive */
+    uint64_t offset; /* in the archive, or in the pack */
     uint64_t size;
     size_t first, count; /* into plan.fetched */
 };
@@ -55,12 +54,19 @@ struct plan_cost {
     /* Sums over the ways: */
     size_t chunks;        /* all of the image */
     size_t missing;       /* that are not there yet */
-    size_t fetched;       /* that are requested from the archive */
+    size_t fetched;       /* that are requested, from the archive or a pack */
     uint64_t write;       /* bytes that are written, at most */
     uint64_t write_least; /* and at least */
     /* Of the ranges: */
     uint64_t download; /* bytes */
     size_t requests;
+};
+
+/* What one file gives: stretches of plan.fetched and of plan.ranges. */
+struct plan_part {
+    size_t first, count;             /* of fetched */
+    size_t first_range, range_count; /* of ranges */
+    uint64_t download;               /* bytes of these ranges */
 };
 
 struct plan {
@@ -69,6 +75,7 @@ struct plan {
     size_t fetched_count;
     struct plan_range *ranges;
     size_t range_count;
+    struct plan_part pack, archive;
     struct plan_cost cost;
 };
 
@@ -77,6 +84,13 @@ struct plan {
  * empty after a failure. */
 int plan_make(const struct image *image, const bool *missing, struct plan *plan, struct err *e)
     __attribute__((warn_unused_result));
+
+/* Gives a chunk the way WAY_DOWNLOAD. */
+static inline void plan_from_archive(struct plan_item *item, const struct chunk *chunk)
+{
+    *item = (struct plan_item){
+        .way = WAY_DOWNLOAD, .where = chunk->archive_offset, .size = chunk->archive_size};
+}
 
 /* Computes the ranges and the cost anew from the items, some of which have another way now. */
 int plan_arrange(struct plan *plan, const struct image *image, struct err *e)

@@ -2,13 +2,13 @@
 #include "fetch/range_queue.h"
 
 #include "base/cleanup.h"
-#include "fetch/chunk_decoder.h"
 
 #include <stdlib.h>
 
-int range_queue_init(struct range_queue *q, const struct image *image, size_t chunks, struct err *e)
+int range_queue_init(struct range_queue *q, const struct range_costs *costs, size_t chunks,
+                     struct err *e)
 {
-    *q = (struct range_queue){.image = image, .wrong = malloc((chunks + 1) * sizeof *q->wrong)};
+    *q = (struct range_queue){.costs = *costs, .wrong = malloc((chunks + 1) * sizeof *q->wrong)};
     if (!q->wrong)
         return err_nomem(e, "fetching chunks");
     q->last = &q->first;
@@ -144,7 +144,7 @@ bool range_queue_take(struct range_queue *q, struct range_item *item)
             return false;
         if (range) {
             *item = (struct range_item){.range = range, .chunk = &range->chunks[range->taken]};
-            item->cost = chunk_decoder_cost(q->image, *item->chunk);
+            item->cost = q->costs.of(q->costs.user, *item->chunk);
             if (q->decoded == 0 || q->decoded + item->cost <= BUDGET_DECODED) {
                 take_first_range(q, item);
                 return true;

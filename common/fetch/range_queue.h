@@ -16,7 +16,6 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-#include "format/image.h"
 #include "reader/reader.h"
 
 #include <pthread.h>
@@ -56,8 +55,14 @@ enum range_outcome {
     RANGE_FAILED,
 };
 
+/* What working on a chunk takes of BUDGET_DECODED, in bytes; any thread may call it. */
+struct range_costs {
+    size_t (*of)(const void *user, size_t chunk);
+    const void *user;
+};
+
 struct range_queue {
-    const struct image *image;
+    struct range_costs costs;
 
     pthread_mutex_t lock; /* protects all below */
     pthread_cond_t changed;
@@ -71,9 +76,9 @@ struct range_queue {
     bool stop;    /* a worker failed: the workers leave the rest */
 };
 
-/* Prepares for at most this many chunks of the image. ERR_MEMORY. */
-int range_queue_init(struct range_queue *q, const struct image *image, size_t chunks, struct err *e)
-    __attribute__((warn_unused_result));
+/* Prepares for at most this many chunks. ERR_MEMORY. */
+int range_queue_init(struct range_queue *q, const struct range_costs *costs, size_t chunks,
+                     struct err *e) __attribute__((warn_unused_result));
 
 /* Called after the workers have ended. Frees the ranges of which all chunks were put. */
 void range_queue_destroy(struct range_queue *q);

@@ -224,21 +224,65 @@ static void arranged_anew_for_other_ways(void **state)
     add(&t, 110, 20, true);
     add(&t, 130, 30, true);
     add(&t, 160, 40, false);
+    add(&t, 200, 50, true);
     t.chunks[2].zero = true;
     make(&t, &p);
-    assert_int_equal(p.cost.download, 30);
+    assert_int_equal(p.cost.download, 150);
     p.items[0].way = WAY_SEED;
     p.items[3].way = WAY_ADOPTED;
+    p.items[4] = (struct plan_item){.way = WAY_DELTA, .where = 7, .size = 3};
     assert_ok(plan_arrange(&p, &t.image, &e), e);
-    assert_int_equal(p.range_count, 1);
-    assert_range(&p, 0, 110, 20, 1);
-    assert_int_equal(p.cost.download, 20);
-    assert_int_equal(p.cost.requests, 1);
+    assert_int_equal(p.range_count, 2);
+    assert_range(&p, 0, 7, 3, 1);
+    assert_range(&p, 1, 110, 20, 1);
+    assert_int_equal(p.cost.download, 3 + 20);
+    assert_int_equal(p.cost.requests, 2);
     for (enum way way = 0; way < WAY_COUNT; way++)
         assert_int_equal(p.cost.ways[way].chunks, way == WAY_PRESENT ? 0 : 1);
-    assert_int_equal(p.cost.chunks, 4);
-    assert_int_equal(p.cost.missing, 3);
-    assert_int_equal(p.cost.write, 20 + 40);
+    assert_int_equal(p.cost.chunks, 5);
+    assert_int_equal(p.cost.missing, 4);
+    assert_int_equal(p.cost.fetched, 2);
+    assert_int_equal(p.cost.write, 20 + 40 + 50);
+    plan_free(&p);
+}
+
+/* The pack's ranges come first. Equal places in the two files are two requests, and what lies
+ * between two chunks is judged in each file by itself. */
+static void ranges_of_a_pack_and_of_the_archive(void **state)
+{
+    static const struct plan_item deltas[] = {
+        {.way = WAY_DELTA, .where = 1010, .size = 5},
+        {.way = WAY_DELTA, .where = 1000, .size = 10},
+        {.way = WAY_DELTA, .where = 900000, .size = 1},
+    };
+    struct table t = {0};
+    struct plan p;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    for (uint64_t i = 0; i < 6; i++)
+        add(&t, 1000 + 10 * i, 10, true);
+    make(&t, &p);
+    for (size_t i = 0; i < COUNT(deltas); i++)
+        p.items[2 * i] = deltas[i];
+    assert_ok(plan_arrange(&p, &t.image, &e), e);
+    assert_int_equal(p.range_count, 3);
+    assert_range(&p, 0, 1000, 15, 2);
+    assert_range(&p, 1, 900000, 1, 1);
+    assert_range(&p, 2, 1010, 50, 3);
+    assert_int_equal(p.fetched[0], 2);
+    assert_int_equal(p.fetched[1], 0);
+    assert_int_equal(p.fetched[2], 4);
+    assert_int_equal(p.pack.count, 3);
+    assert_int_equal(p.pack.range_count, 2);
+    assert_int_equal(p.pack.download, 16);
+    assert_int_equal(p.archive.first, 3);
+    assert_int_equal(p.archive.count, 3);
+    assert_int_equal(p.archive.first_range, 2);
+    assert_int_equal(p.archive.range_count, 1);
+    assert_int_equal(p.archive.download, 50);
+    assert_int_equal(p.cost.download, 66);
+    assert_int_equal(p.cost.requests, 3);
     plan_free(&p);
 }
 
@@ -353,6 +397,7 @@ int main(void)
         cmocka_unit_test(overlaps),
         cmocka_unit_test(zero_chunks_are_not_fetched),
         cmocka_unit_test(arranged_anew_for_other_ways),
+        cmocka_unit_test(ranges_of_a_pack_and_of_the_archive),
         cmocka_unit_test(huge_offsets),
         cmocka_unit_test(properties),
     };

@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "base/limits.h"
+#include "fetch/chunk_decoder.h"
 #include "fetch/range_queue.h"
 
 #include <pthread.h>
@@ -16,12 +17,18 @@ struct setting {
     struct range_queue queue;
 };
 
+static size_t cost_of(const void *user, size_t chunk)
+{
+    return chunk_decoder_cost(user, chunk);
+}
+
 static void set_up(struct setting *s)
 {
+    const struct range_costs costs = {cost_of, &s->image};
     struct err e = ERR_INIT;
 
     s->image = support_image(sizes, COUNT(sizes), 32);
-    assert_ok(range_queue_init(&s->queue, &s->image, COUNT(sizes), &e), e);
+    assert_ok(range_queue_init(&s->queue, &costs, COUNT(sizes), &e), e);
 }
 
 static void tear_down(struct setting *s)
