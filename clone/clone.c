@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "clone/trial.h"
 #include "fetch/archive_header.h"
+#include "fetch/delta_source.h"
+#include "fetch/find_pack.h"
 #include "format/facts.h"
 #include "format/release.h"
 #include "reader/open.h"
@@ -17,6 +19,7 @@
 #include "store/store.h"
 #include "store/versions.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct clone {
@@ -32,6 +35,7 @@ struct clone {
     struct facts facts; /* what it says about itself; points into it */
     struct store_floor floor;
     struct store_versions versions; /* of the releases that are there; the newest is borrowed */
+    struct delta_source delta;      /* the pack that helps, if it has a reader */
     struct obtain obtain;
 };
 
@@ -90,16 +94,128 @@ static int look_at_store(struct clone *c, struct err *e)
     return -1;
 }
 
-/* Reads and checks the whole header. Only now the other releases are looked at: a run with nothing
- * to do installs nothing older. */
-static int read_whole_header(struct clone *c, const struct archive_header_start *start,
-                             struct trust *trust, struct err *e)
+/* Only now that a header is read the other releases are looked at: a run with nothing to do
+ * installs nothing older. */
+static int look_at_versions(struct clone *c, struct trust *trust, struct err *e)
 {
     if (c->store && store_versions_read(c->store, &c->versions, e) < 0)
         return -1;
     trust->newest = c->versions.newest;
     trust->newest_release = c->versions.newest_release;
-    return archive_header_read(c->reader, start, trust, &c->image, e);
+    return 0;
+}
+
+static int look_for_pack(struct clone *c, const struct pack_wanted *wanted, struct err *e)
+{
+    if (c->o->delta)
+        return find_pack_at(wanted, c->o->delta, &c->delta, e);
+    return c->store && !c->o->no_delta ? find_pack(wanted, &c->delta, e) : 0;
+}
+
+/* Reads and checks the whole header. */
+static int read_whole_header(struct clone *c, const struct archive_header_start *start,
+                             struct trust *trust, struct err *e)
+{
+    const struct pack_wanted wanted = {.store = c->store,
+                                       .release = c->o->release,
+                                       .archive = c->reader,
+                                       .start = start,
+                                       .settings = &c->o->network.http,
+                                       .events = c->events};
+
+    if (look_at_versions(c, trust, e) < 0 || look_for_pack(c, &wanted, e) < 0)
+        return -1;
+    return c->delta.reader ? find_pack_read_header(&wanted, &c->delta, trust, &c->image, e)
+                           : archive_header_read(c->reader, start, trust, &c->image, e);
+}
+
+/* The release of this name came from this very archive. */
+static void take_old_image(struct clone *c)
+{
+    c->image = c->old;
+    c->old = (struct image){0};
+    c->has_old = false;
+}
+
+/* A release that lacks chunks can be restored by its pack as well. Without its base nothing can. */
+static int take_list_again(struct clone *c, struct err *e)
+{
+    struct err why = ERR_INIT;
+    bool found;
+
+    if (find_pack_base(c->store, &c->delta, &found, &why) == 0 &&
+        (!found || delta_source_take_list(&c->delta, &c->image, &why) == 0))
+        return 0;
+    if (why.kind != ERR_MEMORY)
+        return 0;
+    *e = why;
+    return -1;
+}
+
+static int no_base(const struct clone *c, struct err *e)
+{
+    return err_set(e, ERR_ARCHIVE,
+                   "%s is a delta pack against an image that no release of %s has: clone the "
+                   "archive itself",
+                   c->reader->name, c->o->store);
+}
+
+/* Takes the image from a delta pack that was given in place of its archive. */
+static int read_pack_alone(struct clone *c, struct trust *trust, bool *same, struct err *e)
+{
+    struct delta_source *s = &c->delta;
+    struct archive_header_told told = {.name = c->reader->name};
+    CLEANUP_FREE uint8_t *header = NULL;
+    bool found;
+
+    s->reader = c->reader;
+    s->alone = true;
+    if (c->o->delta)
+        return err_set(e, ERR_USAGE, "--delta is for an archive, and %s is a delta pack itself",
+                       c->reader->name);
+    if (delta_source_probe(s, &found, e) < 0 || delta_source_read(s, UINT64_MAX, e) < 0)
+        return -1;
+    told.size = s->pack.header_size;
+    told.archive_size = s->pack.archive_size;
+    told.checksum = s->pack.header_checksum;
+    told.signatures = s->pack.signatures;
+    told.signatures_size = s->pack.signatures_size;
+    if (archive_header_is_told(&told, trust, &c->old, same, e) < 0)
+        return -1;
+    if (*same) {
+        take_old_image(c);
+        return take_list_again(c, e);
+    }
+    if (look_at_versions(c, trust, e) < 0 || trust_check_header(trust, told.checksum, e) < 0 ||
+        find_pack_base(c->store, s, &found, e) < 0)
+        return -1;
+    if (!found)
+        return no_base(c, e);
+    if (delta_source_make_header(s, &header, e) < 0)
+        return -1;
+    told.data = header;
+    return archive_header_take(&told, trust, &c->image, e) < 0
+               ? -1
+               : delta_source_take_list(s, &c->image, e);
+}
+
+/* Two small requests tell whether the header has to be read. */
+static int read_known_header(struct clone *c, struct trust *trust, bool *same, struct err *e)
+{
+    struct archive_header_start start = {0};
+
+    if (archive_header_read_start(c->reader, &start, e) < 0) {
+        if (e->kind != ERR_ARCHIVE || !delta_pack_has_magic(start.prefix, sizeof start.prefix))
+            return -1;
+        *e = (struct err)ERR_INIT;
+        return read_pack_alone(c, trust, same, e);
+    }
+    if (archive_header_is_of(c->reader, &start, trust, &c->old, same, e) < 0)
+        return -1;
+    if (!*same)
+        return read_whole_header(c, &start, trust, e);
+    take_old_image(c);
+    return 0;
 }
 
 /* Fills c->image. *same tells that the release of this name came from this very archive; then
@@ -108,24 +224,13 @@ static int read_archive_header(struct clone *c, bool *same, struct err *e)
 {
     const struct events_progress progress = {.phase = EVENTS_HEADER};
     struct trust trust = trust_options_demanded(&c->o->trust);
-    struct archive_header_start start;
 
     trust.minimum = c->floor.minimum;
     if (c->has_old && c->old.has_archive)
         trust.installed_checksum = c->old.header_checksum;
     if (c->events->progress)
         c->events->progress(c->events->user, &progress);
-    /* Two small requests tell whether the header has to be read. */
-    if (archive_header_read_start(c->reader, &start, e) < 0 ||
-        archive_header_is_of(c->reader, &start, &trust, &c->old, same, e) < 0)
-        return -1;
-    if (!*same)
-        return read_whole_header(c, &start, &trust, e) < 0 ? -1
-                                                           : facts_read(&c->image, &c->facts, e);
-    c->image = c->old;
-    c->old = (struct image){0};
-    c->has_old = false;
-    return facts_read(&c->image, &c->facts, e);
+    return read_known_header(c, &trust, same, e) < 0 ? -1 : facts_read(&c->image, &c->facts, e);
 }
 
 static bool can_be_recorded(const char *location)
@@ -133,12 +238,28 @@ static bool can_be_recorded(const char *location)
     return strlen(location) <= LIMIT_URL && text_is_utf8(location, strlen(location));
 }
 
+/* The address of the archive whose pack has this one; NULL when that is not known. */
+static char *location_of_archive(const struct clone *c)
+{
+    char suffix[DELTA_PACK_SUFFIX_SIZE];
+    const char *location = c->reader->location;
+    size_t size = location ? strlen(location) : 0, end;
+
+    end = strlen(delta_pack_suffix(c->delta.pack.old_source_checksum, suffix));
+    if (size <= end || strcmp(location + size - end, suffix) != 0)
+        return NULL;
+    return strndup(location, size - end);
+}
+
 /* Records where the archive is. An address that a release cannot hold is left out, and a repair
  * then needs it on its command line. */
 static int set_location(struct clone *c, struct err *e)
 {
+    CLEANUP_FREE char *of_archive = NULL;
     const char *location = c->o->record_url ? c->o->record_url : c->reader->location;
 
+    if (c->delta.alone && !c->o->record_url)
+        location = of_archive = location_of_archive(c);
     if (!location || c->image.archive_url)
         return 0;
     if (!can_be_recorded(location)) {
@@ -181,10 +302,19 @@ static int check_release_name(struct clone *c, bool same, struct err *e)
                    c->o->store, c->o->release);
 }
 
+/* The list of the pack counts the chunks of the archive's image. */
+static void use_deltas(struct clone *c, const struct image *image)
+{
+    bool usable = image == &c->image && (c->delta.ready || c->delta.alone);
+
+    c->obtain.deltas = usable ? &c->delta : NULL;
+}
+
 static int estimate(struct clone *c, const struct image *image, struct err *e)
 {
     c->obtain.store = c->store;
     c->obtain.image = image;
+    use_deltas(c, image);
     return obtain_estimate(&c->obtain, e);
 }
 
@@ -298,6 +428,7 @@ static int update_store(struct clone *c, struct err *e)
     c->obtain.store = store;
     c->obtain.image = &c->image;
     c->obtain.reader = c->reader;
+    use_deltas(c, &c->image);
     c->obtain.partial = &partial;
     c->obtain.make_room = c->o->make_room ? &room : NULL;
     if (obtain_chunks(&c->obtain, e) < 0 || raise_floor(c, store, e) < 0 ||
@@ -333,6 +464,23 @@ static int run_clone(struct clone *c, struct err *e)
     return c->o->try ? trial_arm(c->o, c->events, &c->result->armed, e) : 0;
 }
 
+/* What the pack was worth. */
+static void describe_delta(const struct clone *c)
+{
+    const struct delta_source *s = &c->delta;
+    struct clone_delta *d = &c->result->delta;
+    uint64_t spared = c->obtain.pack_spares + s->header_saved;
+
+    if (!s->ready)
+        return;
+    snprintf(d->pack, sizeof d->pack, "%s", s->reader->name);
+    text_hex(s->pack.old_source_checksum, DELTA_PACK_ID_DIGITS / 2, d->from);
+    d->bytes = s->reader->stats.bytes;
+    if (c->result->outcome == CLONE_ESTIMATED)
+        d->bytes += c->obtain.pack_bytes;
+    d->saved = spared > d->bytes ? spared - d->bytes : 0;
+}
+
 int clone_run(const struct clone_options *o, const struct events *events,
               struct clone_result *result, struct err *e)
 {
@@ -354,6 +502,8 @@ int clone_run(const struct clone_options *o, const struct events *events,
     result->cost = c.obtain.cost;
     result->damaged = c.obtain.damaged;
     result->written = c.obtain.written;
+    describe_delta(&c);
+    delta_source_close(&c.delta);
     if (c.reader) {
         result->downloaded = c.reader->stats.bytes;
         result->requests = c.reader->stats.requests;

@@ -6,8 +6,10 @@
 
 #include "base/err.h"
 #include "base/events.h"
+#include "base/limits.h"
 #include "clone/options.h"
 #include "fetch/obtain.h"
+#include "format/delta_pack.h"
 #include "store/boot_selection.h"
 
 #include <stdint.h>
@@ -19,9 +21,18 @@ enum clone_outcome {
     CLONE_ESTIMATED, /* nothing was done, because of --dry-run */
 };
 
+/* What an update by a delta pack saved. */
+struct clone_delta {
+    char pack[LIMIT_URL + 1]; /* its address without secrets, or its path; "": none was used */
+    char from[DELTA_PACK_ID_DIGITS + 1]; /* the old image */
+    uint64_t bytes;                      /* of the pack that were, or would be, downloaded */
+    uint64_t saved;                      /* bytes of the archive that were not, less those */
+};
+
 struct clone_result {
     enum clone_outcome outcome;
     struct plan_cost cost;
+    struct clone_delta delta;
     size_t damaged; /* chunks that were in the store with wrong content */
     uint64_t image_size;
     char header_checksum[CHUNK_HASH_HEX];

@@ -33,6 +33,9 @@ static const struct option_spec specs[] = {
      "hash the chunks in the store instead of trusting their names"},
     {"seed", 0, OPTION_CALL, 0, "FILE|DEVICE|-",
      "take chunks from there before downloading; may be repeated", .call = add_seed},
+    {"delta", 0, OPTION_TEXT, AT(delta), "URL|FILE",
+     "update by this delta pack, not by one beside ARCHIVE"},
+    {"no-delta", 0, OPTION_FLAG, AT(no_delta), NULL, "update by no delta pack"},
     {"", 0, OPTION_TABLE, AT(trust), .table = trust_option_specs},
     {"record-url", 0, OPTION_TEXT, AT(record_url), "URL", "record this as the archive's address"},
     {"compat-store", 0, OPTION_FLAG, AT(compat_store), NULL,
@@ -60,8 +63,8 @@ void clone_options_help(void)
 {
     puts("usage: ihop-clone [options] ARCHIVE STORE/RELEASE\n"
          "\n"
-         "Fetches from ARCHIVE (the URL or path of a .cba file) the chunks that STORE lacks,\n"
-         "and publishes the image in it as RELEASE.\n");
+         "Fetches from ARCHIVE (the URL or path of a .cba file, or of a delta pack for it) the\n"
+         "chunks that STORE lacks, and publishes the image in it as RELEASE.\n");
     options_print_help(specs);
     puts("\nSizes take a suffix: k, M, G or KiB, MiB, GiB. Exit codes: see ihop-clone(1).");
 }
@@ -98,6 +101,8 @@ int clone_options_parse(int argc, char **argv, struct clone_options *o, struct e
         return 0;
     if (o->tries > 0 && !o->try)
         return err_set(e, ERR_USAGE, "--tries is for --try");
+    if (o->delta && o->no_delta)
+        return err_set(e, ERR_USAGE, "--delta and --no-delta exclude each other");
     if (o->tries == 0)
         o->tries = BOOT_TRIES;
     return take_clone_operands(o, argc - first, argv + first, e);

@@ -23,6 +23,8 @@ struct clone_options {
 
     struct trust_options trust;
     const char *record_url;
+    const char *delta; /* the delta pack to use; NULL: what is found */
+    bool no_delta;
 
     unsigned jobs;
     uint64_t max_download, max_write, min_free; /* bytes */

@@ -27,6 +27,17 @@ static uint64_t total_written(const struct clone_result *r)
     return r->outcome == CLONE_ESTIMATED ? r->cost.write : r->written;
 }
 
+static void add_delta(json_t *line, const struct clone_delta *d)
+{
+    json_t *delta = json_object();
+
+    json_set_text(delta, "pack", d->pack);
+    json_set_text(delta, "from", d->from);
+    json_set_number(delta, "bytes", d->bytes);
+    json_set_number(delta, "saved", d->saved);
+    json_object_set_new(line, "delta", delta);
+}
+
 static void print_clone_json(const struct output *out, const struct clone_options *o,
                              const struct clone_result *r)
 {
@@ -47,6 +58,8 @@ static void print_clone_json(const struct output *out, const struct clone_option
         json_set_number(line, "bytes_written_least", r->cost.write_least);
     json_set_number(line, "requests", total_requests(r));
     json_set_number(line, "retries", r->retries);
+    if (*r->delta.pack)
+        add_delta(line, &r->delta);
     json_set_decimal(line, "seconds", output_seconds(out));
     if (r->tried)
         json_set_text(line, "trial", trial_word(r->armed));
@@ -57,18 +70,22 @@ static void format_result(const struct output *out, const struct clone_options *
                           const struct clone_result *r, char *line, size_t size)
 {
     static const char *const words[] = {"done", "already complete", "restored", "would take"};
-    char down[TEXT_SIZE_BYTES], written[TEXT_SIZE_BYTES], seeded[48] = "";
+    char down[TEXT_SIZE_BYTES], written[TEXT_SIZE_BYTES], seeded[48] = "", saved[64] = "";
+    char size_saved[TEXT_SIZE_BYTES];
 
     if (o->seed_count > 0)
         snprintf(seeded, sizeof seeded, " %zu from seeds,", r->cost.ways[WAY_SEED].chunks);
+    if (r->delta.saved > 0)
+        snprintf(saved, sizeof saved, " (saved %s by a delta pack)",
+                 text_size(r->delta.saved, size_saved));
     snprintf(
         line, size,
-        "%s/%s: %s: %zu chunk%s reused,%s %zu fetched%s, %s downloaded in %llu request%s, %s%s "
+        "%s/%s: %s: %zu chunk%s reused,%s %zu fetched%s, %s downloaded in %llu request%s%s, %s%s "
         "written, %.1f s",
         o->store, o->release, words[r->outcome], cost_reused(&r->cost),
         text_s(cost_reused(&r->cost)), seeded, r->cost.fetched,
         r->damaged ? " (some were damaged)" : "", text_size(total_download(r), down),
-        (unsigned long long)total_requests(r), text_s(total_requests(r)),
+        (unsigned long long)total_requests(r), text_s(total_requests(r)), saved,
         r->outcome == CLONE_ESTIMATED && r->cost.write_least < r->cost.write ? "at most " : "",
         text_size(total_written(r), written), output_seconds(out));
     text_make_printable(line);
