@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "compress/info.h"
+#include "compress/lacking.h"
 #include "fetch/plan.h"
 #include "format/release.h"
 #include "reader/open.h"
@@ -47,30 +48,11 @@ static int read_old(const struct compress_options *o, struct image *image, struc
     return found ? 0 : info_read(o->old, &o->network, image, NULL, e);
 }
 
-/* For each chunk of new whether old lacks it. When the hashes have different lengths, all are
- * lacking, because a chunk's hash is its name. The caller frees the array. */
-static bool *compare_tables(const struct image *old, const struct image *new, struct err *e)
-{
-    CLEANUP_FREE uint32_t *sorted = chunk_table_sort_by_hash(&old->chunks, e);
-    bool *missing;
-
-    if (!sorted)
-        return NULL;
-    missing = calloc(new->chunks.count + 1, sizeof *missing);
-    if (!missing)
-        err_nomem(e, "comparing two images");
-    for (size_t i = 0; missing && i < new->chunks.count; i++)
-        missing[i] = old->chunks.hash_length != new->chunks.hash_length ||
-                     chunk_table_find(&old->chunks, sorted, chunk_table_hash(&new->chunks, i)) ==
-                         CHUNK_TABLE_NONE;
-    return missing;
-}
-
 static int count_difference(const struct image *old, const struct image *new,
                             struct diff_result *result, struct err *e)
 {
     CLEANUP(plan_free) struct plan plan = {0};
-    CLEANUP_FREE bool *missing = compare_tables(old, new, e);
+    CLEANUP_FREE bool *missing = lacking_find(old, new, e);
 
     if (!missing || plan_make(new, missing, &plan, e) < 0)
         return -1;

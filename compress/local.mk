@@ -3,6 +3,7 @@ bin_PROGRAMS += ihop-compress
 ihop_compress_SOURCES = \
 	compress/compress.c compress/compress.h \
 	compress/add_signature.c compress/add_signature.h \
+	compress/lacking.c compress/lacking.h \
 	compress/diff.c compress/diff.h \
 	compress/hash_tree.c compress/hash_tree.h \
 	compress/info.c compress/info.h \
