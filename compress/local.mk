@@ -3,8 +3,11 @@ bin_PROGRAMS += ihop-compress
 ihop_compress_SOURCES = \
 	compress/compress.c compress/compress.h \
 	compress/add_signature.c compress/add_signature.h \
+	compress/anchors.c compress/anchors.h \
+	compress/block_set.c compress/block_set.h \
 	compress/chunk_places.c compress/chunk_places.h \
 	compress/chunk_source.c compress/chunk_source.h \
+	compress/delta_base.c compress/delta_base.h \
 	compress/lacking.c compress/lacking.h \
 	compress/old_image.c compress/old_image.h \
 	compress/shingle_index.c compress/shingle_index.h \
