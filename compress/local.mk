@@ -7,7 +7,12 @@ ihop_compress_SOURCES = \
 	compress/block_set.c compress/block_set.h \
 	compress/chunk_places.c compress/chunk_places.h \
 	compress/chunk_source.c compress/chunk_source.h \
+	compress/delta.c compress/delta.h \
 	compress/delta_base.c compress/delta_base.h \
+	compress/delta_front.c compress/delta_front.h \
+	compress/delta_output.c compress/delta_output.h \
+	compress/delta_report.c compress/delta_report.h \
+	compress/delta_work.c compress/delta_work.h \
 	compress/lacking.c compress/lacking.h \
 	compress/old_image.c compress/old_image.h \
 	compress/shingle_index.c compress/shingle_index.h \

@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "compress/add_signature.h"
 #include "compress/compress.h"
+#include "compress/delta_report.h"
 #include "compress/diff.h"
 #include "compress/info.h"
 #include "compress/options.h"
@@ -43,6 +44,57 @@ static void on_writing(void *user)
     output_progress(user, &p);
 }
 
+static void on_reading_old(void *user, uint64_t bytes_done, uint64_t bytes_total)
+{
+    const struct progress p = {.phase = "reading-old",
+                               .text = "reading the old image",
+                               .bytes_done = bytes_done,
+                               .bytes_total = bytes_total};
+
+    output_progress(user, &p);
+}
+
+static void on_encoding(void *user, const struct delta_progress *done)
+{
+    const struct progress p = {.phase = "deltas",
+                               .text = "making deltas",
+                               .bytes_done = done->bytes,
+                               .bytes_total = done->bytes_total,
+                               .chunks_done = done->chunks,
+                               .chunks_total = done->chunks_total};
+
+    output_progress(user, &p);
+}
+
+static int make_packs(const struct compress_options *o, struct output *out,
+                      struct delta_results *results, struct err *e)
+{
+    const struct delta_events events = {.reading = on_reading_old,
+                                        .encoding = on_encoding,
+                                        .writing = on_writing,
+                                        .notes = &out->events,
+                                        .user = out};
+
+    *results = (struct delta_results){0};
+    return o->delta_from.count > 0 ? delta_run(o, &events, results, e) : 0;
+}
+
+/* Makes packs beside an archive that is there. */
+static int add_packs(struct compress_options *o, struct output *out, struct err *e)
+{
+    struct delta_results results;
+    int r;
+
+    network_options_finish(&o->network, &out->events);
+    r = make_packs(o, out, &results, e);
+    if (r == 0)
+        delta_report_print(out, o, &results);
+    else
+        delta_report_lines(o, &results);
+    delta_results_free(&results);
+    return r;
+}
+
 static int make(struct compress_options *o, struct output *out, struct err *e)
 {
     const struct compress_events events = {.hashing = on_hashing,
@@ -50,18 +102,26 @@ static int make(struct compress_options *o, struct output *out, struct err *e)
                                            .signing = on_signing,
                                            .writing = on_writing,
                                            .user = out};
+    struct delta_results packs;
     struct image image;
+    int r;
 
+    network_options_finish(&o->network, &out->events);
     if (o->hash_length < LIMIT_HASH_TRUSTED)
         output_note(out,
                     "warning: with --hash-length %u the chunks cannot be told apart for sure: "
                     "ihop-clone takes such an archive with --allow-short-hash only",
                     o->hash_length);
-    if (compress_run(o, &events, &image, e) < 0)
+    if (delta_check(o, e) < 0 || compress_run(o, &events, &image, e) < 0)
         return -1;
-    compress_output_result(out, o, &image);
+    r = make_packs(o, out, &packs, e);
+    if (r == 0)
+        compress_output_result(out, o, &image, &packs);
+    else
+        err_context(e, "%s was made, but not all of its packs", o->archive);
+    delta_results_free(&packs);
     image_free(&image);
-    return 0;
+    return r;
 }
 
 /* Prints the cost even when it exceeds the budget. */
@@ -121,7 +181,9 @@ static int run_compress_command(struct compress_options *o, struct output *out, 
 {
     if (o->sign)
         return sign_archive(o, out, e);
-    return o->image ? make(o, out, e) : look_at_archive(o, out, e);
+    if (o->image)
+        return make(o, out, e);
+    return o->delta_from.count > 0 ? add_packs(o, out, e) : look_at_archive(o, out, e);
 }
 
 int main(int argc, char **argv)

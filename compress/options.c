@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compress/options.h"
 
+#include "base/array.h"
 #include "base/limits.h"
 #include "codec/encoder.h"
 #include "compress/metadata.h"
@@ -13,6 +14,17 @@
 #define DEFAULT_LEVEL          6
 #define DEFAULT_ROLLSUM_WINDOW 64
 #define DEFAULT_BUZHASH_WINDOW 16
+
+static int add_delta_source(void *target, const char *value, const char *second, struct err *e)
+{
+    struct delta_sources *s = target;
+
+    (void)second;
+    if (array_grow((void **)&s->paths, &s->capacity, s->count, sizeof *s->paths, e) < 0)
+        return -1;
+    s->paths[s->count++] = value;
+    return 0;
+}
 
 /* ---- the table ---- */
 
@@ -52,6 +64,8 @@ static const struct option_spec specs[] = {
     {"print-header", 0, OPTION_FLAG, AT(print_header), NULL,
      "print the header checksum alone, on stdout"},
     {"info", 0, OPTION_FLAG, AT(info), NULL, "print what the header of an archive says"},
+    {"delta-from", 0, OPTION_CALL, AT(delta_from), "OLD",
+     "make a pack that updates from OLD, an archive or STORE/RELEASE", .call = add_delta_source},
     {"diff", 0, OPTION_TEXT, AT(old), "OLD",
      "print what an update from OLD, an archive or STORE/RELEASE, costs"},
     {"max-download", 0, OPTION_SIZE, AT(max_download), "SIZE",
@@ -161,7 +175,7 @@ static int take_compress_operands(struct compress_options *o, int argc, char **a
     int want;
 
     o->sign = is_sign(o, argc);
-    want = look || o->sign || o->input ? 1 : 2;
+    want = look || o->sign || o->input || (o->delta_from.count > 0 && argc == 1) ? 1 : 2;
     if (check_purpose(o, look, e) < 0)
         return -1;
     if (argc != want)
@@ -171,7 +185,7 @@ static int take_compress_operands(struct compress_options *o, int argc, char **a
                        : look     ? "ARCHIVE|URL"
                        : o->input ? "--input IMAGE ARCHIVE"
                                   : "IMAGE|- ARCHIVE");
-    if (!look && !o->sign)
+    if (!look && !o->sign && (o->input || argc == 2))
         o->image = o->input ? o->input : argv[0];
     o->archive = argv[argc - 1];
     return 0;
@@ -227,4 +241,5 @@ void compress_options_free(struct compress_options *o)
     }
     free(o->metadata);
     free(o->facts.types);
+    free(o->delta_from.paths);
 }

@@ -25,6 +25,12 @@ struct metadata_facts {
     size_t type_count, type_capacity;
 };
 
+/* Archives, or releases in a store. */
+struct delta_sources {
+    const char **paths; /* owned; the texts belong to argv */
+    size_t count, capacity;
+};
+
 struct compress_options {
     const char *image;   /* path or "-"; NULL to look at an archive that exists, or to sign it */
     const char *archive; /* path; to look at, it may be a URL */
@@ -32,6 +38,7 @@ struct compress_options {
 
     struct common_options common;
     bool info, print_header;
+    struct delta_sources delta_from;
     const char *old;       /* with --diff an archive or a release; otherwise NULL */
     uint64_t max_download; /* bytes, with --diff */
     const char *metadata_key;

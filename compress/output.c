@@ -6,6 +6,7 @@
 #include "cli/facts_json.h"
 #include "cli/json.h"
 #include "codec/decoder.h"
+#include "compress/delta_report.h"
 #include "compress/signature_output.h"
 #include "format/facts.h"
 
@@ -70,10 +71,13 @@ static json_t *new_result(const struct compress_options *o, const struct image *
 }
 
 static void print_json_result(const struct output *out, const struct compress_options *o,
-                              const struct image *image, const struct derived *f)
+                              const struct image *image, const struct derived *f,
+                              const struct delta_results *packs)
 {
     json_t *line = new_result(o, image, f);
 
+    if (o->delta_from.count > 0)
+        delta_report_members(line, packs);
     signature_output_members(line, image, &o->signing.verify_keys);
     json_set_decimal(line, "seconds", output_seconds(out));
     json_print(line);
@@ -204,16 +208,18 @@ static void print_info(const struct compress_options *o, const struct image *ima
 /* ---- both ---- */
 
 void compress_output_result(struct output *out, const struct compress_options *o,
-                            const struct image *image)
+                            const struct image *image, const struct delta_results *packs)
 {
     struct derived f;
 
     derive_from(image, &f);
     output_clear(out);
     if (o->common.json)
-        print_json_result(out, o, image, &f);
+        print_json_result(out, o, image, &f, packs);
     else if (!o->print_header && !o->common.quiet)
         print_compress_result(out, o, image, &f);
+    if (!o->common.json)
+        delta_report_lines(o, packs);
     if (o->print_header && !o->common.json)
         puts(f.header_checksum);
 }

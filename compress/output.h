@@ -5,13 +5,14 @@
 
 #include "base/err.h"
 #include "cli/output.h"
+#include "compress/delta.h"
 #include "compress/diff.h"
 #include "compress/options.h"
 #include "format/image.h"
 
-/* Prints the result of a compression. */
+/* Prints the result of a compression, and of the packs that were made with it. */
 void compress_output_result(struct output *out, const struct compress_options *o,
-                            const struct image *image);
+                            const struct image *image, const struct delta_results *packs);
 
 /* Prints what --info, or --print-header without an image, asks for. */
 void compress_output_info(struct output *out, const struct compress_options *o,

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "compress/delta_work.h"
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/workers.h"
+
+#include <stdlib.h>
+#include <stdio.h>
+
+/* After a chunk larger than this many bytes a thread frees the memory that encoding took. */
+#define LARGE_CHUNK (4 * MIB)
+
+struct working {
+    const struct delta_work *work;
+
+    pthread_mutex_t lock; /* protects all below */
+    size_t next;
+    struct delta_progress done;
+};
+
+/* What a thread has. */
+struct delta_maker {
+    struct chunk_decoder decoder;
+    struct delta_encoder *encoder;
+    struct delta_scratch scratch;
+    uint8_t *base;  /* LIMIT_DELTA_BASE bytes, of which few are touched as a rule */
+    uint8_t *bytes; /* what the archive has for the chunk */
+    size_t bytes_size;
+};
+
+static int maker_open(struct delta_maker *m, const struct image *image, struct err *e)
+{
+    *m = (struct delta_maker){.base = malloc(LIMIT_DELTA_BASE)};
+    if (!m->base)
+        return err_nomem(e, "making deltas");
+    if (chunk_decoder_init(&m->decoder, image, e) < 0)
+        return -1;
+    m->encoder = delta_encoder_new(e);
+    return m->encoder ? 0 : -1;
+}
+
+static void maker_close(struct delta_maker *m)
+{
+    if (m->decoder.image)
+        chunk_decoder_release(&m->decoder);
+    delta_encoder_free(m->encoder);
+    delta_scratch_free(&m->scratch);
+    free(m->base);
+    free(m->bytes);
+}
+
+static int grow_bytes(struct delta_maker *m, size_t size, struct err *e)
+{
+    if (size <= m->bytes_size)
+        return 0;
+    free(m->bytes);
+    m->bytes_size = 0;
+    m->bytes = malloc(size);
+    if (!m->bytes)
+        return err_nomem(e, "reading a chunk");
+    m->bytes_size = size;
+    return 0;
+}
+
+/* Reads the ranges of the base, one behind the other. */
+static int read_base(const struct old_image *old, struct delta_maker *m,
+                     const struct delta_base *base, size_t *size, struct err *e)
+{
+    *size = 0;
+    for (size_t i = 0; i < base->count; i++) {
+        uint64_t offset = base->ranges[i].block * DELTA_BLOCK;
+        size_t part =
+            (size_t)min_u64(base->ranges[i].count * DELTA_BLOCK, old->image->source_size - offset);
+
+        if (old_image_read(old, offset, part, m->base + *size, e) < 0)
+            return -1;
+        *size += part;
+    }
+    return 0;
+}
+
+/* Fills what is to be known of the delta of a chunk with this content. */
+static int encode_delta(const struct delta_work *work, struct delta_maker *m,
+                        const struct delta_target *target, struct delta_made *made, struct err *e)
+{
+    const struct chunk *chunk = &work->new->image.chunks.items[made->chunk];
+    struct delta_encoded encoded;
+    size_t base_size;
+
+    if (delta_base_choose(work->chooser, &m->scratch, target, &made->base, e) < 0 ||
+        read_base(work->chooser->old, m, &made->base, &base_size, e) < 0 ||
+        delta_encoder_run(m->encoder, (struct delta_bytes){target->content, target->size},
+                          (struct delta_bytes){m->base, base_size}, chunk->archive_size, &encoded,
+                          e) < 0)
+        return -1;
+    made->codec = encoded.size > 0 ? encoded.codec : DELTA_COPY;
+    made->data = encoded.size > 0 ? encoded.data : m->bytes;
+    made->size = encoded.size > 0 ? encoded.size : chunk->archive_size;
+    if (made->codec == DELTA_COPY)
+        made->base.count = 0;
+    return 0;
+}
+
+static int make_delta(const struct delta_work *work, struct delta_maker *m, size_t i, struct err *e)
+{
+    const struct image *image = &work->new->image;
+    struct delta_made made = {.chunk = work->chunks[i]};
+    const struct chunk *chunk = &image->chunks.items[made.chunk];
+    struct delta_target target = {.offset = chunk_places_first(work->new_places, made.chunk),
+                                  .size = chunk->source_size};
+
+    if (grow_bytes(m, chunk->archive_size, e) < 0 ||
+        chunk_source_read(work->new, chunk->archive_offset, chunk->archive_size, m->bytes, e) < 0 ||
+        chunk_source_decode(work->new, &m->decoder, made.chunk, m->bytes, &target.content, e) < 0 ||
+        encode_delta(work, m, &target, &made, e) < 0)
+        return -1;
+    return work->made(work->user, i, &made, e);
+}
+
+static void trim_maker(struct delta_maker *m, const struct image *image, size_t chunk)
+{
+    chunk_decoder_trim(&m->decoder, chunk_decoder_cost(image, chunk));
+    if (image->chunks.items[chunk].source_size > LARGE_CHUNK)
+        delta_scratch_free(&m->scratch);
+}
+
+/* SIZE_MAX when nothing is left. */
+static size_t take_next(struct working *w)
+{
+    LOCK_SCOPE(&w->lock);
+
+    return w->next < w->work->count ? w->next++ : SIZE_MAX;
+}
+
+static uint32_t stored_size(const struct delta_work *work, size_t i)
+{
+    return work->new->image.chunks.items[work->chunks[i]].archive_size;
+}
+
+static void count_done(struct working *w, size_t i)
+{
+    LOCK_SCOPE(&w->lock);
+
+    w->done.chunks++;
+    w->done.bytes += stored_size(w->work, i);
+    w->work->progress(w->work->user, &w->done);
+}
+
+/* After a failure nothing more is begun. */
+static void end_work(struct working *w)
+{
+    LOCK_SCOPE(&w->lock);
+
+    w->next = w->work->count;
+    w->work->failed(w->work->user);
+}
+
+static int run_maker(void *user, unsigned number, struct err *e)
+{
+    struct working *w = user;
+    struct delta_maker m;
+    int r = maker_open(&m, &w->work->new->image, e);
+    size_t i;
+
+    (void)number;
+    while (r == 0 && (i = take_next(w)) != SIZE_MAX) {
+        r = make_delta(w->work, &m, i, e);
+        trim_maker(&m, &w->work->new->image, w->work->chunks[i]);
+        if (r == 0)
+            count_done(w, i);
+    }
+    if (r < 0)
+        end_work(w);
+    maker_close(&m);
+    return r;
+}
+
+int delta_work_run(const struct delta_work *work, struct err *e)
+{
+    struct working w = {.work = work, .done = {.chunks_total = work->count}};
+    int r;
+
+    for (size_t i = 0; i < work->count; i++)
+        w.done.bytes_total += stored_size(work, i);
+
+    pthread_mutex_init(&w.lock, NULL);
+    r = workers_run(work->jobs, run_maker, &w, e);
+    pthread_mutex_destroy(&w.lock);
+    return r;
+}
