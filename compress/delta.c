@@ -8,6 +8,7 @@
 #include "compress/delta_work.h"
 #include "compress/info.h"
 #include "compress/lacking.h"
+#include "compress/old_image_load.h"
 #include "fetch/plan.h"
 #include "format/delta_pack.h"
 
@@ -346,7 +347,7 @@ static int run_packs(struct packs_job *all, struct delta_results *results, struc
                              .events = all->events,
                              .new = &all->new,
                              .new_places = &all->places,
-                             .old = {.fd = -1},
+                             .old = OLD_IMAGE_INIT,
                              .file = OUTPUT_FILE_INIT,
                              .result = &results->items[i]};
 

@@ -7,32 +7,21 @@
 #include "base/text.h"
 #include "compress/info.h"
 #include "compress/lacking.h"
+#include "compress/release_file.h"
 #include "fetch/plan.h"
 #include "format/release.h"
-#include "reader/open.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
-/* Whether the local file is a release in a store, by its first bytes. */
-static bool is_release(int fd)
-{
-    uint8_t start[sizeof RELEASE_MAGIC];
-    ssize_t n = io_pread_full(fd, start, sizeof start, 0);
-
-    return n > 0 && release_has_magic(start, (size_t)n);
-}
-
-/* Reads the file at path if it is a release, and sets *found. What cannot be opened is left
- * to info_read, which has the message for it. */
-static int try_release(const char *path, struct image *image, bool *found, struct err *e)
+static int read_release(const char *path, struct image *image, struct err *e)
 {
     CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     CLEANUP_FREE uint8_t *data = NULL;
     size_t size;
 
-    *found = fd >= 0 && is_release(fd);
-    if (!*found)
-        return 0;
+    if (fd < 0)
+        return err_sys(e, errno, "cannot open release %s", path);
     if (io_read_file(fd, LIMIT_RELEASE, "the release", &data, &size, e) < 0 ||
         release_parse(data, size, image, e) < 0)
         return err_context(e, "release %s", path);
@@ -41,11 +30,8 @@ static int try_release(const char *path, struct image *image, bool *found, struc
 
 static int read_old(const struct compress_options *o, struct image *image, struct err *e)
 {
-    bool found = false;
-
-    if (!reader_is_url(o->old) && try_release(o->old, image, &found, e) < 0)
-        return -1;
-    return found ? 0 : info_read(o->old, &o->network, image, NULL, e);
+    return release_file_is(o->old) ? read_release(o->old, image, e)
+                                   : info_read(o->old, &o->network, image, NULL, e);
 }
 
 static int count_difference(const struct image *old, const struct image *new,

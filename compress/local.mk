@@ -15,6 +15,8 @@ ihop_compress_SOURCES = \
 	compress/delta_work.c compress/delta_work.h \
 	compress/lacking.c compress/lacking.h \
 	compress/old_image.c compress/old_image.h \
+	compress/old_image_load.c compress/old_image_load.h \
+	compress/release_file.c compress/release_file.h \
 	compress/shingle_index.c compress/shingle_index.h \
 	compress/diff.c compress/diff.h \
 	compress/hash_tree.c compress/hash_tree.h \

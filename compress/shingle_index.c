@@ -179,7 +179,8 @@ int shingle_index_finish(struct shingle_index *x, struct err *e)
 {
     size_t count = 0;
 
-    sort_entries(x->entries, x->count);
+    if (x->count > 0)
+        sort_entries(x->entries, x->count);
     for (size_t i = 0; i < x->count; i++) /* Two in one block are one place. */
         if (i == 0 || x->entries[i] != x->entries[count - 1])
             x->entries[count++] = x->entries[i];
