@@ -10,7 +10,7 @@
 /* ---- planning ---- */
 
 /* How many entries of the old image's order that lie before each entry are not in the store. Zero
- * chunks need no file. */
+ * chunks need no file. missing NULL: nothing is. */
 static uint32_t *count_lost(const struct image *old, const bool *missing, struct err *e)
 {
     uint32_t *lost = malloc((old->order_count + 1) * sizeof *lost);
@@ -23,7 +23,7 @@ static uint32_t *count_lost(const struct image *old, const bool *missing, struct
     for (size_t i = 0; i < old->order_count; i++) {
         uint32_t chunk = old->order[i];
 
-        lost[i + 1] = lost[i] + (missing[chunk] && !old->chunks.items[chunk].zero);
+        lost[i + 1] = lost[i] + (missing && missing[chunk] && !old->chunks.items[chunk].zero);
     }
     return lost;
 }
@@ -74,7 +74,8 @@ int delta_run_plan(const struct delta_source *source, const struct store *store,
     CLEANUP(chunk_map_free) struct chunk_map map = {0};
     CLEANUP_FREE uint32_t *lost = NULL;
 
-    if (store_find_missing(store, &source->old.chunks, STORE_CHECK_SIZE, NULL, NULL, &m, e) < 0 ||
+    if ((store &&
+         store_find_missing(store, &source->old.chunks, STORE_CHECK_SIZE, NULL, NULL, &m, e) < 0) ||
         chunk_map_init(&map, &source->old, e) < 0 ||
         !(lost = count_lost(&source->old, m.missing, e)))
         return -1;

@@ -42,7 +42,8 @@ struct delta_run {
 
 /* Gives all chunks that are to be downloaded, for which the pack has a delta, and whose base is
  * there, the way WAY_DELTA. The plan has to be arranged afterwards. Deltas are never larger than
- * what the archive has. ERR_MEMORY, ERR_IO. */
+ * what the archive has. store NULL: of a device that has all of the old release. ERR_MEMORY,
+ * ERR_IO. */
 int delta_run_plan(const struct delta_source *source, const struct store *store, struct plan *plan,
                    struct err *e) __attribute__((warn_unused_result));
 

@@ -189,6 +189,14 @@ int find_pack(const struct pack_wanted *w, struct delta_source *s, struct err *e
     return 0;
 }
 
+int find_pack_from(const struct pack_wanted *w, struct image *old, struct delta_source *s,
+                   struct err *e)
+{
+    struct pack_search search = {.w = w, .source = s};
+
+    return probe_for(&search, old, e) < 0 ? -1 : 0;
+}
+
 /* ---- what the user named ---- */
 
 int find_pack_at(const struct pack_wanted *w, const char *location, struct delta_source *s,

@@ -40,6 +40,11 @@ struct pack_wanted {
 int find_pack(const struct pack_wanted *w, struct delta_source *s, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Looks beside the archive for the pack from this image alone, which moves to s->old when there is
+ * one. The store is not needed. */
+int find_pack_from(const struct pack_wanted *w, struct image *old, struct delta_source *s,
+                   struct err *e) __attribute__((warn_unused_result));
+
 /* Takes the pack at this address or path. One that cannot be read is an error, with the kinds of
  * the reader or ERR_ARCHIVE. One for another archive, or against an image that no release of the
  * store has, is not used. */
