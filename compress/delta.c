@@ -10,6 +10,7 @@
 #include "compress/lacking.h"
 #include "compress/old_image_load.h"
 #include "fetch/plan.h"
+#include "format/archive.h"
 #include "format/delta_pack.h"
 
 #include <stdio.h>
@@ -253,8 +254,8 @@ static int publish_pack(struct pack_job *j, struct err *e)
     count_deltas(&j->output.list, result);
     result->has_patch = front.has_patch;
     result->size = front.size + j->file.size;
-    result->update =
-        result->size + CHUNK_HASH_SIZE + (front.has_patch ? 0 : j->new->image.header_size);
+    result->update = result->size + (front.has_patch ? ARCHIVE_PREFIX_SIZE + CHUNK_HASH_SIZE
+                                                     : j->new->image.header_size);
     result->pays = does_pay(result);
     if (!front.has_patch && result->pays)
         events_note(j->events->notes,

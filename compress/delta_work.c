@@ -20,7 +20,7 @@ struct working {
 };
 
 /* What a thread has. */
-struct delta_maker {
+struct delta_worker {
     struct chunk_decoder decoder;
     struct delta_encoder *encoder;
     struct delta_scratch scratch;
@@ -29,9 +29,9 @@ struct delta_maker {
     size_t bytes_size;
 };
 
-static int maker_open(struct delta_maker *m, const struct image *image, struct err *e)
+static int worker_open(struct delta_worker *m, const struct image *image, struct err *e)
 {
-    *m = (struct delta_maker){.base = malloc(LIMIT_DELTA_BASE)};
+    *m = (struct delta_worker){.base = malloc(LIMIT_DELTA_BASE)};
     if (!m->base)
         return err_nomem(e, "making deltas");
     if (chunk_decoder_init(&m->decoder, image, e) < 0)
@@ -40,7 +40,7 @@ static int maker_open(struct delta_maker *m, const struct image *image, struct e
     return m->encoder ? 0 : -1;
 }
 
-static void maker_close(struct delta_maker *m)
+static void maker_close(struct delta_worker *m)
 {
     if (m->decoder.image)
         chunk_decoder_release(&m->decoder);
@@ -50,7 +50,7 @@ static void maker_close(struct delta_maker *m)
     free(m->bytes);
 }
 
-static int grow_bytes(struct delta_maker *m, size_t size, struct err *e)
+static int grow_bytes(struct delta_worker *m, size_t size, struct err *e)
 {
     if (size <= m->bytes_size)
         return 0;
@@ -64,7 +64,7 @@ static int grow_bytes(struct delta_maker *m, size_t size, struct err *e)
 }
 
 /* Reads the ranges of the base, one behind the other. */
-static int read_base(const struct old_image *old, struct delta_maker *m,
+static int read_base(const struct old_image *old, struct delta_worker *m,
                      const struct delta_base *base, size_t *size, struct err *e)
 {
     *size = 0;
@@ -81,7 +81,7 @@ static int read_base(const struct old_image *old, struct delta_maker *m,
 }
 
 /* Fills what is to be known of the delta of a chunk with this content. */
-static int encode_delta(const struct delta_work *work, struct delta_maker *m,
+static int encode_delta(const struct delta_work *work, struct delta_worker *m,
                         const struct delta_target *target, struct delta_made *made, struct err *e)
 {
     const struct chunk *chunk = &work->new->image.chunks.items[made->chunk];
@@ -102,7 +102,8 @@ static int encode_delta(const struct delta_work *work, struct delta_maker *m,
     return 0;
 }
 
-static int make_delta(const struct delta_work *work, struct delta_maker *m, size_t i, struct err *e)
+static int make_delta(const struct delta_work *work, struct delta_worker *m, size_t i,
+                      struct err *e)
 {
     const struct image *image = &work->new->image;
     struct delta_made made = {.chunk = work->chunks[i]};
@@ -118,7 +119,7 @@ static int make_delta(const struct delta_work *work, struct delta_maker *m, size
     return work->made(work->user, i, &made, e);
 }
 
-static void trim_maker(struct delta_maker *m, const struct image *image, size_t chunk)
+static void trim_maker(struct delta_worker *m, const struct image *image, size_t chunk)
 {
     chunk_decoder_trim(&m->decoder, chunk_decoder_cost(image, chunk));
     if (image->chunks.items[chunk].source_size > LARGE_CHUNK)
@@ -159,8 +160,8 @@ static void end_work(struct working *w)
 static int run_maker(void *user, unsigned number, struct err *e)
 {
     struct working *w = user;
-    struct delta_maker m;
-    int r = maker_open(&m, &w->work->new->image, e);
+    struct delta_worker m;
+    int r = worker_open(&m, &w->work->new->image, e);
     size_t i;
 
     (void)number;

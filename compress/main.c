@@ -128,10 +128,11 @@ static int make(struct compress_options *o, struct output *out, struct err *e)
 static int compare(const struct compress_options *o, struct output *out, struct err *e)
 {
     struct diff_result result;
-    int r = diff_run(o, &result, e);
+    int r = diff_run(o, &out->events, &result, e);
 
     if (r == 0 || e->kind == ERR_SPACE)
         compress_output_diff(out, o, &result, r == 0);
+    diff_free(&result);
     return r;
 }
 

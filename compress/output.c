@@ -239,6 +239,29 @@ void compress_output_info(struct output *out, const struct compress_options *o,
         print_info(o, image, &f);
 }
 
+static json_t *pack_of_diff(const struct diff_result *r)
+{
+    json_t *delta = json_object();
+
+    json_set_text(delta, "pack", r->pack);
+    json_set_text(delta, "from", r->from);
+    json_set_number(delta, "bytes", r->pack_download);
+    json_set_number(delta, "bytes_downloaded_without", r->download_without);
+    json_set_number(delta, "requests_without", r->requests_without);
+    return delta;
+}
+
+static void print_pack_of_diff(const struct diff_result *r)
+{
+    char without[TEXT_SIZE_BYTES];
+
+    fputs("with the pack ", stdout);
+    print_foreign(r->pack);
+    printf("; without it %s (%llu bytes) would be downloaded in %llu request%s\n",
+           text_size(r->download_without, without), (unsigned long long)r->download_without,
+           (unsigned long long)r->requests_without, text_s(r->requests_without));
+}
+
 static void print_json_diff(const struct compress_options *o, const struct diff_result *r, bool ok)
 {
     json_t *line = ok ? json_new_result(0) : json_object();
@@ -252,6 +275,8 @@ static void print_json_diff(const struct compress_options *o, const struct diff_
     json_set_number(line, "bytes_written", r->cost.write);
     json_set_number(line, "bytes_written_least", r->cost.write_least);
     json_set_number(line, "requests", r->requests);
+    if (r->has_pack)
+        json_object_set_new(line, "delta", pack_of_diff(r));
     json_print(line);
 }
 
@@ -272,6 +297,8 @@ void compress_output_diff(struct output *out, const struct compress_options *o,
             reused, text_s(reused), r->cost.fetched, text_size(r->download, down),
             (unsigned long long)r->download, (unsigned long long)r->requests, text_s(r->requests),
             r->cost.write_least < write ? "at most " : "", text_size(write, written));
+    if (r->has_pack && !o->common.json && !o->common.quiet)
+        print_pack_of_diff(r);
 }
 
 int compress_output_metadata(const struct compress_options *o, const struct image *image,
