@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The seeds of the fuzzers in tests/fuzz. They are small and always the same."""
 
+import copy
 import os
 import struct
 
-from . import minisign
+from . import delta, minisign
 from .archive import MAGIC, OLD_MAGIC, Archive
 from .codecs import (
     BROTLI, CODECS, KIB, LZMA, MIB, ZSTD, brotli_run, compress, xz_compress, xz_with_dictionary,
@@ -163,6 +164,72 @@ def write_signed_releases(directory):
     write_file(f"{directory}/signed_release", "unsigned", release(usual))
 
 
+def delta_table():
+    """What fuzz_delta_pack knows: six chunks; zero is the fifth."""
+    t = delta.Table()
+    t.chunks = [[bytes([i + 1]) * 64, 3000, 1000, 1000 * i] for i in range(6)]
+    return t
+
+
+DELTA_LISTS = {
+    "none": [],
+    "copies": [delta.Delta(i, delta.COPY, bytes(1000)) for i in (0, 1, 2, 3, 5)],
+    "all-kinds": [delta.Delta(0, delta.COPY, bytes(1000)),
+                  delta.Delta(2, delta.ZSTD, bytes(300), [[100, 32], [50, 1], [10240, 1]]),
+                  delta.Delta(3, delta.ZSTD, bytes(1000)),
+                  delta.Delta(5, delta.BSDIFF, bytes(1), [[0, 1024]])],
+    "most-ranges": [delta.Delta(1, delta.BSDIFF, bytes(77), [[9000 - i, 64] for i in range(16)])],
+    "zeros": [delta.Delta(4, delta.COPY, bytes(1000))],
+    "large-base": [delta.Delta(1, delta.ZSTD, bytes(77), [[0, 1024], [0, 1]])],
+    "beyond": [delta.Delta(1, delta.ZSTD, bytes(77), [[10240, 2]])],
+    "many-ranges": [delta.Delta(1, delta.ZSTD, bytes(77), [[0, 1]] * 17)],
+}
+
+
+def delta_headers():
+    """Archives whose table shares chunks with delta_table, by name."""
+    a = Archive(sample_data(400), [100, 200, 300])
+    usual = delta.table_of_archive(a.header())
+    known = copy.deepcopy(usual)
+    for i, d in enumerate(delta_table().chunks[1:4]):
+        known.chunks[i][0] = d[0]
+    yield "new", usual
+    yield "known", known
+    short = Archive(sample_data(400), [100, 200, 300], hash_length=16)
+    short.metadata = [(b"key", b"value")]
+    yield "short-hashes", delta.table_of_archive(short.header())
+    yield "empty", delta.table_of_archive(Archive().header())
+
+
+def write_packs(directory):
+    """For fuzz_delta_pack: beginnings (0), lists (1), header patches (2), headers (3)."""
+    def write(kind, name, data):
+        kinds = ("pack", "list", "patch", "header")
+        write_file(f"{directory}/delta_pack", f"{kinds[kind]}-{name}", bytes([kind]) + data)
+
+    p = delta.Pack()
+    p.old_size, p.header_size, p.archive_size = 123456, 2000, 54321
+    p.set_list([])
+    write(0, "no-patch", p.encode())
+    p.set_patch(b"patch")
+    p.signatures = minisign.signature(minisign.Key(1), bytes(64))
+    write(0, "usual", p.encode())
+    p.extra = unknown_fields()
+    write(0, "unknown-fields", p.encode())
+    p.patch_plain = 2001
+    write(0, "large-patch", p.encode())
+    write(0, "cut", p.encode()[:50])
+    for name, rows in DELTA_LISTS.items():
+        total = struct.pack("<I", sum(d.size for d in rows))
+        write(1, name, total + delta.encode_list(rows))
+    for name, t in delta_headers():
+        header = t.header()
+        patch = delta.make_patch(delta_table(), t, len(header)).encode(len(header))
+        write(2, name, struct.pack("<I", len(header)) + patch)
+        write(2, name + "-cut", struct.pack("<I", len(header)) + patch[:-1])
+        write(3, name, header)
+
+
 def write_corpus(directory):
     """Small seeds, deterministic: valid ones of each kind and the small hostile ones."""
     tiny = sample_data(400)
@@ -204,3 +271,4 @@ def write_corpus(directory):
     write_verities(directory)
     write_signatures(directory)
     write_signed_releases(directory)
+    write_packs(directory)
