@@ -62,6 +62,32 @@ test_packs_by_python() {
     done
 }
 
+# make_pack OLD: of ihop-compress, from an archive or a release; moves it to $tmp/pack.
+make_pack() {
+    local made
+
+    made=$tmp/new.cba$($cba pack-name "$1")
+    "$ihop_compress" -q --delta-from "$1" "$tmp/new.cba"
+    mv "$made" "$tmp/pack"
+}
+
+test_packs_by_ihop_compress() {
+    local options
+
+    for options in "" "--compression zstd --hash-length 32" "--compression none --fixed-size 20000"; do
+        # shellcheck disable=SC2086 # words
+        make_both $options
+        make_pack "$tmp/old.cba"
+        both_readers_agree "$tmp/pack"
+        rm -rf "$tmp/store"
+        "$ihop_clone" -q "$tmp/old.cba" "$tmp/store/old"
+        make_pack "$tmp/store/old"
+        both_readers_agree "$tmp/pack"
+        $cba pack-update "$tmp/pack" "$tmp/store/old" "$tmp/old.img" "$tmp/made.img"
+        cmp "$tmp/made.img" "$tmp/new.img"
+    done
+}
+
 # Another cut of the old image: its table is of no use, its bytes are.
 test_other_tables() {
     make_both
