@@ -51,6 +51,7 @@ EXTRA_DIST += \
 	tests/lib/ihopformat/__init__.py \
 	tests/lib/ihopformat/archive.py \
 	tests/lib/ihopformat/codecs.py \
+	tests/lib/ihopformat/columns.py \
 	tests/lib/ihopformat/corpus.py \
 	tests/lib/ihopformat/delta.py \
 	tests/lib/ihopformat/deltahostile.py \

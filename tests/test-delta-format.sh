@@ -101,23 +101,42 @@ test_other_tables() {
     expect_stderr "header|reference"
 }
 
-# hostile_case NAME KIND REGEX
+# make_hostile: each hostile pack as $tmp/hostile/NAME. The Python reader has to refuse it, but for
+# what it could only know from the archive.
+make_hostile() {
+    mkdir -p "$tmp/hostile"
+    "$python" - "$tmp" <<'EOF_PY'
+import io, sys
+from ihopformat import archive, delta, deltahostile
+tmp = sys.argv[1]
+old = delta.read_table(f"{tmp}/old.cba")
+with open(f"{tmp}/new.cba", "rb") as f:
+    header = f.read(archive.header_size(f"{tmp}/new.cba"))
+with open(f"{tmp}/pack", "rb") as f:
+    good = f.read()
+for name in deltahostile.CASES:
+    data = deltahostile.hostile_pack(name, delta.parse_pack(good), header)
+    with open(f"{tmp}/hostile/{name}", "wb") as f:
+        f.write(data)
+    try:
+        pack = delta.parse_pack(data)
+        with open(f"{tmp}/old.img", "rb") as image:
+            delta.update(pack, old, image, delta.table_of_archive(pack.header(old)), io.BytesIO())
+    except delta.Refused:
+        continue
+    if name != "other-archive-size":
+        sys.exit(f"{name}: the Python reader takes it")
+EOF_PY
+}
+
+# hostile_case NAME KIND REGEX: ours refuses what is hostile of it, and no more.
 hostile_case() {
-    $cba pack-hostile "$1" "$tmp/pack" "$tmp/new.cba" "$tmp/hostile"
-    expect_exit 1 timeout 60 "$show_pack" "$tmp/hostile" "$tmp/new.cba" "$tmp/old.cba" "$tmp/old.img"
+    expect_exit 1 timeout 60 "$show_pack" "$tmp/hostile/$1" "$tmp/new.cba" "$tmp/old.cba" "$tmp/old.img"
     case $2 in
         pack | header) one_line_on_stderr ;;
     esac
     expect_stderr "^$2[^:]*: .*($3)"
-    # What else is in the pack is not lost by it.
     [ "$2" = pack ] || grep -q '^chunk ' "$tmp/out" || fail "$1: nothing else was read"
-    if $cba pack-update "$tmp/hostile" "$tmp/old.cba" "$tmp/old.img" "$tmp/made.img" 2>"$tmp/err"; then
-        # The Python reader has no archive to compare with.
-        case $1 in
-            other-archive-size) ;;
-            *) fail "$1: the Python reader takes it" ;;
-        esac
-    fi
 }
 
 test_hostile_packs() {
@@ -125,6 +144,7 @@ test_hostile_packs() {
 
     make_both
     $cba pack "$tmp/old.cba" "$tmp/old.img" "$tmp/new.cba" "$tmp/pack"
+    make_hostile
     $cba pack-list >"$tmp/list"
     while IFS=$'\t' read -r name kind regex; do
         echo "$name"
@@ -132,7 +152,7 @@ test_hostile_packs() {
         count=$((count + 1))
     done <"$tmp/list"
     echo "$count hostile packs"
-    [ "$count" -ge 70 ]
+    [ "$count" -ge 82 ]
 }
 
 make_images

@@ -385,7 +385,7 @@ static void write_by_hand(const struct by_hand *p, struct columns_writer *w)
     columns_put_bytes(w, p->tail, strlen(p->tail));
 }
 
-#define WANTED_SIZE 400
+#define WANTED_SIZE (6 * 72 - 1)
 
 static void assert_patch_refused(const struct by_hand *p, const char *part)
 {

@@ -12,6 +12,7 @@ tests/lib/cba.py is its command line.
     ed25519    signatures of RFC 8032, and what an attacker makes of them
     minisign   keys and signatures as text, and their space in an archive
     release    releases
+    columns    numbers as delta packs have them
     delta      delta packs: made, read and applied
     deltahostile   one delta pack for each fault that ihop must see
     store      chunk stores: making, checking and damaging them

@@ -94,7 +94,7 @@ def zstd_frame(blocks, window=0x58):
 
 
 def zstd_stored(data):
-    parts = [data[at:at + 128 * KIB] for at in range(0, len(data), 128 * KIB)]
+    parts = [data[at:at + 128 * KIB] for at in range(0, max(1, len(data)), 128 * KIB)]
     return zstd_frame([(0, len(p), p) for p in parts])
 
 

@@ -5,6 +5,7 @@ docs/formats.md, and nothing else, and refuses what a reader MUST refuse.
 What is decoded with zstd goes through the program of that name; what is written is stored.
 """
 
+import functools
 import hashlib
 import os
 import shutil
@@ -15,6 +16,7 @@ import tempfile
 
 from .archive import MAGIC, blake2b
 from .codecs import MIB, zstd_stored
+from .columns import Columns, Refused, must, near, planes
 from .protobuf import blob, fields, number, unpack_numbers, varint
 from .release import RELEASE_MAGIC
 
@@ -31,67 +33,28 @@ FIELDS = ((1, "version", True), (2, "old_checksum", True), (3, "old_size", False
           (10, "list_plain", False), (11, "signatures", True))
 
 
-class Refused(Exception):
-    """A pack that a reader must not use."""
-
-
-def must(condition, text):
-    if not condition:
-        raise Refused(text)
-
-
-# ---- columns ----
-
-class Columns:
-    """Reads numbers one behind the other."""
-
-    def __init__(self, data):
-        self.data, self.at = data, 0
-
-    def number(self):
-        value, shift = 0, 0
-        while True:
-            must(self.at < len(self.data), "columns are cut short")
-            byte = self.data[self.at]
-            self.at += 1
-            must(shift < 63 or byte <= 1, "a number of more than 64 bits")
-            must(shift == 0 or byte != 0, "a number that is not in its shortest form")
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    def near(self, expected):
-        n = self.number()
-        return (expected + (n // 2 if n % 2 == 0 else -(n + 1) // 2)) % 2 ** 64
-
-    def take(self, size):
-        must(size <= len(self.data) - self.at, "columns are cut short")
-        self.at += size
-        return self.data[self.at - size:self.at]
-
-    def planes(self, count):
-        p = self.take(4 * count)
-        return [int.from_bytes(p[i::count], "little") for i in range(count)]
-
-    def end(self):
-        must(self.at == len(self.data), "bytes behind the last column")
-
-
-def near(expected, value):
-    d = (value - expected) % 2 ** 64
-    return varint(2 * d if d < 2 ** 63 else 2 * (2 ** 64 - d) - 1)
-
-
-def planes(values):
-    raw = [struct.pack("<I", v) for v in values]
-    return b"".join(bytes(r[k] for r in raw) for k in range(4))
-
-
 # ---- zstd ----
 
-def zstd_decode(frame, base=b""):
-    """The frame's content, with base as its prefix; by the program, which looks at no limits."""
+def check_frame(frame):
+    """That all of it is one frame, without a dictionary's number (RFC 8878)."""
+    must(len(frame) > 5 and frame[:4] == b"\x28\xb5\x2f\xfd", "invalid zstd data: magic")
+    descriptor = frame[4]
+    single = descriptor >> 5 & 1
+    must(descriptor & 3 == 0, "invalid zstd data: a dictionary's number")
+    at = 5 + (1 - single) + (single, 2, 4, 8)[descriptor >> 6]
+    last = False
+    while not last:
+        must(at + 3 <= len(frame), "invalid zstd data: cut short")
+        head = int.from_bytes(frame[at:at + 3], "little")
+        last = bool(head & 1)
+        at += 3 + (1 if head >> 1 & 3 == 1 else head >> 3)
+    must(at + 4 * (descriptor >> 2 & 1) == len(frame), "invalid zstd data: not one frame")
+
+
+@functools.lru_cache(maxsize=64)
+def zstd_decode(frame, most, base=b""):
+    """The frame's content, with base as its prefix, of at most so many bytes."""
+    check_frame(frame)
     if not shutil.which("zstd"):
         sys.exit("zstd is not installed")
     with tempfile.TemporaryDirectory() as directory:
@@ -100,9 +63,11 @@ def zstd_decode(frame, base=b""):
             with open(name, "wb") as f:
                 f.write(data)
         command = ["zstd", "-q", "-d", "-c", path] + ([f"--patch-from={prefix}"] if base else [])
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-    must(frame[:4] == b"\x28\xb5\x2f\xfd" and done.returncode == 0, "invalid zstd data")
-    return done.stdout
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tool:
+            out = tool.stdout.read(most + 1)
+            tool.stdout.close()
+    must(len(out) <= most and tool.returncode == 0, "invalid zstd data")
+    return out
 
 
 # ---- tables of chunks ----
@@ -191,7 +156,8 @@ class Patch:
         self.data_offset = c.near(header_size)
         self.hash_length, count, order_count = c.number(), c.number(), c.number()
         must(4 <= self.hash_length <= 64, "hash length")
-        must(count <= header_size // (self.hash_length + 8) and order_count <= header_size, "rows")
+        must(count <= header_size // (self.hash_length + 8) and order_count <= min(header_size, 2 ** 22),
+             "rows")
         self.references = [c.number() for _ in range(count)]
         new = self.references.count(0)
         self.hashes = [c.take(self.hash_length) for _ in range(new)]
@@ -376,7 +342,7 @@ def bsdiff_program(steps, base, content):
 
 def decode_delta(d, base, size):
     """What a delta that is no COPY gives."""
-    out = zstd_decode(d.data, base)
+    out = zstd_decode(d.data, size + (size // 4 + 64 if d.codec == BSDIFF else 0), base)
     if d.codec == BSDIFF:
         return bsdiff_decode(out, base, size)
     must(len(out) == size, "size of what is decoded")
@@ -418,7 +384,7 @@ class Pack:
         """The archive's header, out of the old table; or None without a patch."""
         if not self.patch:
             return None
-        plain = zstd_decode(self.patch)
+        plain = zstd_decode(self.patch, self.patch_plain)
         must(len(plain) == self.patch_plain, "size of the header patch")
         p = Patch(plain, self.header_size)
         must(self.header_size <= p.data_offset <= self.archive_size, "chunk data offset")
@@ -428,7 +394,7 @@ class Pack:
 
     def rows(self, table):
         must(self.list_plain <= 5 + 123 * len(table.chunks), "size of the list")
-        plain = zstd_decode(self.list)
+        plain = zstd_decode(self.list, self.list_plain)
         must(len(plain) == self.list_plain, "size of the list")
         return decode_list(plain, table, self.old_size, self.deltas)
 
@@ -456,7 +422,7 @@ def parse_pack(raw):
     for field, value in read:
         if field in names:
             name, is_bytes = names[field]
-            must(isinstance(value, bytes) == is_bytes, name)
+            must(isinstance(value, bytes) == is_bytes and (value != b"" or field == 1), name)
             setattr(p, name, value)
     check_fields(p)
     p.deltas = raw[78 + n:]

@@ -27,7 +27,9 @@ class Bent:
     def __init__(self, pack, archive_header):
         self.pack, self.table = pack, table_of_archive(archive_header)
         self.rows = pack.rows(self.table)
-        self.patch = Patch(zstd_decode(pack.patch), pack.header_size) if pack.patch else None
+        self.patch = None
+        if pack.patch:
+            self.patch = Patch(zstd_decode(pack.patch, pack.patch_plain), pack.header_size)
         self.list_tail = b""
 
     def coded(self, codec=ZSTD):
@@ -279,7 +281,7 @@ def _(b):
 def _(b):
     """a row is missing in all columns but the first"""
     pack = b.encode()
-    plain = bytearray(zstd_decode(pack.list))
+    plain = bytearray(zstd_decode(pack.list, pack.list_plain))
     del plain[-1]
     pack.list, pack.list_plain = zstd_stored(bytes(plain)), len(plain)
     return pack.encode()
@@ -400,7 +402,7 @@ def _(p):
 @after("patch-cut", "header", "cut short|zstd|header")
 def _(p):
     """a header patch whose last column is cut"""
-    plain = zstd_decode(p.patch)[:-1]
+    plain = zstd_decode(p.patch, p.patch_plain)[:-1]
     p.set_patch(plain)
 
 
@@ -466,6 +468,25 @@ def _(row):
 def _(row):
     """a delta and an empty frame behind it"""
     return row.data + zstd_stored(b"x")
+
+
+@bend_delta("delta-empty-frame-behind", "chunk", "zstd")
+def _(row):
+    """a delta and a frame of no bytes behind it"""
+    return row.data + zstd_stored(b"")
+
+
+@bend_delta("delta-frame-to-skip", "chunk", "zstd")
+def _(row):
+    """a delta behind a frame to skip"""
+    return b"\x50\x2a\x4d\x18\0\0\0\0" + row.data
+
+
+@bend_delta("delta-with-dictionary", "chunk", "zstd")
+def _(row):
+    """a frame that names a dictionary"""
+    single = row.data[4] >> 5 & 1
+    return row.data[:4] + bytes([row.data[4] | 1]) + row.data[5:6 - single] + b"\7" + row.data[6 - single:]
 
 
 @bend_delta("delta-bomb", "chunk", "zstd")
