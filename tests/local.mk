@@ -27,6 +27,7 @@ include tests/fuzz.mk
 EXTRA_DIST += \
 	tests/lib/assertions.sh \
 	tests/lib/cases.sh \
+	tests/lib/delta.sh \
 	tests/lib/faults.sh \
 	tests/lib/functions.sh \
 	tests/lib/memory.sh \
