@@ -3,6 +3,7 @@
 clone_tests = \
 	tests/test-clone-basic.sh \
 	tests/test-clone-budget.sh \
+	tests/test-clone-delta-faults.sh \
 	tests/test-clone-delta.sh \
 	tests/test-clone-facts.sh \
 	tests/test-clone-full.sh \
