@@ -229,11 +229,11 @@ static int encode_deltas(struct pack_job *j, const struct delta_chooser *chooser
     return delta_work_run(&work, e);
 }
 
-static void count_deltas(const struct delta_list *list, struct delta_result *result)
+static void count_deltas(const struct delta_list *list, struct delta_counts *counts)
 {
     for (size_t i = 0; i < list->count; i++) {
-        result->deltas[list->items[i].codec]++;
-        result->bytes[list->items[i].codec] += list->items[i].size;
+        counts->deltas[list->items[i].codec]++;
+        counts->bytes[list->items[i].codec] += list->items[i].size;
     }
 }
 
@@ -251,7 +251,7 @@ static int publish_pack(struct pack_job *j, struct err *e)
 
     if (delta_front_make(j->old.image, &j->new->image, &j->output.list, &front, e) < 0)
         return -1;
-    count_deltas(&j->output.list, result);
+    count_deltas(&j->output.list, &result->counts);
     result->has_patch = front.has_patch;
     result->size = front.size + j->file.size;
     result->update = result->size + (front.has_patch ? ARCHIVE_PREFIX_SIZE + CHUNK_HASH_SIZE

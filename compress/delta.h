@@ -26,8 +26,7 @@ struct delta_result {
     bool has_patch;                  /* of the header */
     uint64_t size;                   /* of the pack */
     uint64_t update, update_without; /* bytes that a device downloads: with it and without */
-    size_t deltas[DELTA_CODECS];
-    uint64_t bytes[DELTA_CODECS];
+    struct delta_counts counts;
 };
 
 struct delta_results {

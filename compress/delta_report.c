@@ -21,7 +21,7 @@ static size_t count_all(const struct delta_result *r)
     size_t count = 0;
 
     for (enum delta_codec c = 0; c < DELTA_CODECS; c++)
-        count += r->deltas[c];
+        count += r->counts.deltas[c];
     return count;
 }
 
@@ -51,10 +51,21 @@ void delta_report_lines(const struct compress_options *o, const struct delta_res
             print_pack(&results->items[i]);
 }
 
+void delta_report_counts(json_t *line, const struct delta_counts *counts)
+{
+    char name[32];
+
+    for (enum delta_codec c = 0; c < DELTA_CODECS; c++) {
+        snprintf(name, sizeof name, "deltas_%s", delta_report_codec(c));
+        json_set_number(line, name, counts->deltas[c]);
+        snprintf(name, sizeof name, "bytes_%s", delta_report_codec(c));
+        json_set_number(line, name, counts->bytes[c]);
+    }
+}
+
 static json_t *pack_to_json(const struct delta_result *r)
 {
     json_t *pack = json_object();
-    char name[32];
 
     json_set_text(pack, "old", r->old);
     json_set_text(pack, "pack", r->path);
@@ -64,12 +75,7 @@ static json_t *pack_to_json(const struct delta_result *r)
     json_set_bool(pack, "header_patch", r->has_patch);
     json_set_number(pack, "bytes_downloaded", r->update);
     json_set_number(pack, "bytes_downloaded_without", r->update_without);
-    for (enum delta_codec c = 0; c < DELTA_CODECS; c++) {
-        snprintf(name, sizeof name, "deltas_%s", delta_report_codec(c));
-        json_set_number(pack, name, r->deltas[c]);
-        snprintf(name, sizeof name, "bytes_%s", delta_report_codec(c));
-        json_set_number(pack, name, r->bytes[c]);
-    }
+    delta_report_counts(pack, &r->counts);
     return pack;
 }
 

@@ -18,6 +18,9 @@ void delta_report_lines(const struct compress_options *o, const struct delta_res
 /* The member packs, a list with an object for each. */
 void delta_report_members(json_t *line, const struct delta_results *results);
 
+/* The members deltas_ and bytes_ of each codec. */
+void delta_report_counts(json_t *line, const struct delta_counts *counts);
+
 /* The name of a codec in all output. */
 const char *delta_report_codec(enum delta_codec codec);
 

@@ -16,6 +16,7 @@ ihop_compress_SOURCES = \
 	compress/lacking.c compress/lacking.h \
 	compress/old_image.c compress/old_image.h \
 	compress/old_image_load.c compress/old_image_load.h \
+	compress/pack_info.c compress/pack_info.h \
 	compress/release_file.c compress/release_file.h \
 	compress/shingle_index.c compress/shingle_index.h \
 	compress/diff.c compress/diff.h \

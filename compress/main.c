@@ -9,6 +9,7 @@
 #include "compress/info.h"
 #include "compress/options.h"
 #include "compress/output.h"
+#include "compress/pack_info.h"
 #include "compress/print_signed.h"
 #include "compress/signature_output.h"
 
@@ -159,23 +160,33 @@ static int show_archive(const struct compress_options *o, const struct image *im
     return 0;
 }
 
-static int look_at_archive(struct compress_options *o, struct output *out, struct err *e)
+static int look_at_header(struct compress_options *o, struct output *out, struct err *e)
 {
+    struct err why = ERR_INIT;
     struct image image;
+    bool is_pack;
     int r;
 
-    network_options_finish(&o->network, &out->events);
-    if (o->old)
-        return compare(o, out, e);
-    if (o->signing.print_signed)
-        return print_signed_run(o, e);
-    if (info_read(o->archive, &o->network, &image, NULL, e) < 0)
+    if (info_read(o->archive, &o->network, &image, NULL, &why) < 0) {
+        r = why.kind == ERR_ARCHIVE ? pack_info_run(o, out, &is_pack, e) : -1;
+        if (why.kind == ERR_ARCHIVE && is_pack)
+            return r;
+        *e = why;
         return -1;
+    }
     r = info_read_beside(o->archive, &image, e);
     if (r == 0)
         r = show_archive(o, &image, out, e);
     image_free(&image);
     return r;
+}
+
+static int look_at_archive(struct compress_options *o, struct output *out, struct err *e)
+{
+    network_options_finish(&o->network, &out->events);
+    if (o->old)
+        return compare(o, out, e);
+    return o->signing.print_signed ? print_signed_run(o, e) : look_at_header(o, out, e);
 }
 
 static int run_compress_command(struct compress_options *o, struct output *out, struct err *e)

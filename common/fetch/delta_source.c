@@ -126,6 +126,20 @@ int delta_source_take_list(struct delta_source *s, const struct image *image, st
     return 0;
 }
 
+int delta_source_count(const struct delta_source *s, struct delta_counts *counts, struct err *e)
+{
+    const struct delta_pack *p = &s->pack;
+    CLEANUP_FREE uint8_t *list = NULL;
+
+    if (p->list_plain > LIMIT_DICTIONARY)
+        return err_set(e, ERR_ARCHIVE, "%s: its list claims %zu bytes", s->reader->name,
+                       p->list_plain);
+    if (unpack_frame(p->list, p->list_size, p->list_plain, &list, e) < 0 ||
+        delta_list_count(list, p->list_plain, s->reader->size - p->deltas_offset, counts, e) < 0)
+        return err_context(e, "%s", s->reader->name);
+    return 0;
+}
+
 void delta_source_close(struct delta_source *s)
 {
     beside_close(&s->beside);

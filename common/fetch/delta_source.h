@@ -59,6 +59,10 @@ bool delta_source_is_against(const struct delta_source *s, const struct image *o
 int delta_source_make_header(const struct delta_source *s, uint8_t **header, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Counts the deltas, when the image is not known. */
+int delta_source_count(const struct delta_source *s, struct delta_counts *counts, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Decodes the list for this image, whose archive must be the pack's. */
 int delta_source_take_list(struct delta_source *s, const struct image *image, struct err *e)
     __attribute__((warn_unused_result));

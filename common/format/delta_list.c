@@ -245,6 +245,71 @@ int delta_list_decode(const uint8_t *data, size_t size, const struct image *imag
     return 0;
 }
 
+/* ---- counting ---- */
+
+/* Counts the codecs, of which there are as many as chunks before them. */
+static int count_codecs(struct columns_reader *r, struct delta_counts *counts, struct err *e)
+{
+    uint64_t count, codec, skip;
+
+    if (columns_get(r, &count, e) < 0)
+        return -1;
+    for (uint64_t i = 0; i < count; i++)
+        if (columns_get(r, &skip, e) < 0)
+            return -1;
+    for (uint64_t i = 0; i < count; i++) {
+        if (columns_get(r, &codec, e) < 0)
+            return -1;
+        if (codec >= DELTA_CODECS)
+            return err_set(e, ERR_ARCHIVE, "it has a delta of codec %llu, which is not known",
+                           (unsigned long long)codec);
+        counts->deltas[codec]++;
+    }
+    return 0;
+}
+
+/* Steps through the codecs once more, beside their sizes. */
+static int count_bytes(struct columns_reader codecs, const uint8_t *planes, size_t coded,
+                       struct delta_counts *counts, struct err *e)
+{
+    uint64_t codec;
+
+    for (size_t done = 0; done < coded;) {
+        if (columns_get(&codecs, &codec, e) < 0)
+            return -1;
+        if (codec != DELTA_COPY)
+            counts->bytes[codec] += columns_from_planes(planes, coded, done++);
+    }
+    return 0;
+}
+
+int delta_list_count(const uint8_t *data, size_t size, uint64_t deltas_size,
+                     struct delta_counts *counts, struct err *e)
+{
+    struct columns_reader r = {data, data + size}, codecs = r;
+    uint64_t count, skip, coded_bytes;
+    const uint8_t *planes;
+    size_t coded;
+
+    *counts = (struct delta_counts){{0}, {0}};
+    if (count_codecs(&r, counts, e) < 0 || columns_get(&codecs, &count, e) < 0)
+        return -1;
+    for (uint64_t i = 0; i < count; i++)
+        if (columns_get(&codecs, &skip, e) < 0)
+            return -1;
+    coded = counts->deltas[DELTA_ZSTD] + counts->deltas[DELTA_BSDIFF];
+    planes = columns_get_bytes(&r, COLUMNS_PLANES * coded, e);
+    if (!planes || count_bytes(codecs, planes, coded, counts, e) < 0)
+        return -1;
+    coded_bytes = counts->bytes[DELTA_ZSTD] + counts->bytes[DELTA_BSDIFF];
+    if (coded_bytes > deltas_size)
+        return err_set(e, ERR_ARCHIVE, "its deltas go beyond its end: it is cut short");
+    counts->bytes[DELTA_COPY] = deltas_size - coded_bytes;
+    return 0;
+}
+
+/* ---- encoding ---- */
+
 static void put_delta_sizes(struct columns_writer *w, const struct delta_list *list)
 {
     uint32_t *sizes = malloc((list->count + 1) * sizeof *sizes);

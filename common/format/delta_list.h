@@ -69,6 +69,18 @@ int delta_list_decode(const uint8_t *data, size_t size, const struct image *imag
                       const struct delta_list_place *place, struct delta_list *list, struct err *e)
     __attribute__((warn_unused_result));
 
+/* How many deltas a list has of each codec, and how many bytes they have. */
+struct delta_counts {
+    size_t deltas[DELTA_CODECS];
+    uint64_t bytes[DELTA_CODECS];
+};
+
+/* Counts what is in a list of a pack whose deltas have so many bytes, when the image is not known.
+ * Nothing else of it is checked. */
+int delta_list_count(const uint8_t *data, size_t size, uint64_t deltas_size,
+                     struct delta_counts *counts, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Encodes a list, whose items are in the order of the chunk table; their offsets are not looked at.
  * The caller frees *data. ERR_MEMORY. */
 int delta_list_encode(const struct delta_list *list, uint8_t **data, size_t *size, struct err *e)
