@@ -8,16 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In blocks. */
-#define POSITION_BLOCKS 32 /* around the place where the chunk would be */
-#define GAP_BLOCKS      64 /* all that lies between two anchors, if it is not more */
-#define HOLE_BLOCKS     4  /* a shorter run of zeros is not worth leaving out */
-#define WINDOW_BLOCKS   16
+/* In blocks. A base that is larger than it need be makes deltas larger, too: what they refer to
+ * lies farther away. */
+#define POSITION_BLOCKS 16  /* around the place where the chunk would be, at least */
+#define GAP_BLOCKS      32  /* all that lies between two anchors, if it is not more */
+#define HOLE_BLOCKS     4   /* a shorter run of zeros is not worth leaving out */
+#define WINDOW_BLOCKS   16  /* in which shingles are counted */
 #define PAD_BLOCKS      3   /* before and behind what was found */
-#define USUAL_BLOCKS    160 /* the base of an ordinary chunk has no more */
-#define WINDOWS         12  /* that are looked for */
-#define PLACES          8   /* a shingle that is in more places tells nothing */
-#define LEAST_GAIN      2
+#define SIMILAR_BLOCKS  160 /* of all windows together */
+
+#define WINDOWS    12 /* that are looked for */
+#define PLACES     8  /* a shingle that is in more places tells nothing */
+#define LEAST_GAIN 2  /* shingles that a window must have more than the others */
 
 struct sighting {
     uint32_t block, shingle;
@@ -139,19 +141,23 @@ static int find_sightings(const struct delta_chooser *c, struct delta_scratch *s
     return 0;
 }
 
-/* Forgets the shingles that are found in the set: no other place of them is needed. */
-static void drop_covered(struct delta_scratch *s, const struct block_set *set)
+/* Forgets the shingles that are found in the set, as no other place of them is needed, and returns
+ * how many they were. */
+static size_t drop_covered(struct delta_scratch *s, const struct block_set *set)
 {
-    size_t kept = 0;
+    size_t kept = 0, covered = 0;
 
     memset(s->seen, 0, s->shingles.count * sizeof *s->seen);
     for (size_t i = 0; i < s->count; i++)
-        if (block_set_common(set, s->sightings[i].block, s->sightings[i].block + 1))
+        if (block_set_common(set, s->sightings[i].block, s->sightings[i].block + 1)) {
+            covered += !s->seen[s->sightings[i].shingle];
             s->seen[s->sightings[i].shingle] = 1;
+        }
     for (size_t i = 0; i < s->count; i++)
         if (!s->seen[s->sightings[i].shingle])
             s->sightings[kept++] = s->sightings[i];
     s->count = kept;
+    return covered;
 }
 
 /* Finds the window with the most different shingles: how many, and the first and the last block
@@ -177,14 +183,15 @@ static void add_similar(const struct delta_chooser *c, struct delta_scratch *s, 
                         struct block_set *set)
 {
     struct block_span span = {0, 0};
+    /* Where the position gives little, the chunk is mostly new, and every hint helps. */
+    size_t least = 2 * drop_covered(s, set) < s->shingles.count ? 1 : LEAST_GAIN;
 
-    drop_covered(s, set);
     for (unsigned i = 0; i < WINDOWS && set->blocks < limit; i++) {
-        if (find_window(s, &span) < LEAST_GAIN)
+        if (find_window(s, &span) < least)
             return;
         add_data(c->old, set, span.first > PAD_BLOCKS ? span.first - PAD_BLOCKS : 0,
                  (uint64_t)span.end + PAD_BLOCKS);
-        drop_covered(s, set);
+        (void)drop_covered(s, set);
     }
 }
 
@@ -198,7 +205,7 @@ int delta_base_choose(const struct delta_chooser *c, struct delta_scratch *s,
     block_set_reduce(&set, LIMIT_DELTA_RANGES, most);
     if (find_sightings(c, s, target, e) < 0)
         return -1;
-    add_similar(c, s, min_u64(most, set.blocks + USUAL_BLOCKS), &set);
+    add_similar(c, s, min_u64(most, set.blocks + SIMILAR_BLOCKS), &set);
     block_set_reduce(&set, LIMIT_DELTA_RANGES, most);
     base->count = set.count;
     for (size_t i = 0; i < set.count; i++)
