@@ -87,6 +87,8 @@ static int add_packs(struct compress_options *o, struct output *out, struct err 
     int r;
 
     network_options_finish(&o->network, &out->events);
+    if (delta_check(o, e) < 0)
+        return -1;
     r = make_packs(o, out, &results, e);
     if (r == 0)
         delta_report_print(out, o, &results);

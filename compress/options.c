@@ -6,11 +6,15 @@
 #include "codec/encoder.h"
 #include "compress/metadata.h"
 #include "format/facts.h"
+#include "reader/open.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define NOT_GIVEN              UINT_MAX
+#define SIZE_NOT_GIVEN         UINT64_MAX
 #define DEFAULT_LEVEL          6
 #define DEFAULT_ROLLSUM_WINDOW 64
 #define DEFAULT_BUZHASH_WINDOW 16
@@ -82,6 +86,7 @@ void compress_options_help(void)
     puts("usage: ihop-compress [options] IMAGE|- ARCHIVE\n"
          "       ihop-compress --info|--print-header [options] ARCHIVE|URL\n"
          "       ihop-compress --add-signature FILE|KEY [options] ARCHIVE\n"
+         "       ihop-compress --delta-from OLD [options] [IMAGE] ARCHIVE\n"
          "       ihop-compress --diff OLD [options] ARCHIVE|URL\n"
          "\n"
          "Makes ARCHIVE, a bita archive (.cba), of a disk image, or tells about one.\n");
@@ -162,11 +167,75 @@ static int check_purpose(const struct compress_options *o, bool look, struct err
         return err_set(e, ERR_USAGE,
                        "--add-signature signs an archive that exists: it takes no "
                        "--input (with an image, use --sign)");
+    if (look && o->delta_from.count > 0)
+        return err_set(e, ERR_USAGE,
+                       "--delta-from makes packs, and --info and --diff tell about what is "
+                       "there: leave out one of the options");
+    if (o->sign && o->delta_from.count > 0)
+        return err_set(e, ERR_USAGE,
+                       "an archive that exists is either signed or given packs: sign it first, "
+                       "as packs have its signatures, and then make the packs");
     if (look && o->signing.count > 0)
         return err_set(e, ERR_USAGE,
                        "an archive is either signed or told about: leave out one of "
                        "the options");
     return 0;
+}
+
+/* Without an image nothing is made of which these could tell how. */
+static int check_packs_alone(const struct compress_options *o, struct err *e)
+{
+    const struct {
+        bool given;
+        const char *name;
+    } making[] = {
+        {o->compression_word != NOT_GIVEN, "compression"},
+        {o->level != NOT_GIVEN, "compression-level"},
+        {o->average_size != SIZE_NOT_GIVEN, "avg-chunk-size"},
+        {o->min_size != SIZE_NOT_GIVEN, "min-chunk-size"},
+        {o->max_size != SIZE_NOT_GIVEN, "max-chunk-size"},
+        {o->hash_word != NOT_GIVEN, "hash-chunking"},
+        {o->window_size != 0, "rolling-window-size"},
+        {o->fixed_size != 0, "fixed-size"},
+        {o->hash_length != NOT_GIVEN, "hash-length"},
+        {o->metadata_count > 0, "metadata-value, --metadata-file"},
+        {o->facts.version.given, "image-version"},
+        {o->facts.minimum.given, "minimum-version"},
+        {o->facts.type_count > 0, "compatible"},
+        {o->signing.space != SIGNING_DEFAULT_SPACE, "signature-space"},
+        {o->verity, "verity"},
+    };
+
+    for (size_t i = 0; i < sizeof making / sizeof making[0]; i++)
+        if (making[i].given)
+            return err_set(e, ERR_USAGE,
+                           "--%s is for making an archive of an image, and --delta-from has got "
+                           "no image here: only packs are made, for %s as it is",
+                           making[i].name, o->archive);
+    if (reader_is_url(o->archive))
+        return err_set(e, ERR_USAGE,
+                       "packs are made beside the archive, and %s is a URL: download it first",
+                       o->archive);
+    return 0;
+}
+
+/* What was not given takes its default. */
+static void fill_defaults(struct compress_options *o)
+{
+    if (o->compression_word == NOT_GIVEN)
+        o->compression_word = 0;
+    if (o->hash_word == NOT_GIVEN)
+        o->hash_word = 0;
+    if (o->level == NOT_GIVEN)
+        o->level = DEFAULT_LEVEL;
+    if (o->hash_length == NOT_GIVEN)
+        o->hash_length = CHUNK_HASH_SIZE;
+    if (o->average_size == SIZE_NOT_GIVEN)
+        o->average_size = 64 * KIB;
+    if (o->min_size == SIZE_NOT_GIVEN)
+        o->min_size = 16 * KIB;
+    if (o->max_size == SIZE_NOT_GIVEN)
+        o->max_size = 16 * MIB;
 }
 
 static int take_compress_operands(struct compress_options *o, int argc, char **argv, struct err *e)
@@ -211,11 +280,13 @@ int compress_options_parse(int argc, char **argv, struct compress_options *o, st
     int first;
 
     *o = (struct compress_options){.jobs = options_default_jobs(),
-                                   .average_size = 64 * KIB,
-                                   .min_size = 16 * KIB,
-                                   .max_size = 16 * MIB,
-                                   .level = DEFAULT_LEVEL,
-                                   .hash_length = CHUNK_HASH_SIZE,
+                                   .average_size = SIZE_NOT_GIVEN,
+                                   .min_size = SIZE_NOT_GIVEN,
+                                   .max_size = SIZE_NOT_GIVEN,
+                                   .compression_word = NOT_GIVEN,
+                                   .hash_word = NOT_GIVEN,
+                                   .level = NOT_GIVEN,
+                                   .hash_length = NOT_GIVEN,
                                    .max_download = UINT64_MAX};
     network_options_init(&o->network);
     signing_options_init(&o->signing);
@@ -224,8 +295,12 @@ int compress_options_parse(int argc, char **argv, struct compress_options *o, st
         return -1;
     if (o->common.help || o->common.version)
         return 0;
-    if (take_compress_operands(o, argc - first, argv + first, e) < 0 ||
-        signing_options_finish(&o->signing, e) < 0 || set_compression(o, e) < 0 ||
+    if (take_compress_operands(o, argc - first, argv + first, e) < 0)
+        return -1;
+    if (o->delta_from.count > 0 && !o->image && check_packs_alone(o, e) < 0)
+        return -1;
+    fill_defaults(o);
+    if (signing_options_finish(&o->signing, e) < 0 || set_compression(o, e) < 0 ||
         choose_chunker(o, e) < 0)
         return -1;
     return metadata_finish(o, e) < 0 ? -1 : check_verity(o, e);

@@ -2,6 +2,7 @@
 # ihop-compress: its archives, beside bita's and by themselves; options and errors.
 compress_tests = \
 	tests/test-compress-as-bita.sh \
+	tests/test-compress-delta.sh \
 	tests/test-compress-diff.sh \
 	tests/test-compress-edges.sh \
 	tests/test-compress-errors.sh \
