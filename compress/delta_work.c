@@ -63,20 +63,38 @@ static int grow_bytes(struct delta_worker *m, size_t size, struct err *e)
     return 0;
 }
 
-/* Reads the ranges of the base, one behind the other. */
-static int read_base(const struct old_image *old, struct delta_worker *m,
-                     const struct delta_base *base, size_t *size, struct err *e)
+/* Reads the ranges of a base, one behind the other. */
+static int read_base(const struct old_image *old, struct delta_base_bytes *base, struct err *e)
 {
-    *size = 0;
+    base->size = 0;
     for (size_t i = 0; i < base->count; i++) {
         uint64_t offset = base->ranges[i].block * DELTA_BLOCK;
         size_t part =
             (size_t)min_u64(base->ranges[i].count * DELTA_BLOCK, old->image->source_size - offset);
 
-        if (old_image_read(old, offset, part, m->base + *size, e) < 0)
+        if (old_image_read(old, offset, part, base->data + base->size, e) < 0)
             return -1;
-        *size += part;
+        base->size += part;
     }
+    return 0;
+}
+
+/* Chooses a base generously, and keeps what is needed of it. */
+static int prepare_base(const struct delta_work *work, struct delta_worker *m,
+                        const struct delta_target *target, struct delta_made *made,
+                        struct delta_bytes *base, struct err *e)
+{
+    struct delta_base_bytes bytes = {.data = m->base, .ranges = made->base.ranges};
+
+    if (delta_base_choose(work->chooser, &m->scratch, target, &made->base, e) < 0)
+        return -1;
+    bytes.count = made->base.count;
+    if (read_base(work->chooser->old, &bytes, e) < 0 ||
+        delta_encoder_trim(m->encoder, (struct delta_bytes){target->content, target->size}, &bytes,
+                           e) < 0)
+        return -1;
+    made->base.count = bytes.count;
+    *base = (struct delta_bytes){bytes.data, bytes.size};
     return 0;
 }
 
@@ -84,15 +102,13 @@ static int read_base(const struct old_image *old, struct delta_worker *m,
 static int encode_delta(const struct delta_work *work, struct delta_worker *m,
                         const struct delta_target *target, struct delta_made *made, struct err *e)
 {
+    const struct delta_bytes content = {target->content, target->size};
     const struct chunk *chunk = &work->new->image.chunks.items[made->chunk];
     struct delta_encoded encoded;
-    size_t base_size;
+    struct delta_bytes base;
 
-    if (delta_base_choose(work->chooser, &m->scratch, target, &made->base, e) < 0 ||
-        read_base(work->chooser->old, m, &made->base, &base_size, e) < 0 ||
-        delta_encoder_run(m->encoder, (struct delta_bytes){target->content, target->size},
-                          (struct delta_bytes){m->base, base_size}, chunk->archive_size, &encoded,
-                          e) < 0)
+    if (prepare_base(work, m, target, made, &base, e) < 0 ||
+        delta_encoder_run(m->encoder, content, base, chunk->archive_size, &encoded, e) < 0)
         return -1;
     made->codec = encoded.size > 0 ? encoded.codec : DELTA_COPY;
     made->data = encoded.size > 0 ? encoded.data : m->bytes;
