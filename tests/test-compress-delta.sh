@@ -289,6 +289,11 @@ test_info() {
     equal "$(json archive_size)" "$(stat -c %s "$tmp/www/signed.cba")" "size of the archive"
     # The counts are those of the deltas themselves.
     $cba pack-show "$pack" "$tmp/www/signed.cba" >"$tmp/shown"
+    for codec in copy zstd bsdiff; do
+        equal "$(json deltas_$codec) $(json bytes_$codec)" \
+            "$(awk -v c=$codec '$1 == "chunk" && $3 == c { n++; b += $4 } END { print n + 0, b + 0 }' "$tmp/shown")" \
+            "deltas by $codec and their bytes"
+    done
     start_server "$tmp/www"
     expect_exit 0 "$ihop_compress" --info "$url/${pack##*/}"
     expect_stdout '^Delta pack:$'
@@ -345,6 +350,7 @@ EOF_PY
     expect_stderr 'another build of the archive: going on without this delta pack$'
     equal "$(json chunks_delta)" 0 "chunks from a stale pack"
     at_least "$(json chunks_fetched)" 5 "chunks from the archive"
+    at_least "$(json chunks_reused)" 5 "chunks that the device has"
     rm -r "$tmp/www"
 }
 
