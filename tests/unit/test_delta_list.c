@@ -154,8 +154,8 @@ static void hostile_chunks(void **state)
     ROW_CASE(0, codec, DELTA_CODECS, "codec 3, which is not known");
     ROW_CASE(1, codec, 256 + DELTA_ZSTD, "codec 257");
     ROW_CASE(1, codec, UINT64_MAX, "not known");
-    ROW_CASE(1, size, 71, "71 bytes (1 to 70");
-    ROW_CASE(1, size, 0, "0 bytes");
+    ROW_CASE(1, size, 71, "has 71 bytes (1 to 70");
+    ROW_CASE(1, size, 0, "has 0 bytes");
     ROW_CASE(1, size, UINT32_MAX, "4294967295 bytes");
     c.count = COUNT(sizes) + 1;
     assert_list_refused(&c, "more deltas than the image has chunks");

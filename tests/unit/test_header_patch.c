@@ -438,7 +438,7 @@ static void hostile_patches(void **state)
     PATCH_CASE(references[0], UINT64_MAX, "another chunk table");
     PATCH_CASE(kept_near, 2 * LIMIT_CHUNK, "too large");
     PATCH_CASE(kept_near, UINT64_MAX, "too large");
-    PATCH_CASE(order[0], 2 * 2, "index out of range");
+    PATCH_CASE(order[1], 2 * 1, "index out of range");
     PATCH_CASE(order[0], 1, "index out of range");
     PATCH_CASE(order[1], 2 * (UINT64_C(1) << 32), "index out of range");
 }
