@@ -104,22 +104,39 @@ static uint32_t get_le32(const uint8_t *data)
     return data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24;
 }
 
+/* What is counted without the image, of a list that was taken. */
+static void check_counts(const struct delta_list *list, const struct delta_counts *counts)
+{
+    struct delta_counts expected = {{0}, {0}};
+
+    for (size_t i = 0; i < list->count; i++) {
+        expected.deltas[list->items[i].codec]++;
+        expected.bytes[list->items[i].codec] += list->items[i].size;
+    }
+    FUZZ_ASSERT(memcmp(&expected, counts, sizeof expected) == 0);
+}
+
 static void fuzz_list(const uint8_t *data, size_t size)
 {
     struct delta_list_place place = {DELTAS_AT, DELTAS_AT, OLD_SIZE};
+    struct delta_counts counts;
     struct delta_list list;
     struct err e = ERR_INIT;
     uint8_t *again;
     size_t again_size;
+    int counted;
 
     if (size < 4)
         return;
     place.pack_size += get_le32(data);
+    counted = delta_list_count(data + 4, size - 4, get_le32(data), &counts, &e);
     if (delta_list_decode(data + 4, size - 4, &table, &place, &list, &e) < 0) {
         FUZZ_ASSERT(e.kind == ERR_ARCHIVE && e.text[0]);
         return;
     }
     check_list(&list);
+    FUZZ_ASSERT(counted == 0);
+    check_counts(&list, &counts);
     FUZZ_ASSERT(delta_list_encode(&list, &again, &again_size, &e) == 0);
     FUZZ_ASSERT(again_size == size - 4 && memcmp(again, data + 4, again_size) == 0);
     FUZZ_ASSERT(again_size <= delta_list_limit(&table));

@@ -309,6 +309,50 @@ static void assert_same_list(const struct delta_list *a, const struct delta_list
     }
 }
 
+/* Counting needs no image, and says the same. */
+static void assert_counted(const struct delta_list *list, const uint8_t *data, size_t size,
+                           uint64_t deltas_size)
+{
+    struct delta_counts counts, expected = {{0}, {0}};
+    struct err e = ERR_INIT;
+
+    for (size_t i = 0; i < list->count; i++) {
+        expected.deltas[list->items[i].codec]++;
+        expected.bytes[list->items[i].codec] += list->items[i].size;
+    }
+    assert_ok(delta_list_count(data, size, deltas_size, &counts, &e), e);
+    assert_memory_equal(&counts, &expected, sizeof counts);
+}
+
+static void hostile_counts(void **state)
+{
+    struct columns_writer w = {0};
+    struct columns c = good;
+    struct delta_counts counts;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    encode_columns(&c, &w);
+    assert_ok(delta_list_count(w.data, w.size, good_sizes, &counts, &e), e);
+    assert_true(counts.deltas[DELTA_COPY] == 1 && counts.bytes[DELTA_COPY] == 1000);
+    assert_fails(delta_list_count(w.data, w.size, good_sizes - 1001, &counts, &e), e, ERR_ARCHIVE,
+                 "beyond its end");
+    /* The ranges are not looked at, and what is before them is. */
+    for (size_t cut = 0; cut < 1 + 4 + 4 + 3 * COLUMNS_PLANES; cut++)
+        assert_fails(delta_list_count(w.data, cut, good_sizes, &counts, &e), e, ERR_ARCHIVE,
+                     "cut short");
+    w.size = 0;
+    c.rows[1].codec = DELTA_CODECS;
+    encode_columns(&c, &w);
+    assert_fails(delta_list_count(w.data, w.size, good_sizes, &counts, &e), e, ERR_ARCHIVE,
+                 "not known");
+    w.size = 0;
+    c.count = UINT64_MAX;
+    encode_columns(&c, &w);
+    assert_fails(delta_list_count(w.data, w.size, good_sizes, &counts, &e), e, ERR_ARCHIVE, "");
+    free(w.data);
+}
+
 /* What is decoded keeps the rules, whatever was flipped; and a list has one form. */
 static void mutate_list(const uint8_t *data, size_t size, const struct image *image,
                         const struct delta_list_place *place, uint64_t *seed)
@@ -356,6 +400,7 @@ static void random_lists(void **state)
         assert_true(size <= delta_list_limit(&image));
         assert_ok(delta_list_decode(data, size, &image, &place, &back, &e), e);
         assert_same_list(&list, &back);
+        assert_counted(&list, data, size, place.pack_size - DELTAS_AT);
         for (int i = 0; i < 50; i++)
             mutate_list(data, size, &image, &place, &seed);
         for (size_t cut = 0; cut < size; cut++)
@@ -400,10 +445,11 @@ static void the_longest_rows_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_columns_mean), cmocka_unit_test(hostile_chunks),
-        cmocka_unit_test(hostile_places),   cmocka_unit_test(hostile_ranges),
-        cmocka_unit_test(the_largest_base), cmocka_unit_test(odd_images),
-        cmocka_unit_test(random_lists),     cmocka_unit_test(the_longest_rows_fit),
+        cmocka_unit_test(the_columns_mean),     cmocka_unit_test(hostile_chunks),
+        cmocka_unit_test(hostile_places),       cmocka_unit_test(hostile_ranges),
+        cmocka_unit_test(hostile_counts),       cmocka_unit_test(the_largest_base),
+        cmocka_unit_test(odd_images),           cmocka_unit_test(random_lists),
+        cmocka_unit_test(the_longest_rows_fit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
