@@ -2,7 +2,8 @@
 """Delta packs: read, applied, and written again with anything in them changed. It follows
 docs/formats.md, and nothing else, and refuses what a reader MUST refuse.
 
-What is decoded with zstd goes through the program of that name; what is written is stored.
+What is decoded with zstd goes through the program of that name, and so do the deltas that are made;
+lists and header patches that are written are stored.
 """
 
 import functools
