@@ -63,6 +63,8 @@ unit_programs = \
 	tests/unit/test_workers
 if WITH_ATTACH
 unit_programs += \
+	tests/unit/test_delta_codec \
+	tests/unit/test_delta_hostile \
 	tests/unit/test_device \
 	tests/unit/test_dm \
 	tests/unit/test_nbd_handshake \
@@ -79,7 +81,7 @@ check_LTLIBRARIES += libunit.la
 libunit_la_SOURCES = \
 	tests/unit/signature_support.c tests/unit/signature_support.h \
 	tests/unit/store_support.c tests/unit/store_support.h \
-	tests/unit/support.c tests/unit/support.h
+	tests/unit/support.c tests/unit/support.h tests/unit/delta_support.h
 libunit_la_LIBADD = $(CMOCKA_LIBS)
 
 # All of common/ and cli/: the linker takes what a program uses.
@@ -91,6 +93,7 @@ tests_unit_test_ed25519_SOURCES = tests/unit/test_ed25519.c tests/unit/ed25519_v
 tests_unit_test_archive_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_codec_CFLAGS = $(AM_CFLAGS) $(ENCODERS_CFLAGS)
 tests_unit_test_delta_pack_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
+tests_unit_test_delta_hostile_CFLAGS = $(AM_CFLAGS) $(ENCODERS_CFLAGS)
 tests_unit_test_dictionary_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_image_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_release_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)

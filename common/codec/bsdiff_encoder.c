@@ -220,7 +220,9 @@ static size_t reach_back(const struct match *m, size_t start, const struct found
     return best;
 }
 
-/* Content from `at` on could be copied from two places, count bytes: how many from the first? */
+/* Content from `at` on could be copied from two places, count bytes: how many from the first?
+ * Where both are as good it keeps the first: otherwise, in what repeats itself, each place that is
+ * found would take all that was found before, and the time grew with the square. */
 static size_t split_overlap(const struct match *m, size_t at, size_t count, size_t first,
                             size_t second)
 {
@@ -230,7 +232,7 @@ static size_t split_overlap(const struct match *m, size_t at, size_t count, size
     for (size_t i = 0; i < count; i++) {
         score += m->in[at + i] == m->base[first + i];
         score -= m->in[at + i] == m->base[second + i];
-        if (score > best_score) {
+        if (score >= best_score) {
             best_score = score;
             best = i + 1;
         }
