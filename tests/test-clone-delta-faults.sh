@@ -237,4 +237,33 @@ test_budget_anew() {
     holds "$s/v2" "$tmp/i2"
 }
 
+# arrived N: so many chunks are there or staged: 40 of v1, one of zeros, and those of the deltas.
+arrived() {
+    [ "$(find "$s" -name '*.chunk' | wc -l)" -ge "$1" ]
+}
+
+# Killed in the middle of the pack, twice: what came is kept, and only the rest is asked for. The
+# deltas of 11 chunks lie before two copies of 32 KiB.
+test_killed() {
+    fresh "$from_pack past=$head : body=20000 end=stall"
+    "${clone[@]}" "$url/good/v2.cba" "$s/v2" >"$tmp/out" 2>"$tmp/err" &
+    wait_for 20 arrived 52
+    kill -KILL $!
+    wait $! 2>/dev/null || true
+    [ ! -e "$s/v2" ] || fail "a release after a kill"
+    rules "$from_pack past=$((head + 16500)) : body=40000 end=stall"
+    "${clone[@]}" "$url/good/v2.cba" "$s/v2" >"$tmp/out" 2>"$tmp/err" &
+    wait_for 20 arrived 53
+    kill -KILL $!
+    wait $! 2>/dev/null || true
+    rules
+    expect_exit 0 "${clone[@]}" "$url/good/v2.cba" "$s/v2"
+    silent
+    updated "$s/v2"
+    equal "$(json chunks_delta) $(json chunks_fetched)" "1 0" "chunks"
+    at_least "$(json chunks_adopted)" 1 "chunks adopted"
+    equal "$(requests "$from_pack" "first=$(($(file_size "$pack") - 32768))")" 1 "requests for the last delta"
+    at_most "$(json bytes_downloaded)" $((head + 32768 + 14 + 64)) "bytes downloaded"
+}
+
 run_cases "$@"

@@ -22,5 +22,6 @@ killed() {
 
 killed first
 killed update
+killed delta
 killed replace
 killed replace --sync files

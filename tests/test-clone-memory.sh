@@ -36,6 +36,38 @@ write("large", b"".join(noise(b"%d" % i, 14 * MIB) + text for i in range(3)), 16
 EOF_PYTHON
 start_server "$tmp/www"
 
+# make_bases: delta.cba, 24 chunks of 2 MiB, with a pack against base.cba: each delta has a base of
+# 4 MiB, the largest that there may be, and is decoded in two steps.
+make_bases() {
+    "$python" - "$tmp/www" <<'EOF_PYTHON'
+import io, sys
+from ihopformat.archive import Archive, fixed_cuts
+from ihopformat.codecs import MIB
+from ihopformat.delta import BLOCK, BSDIFF, Delta, make_pack, near, read_table, zstd_encode
+from ihopformat.noise import noise
+from ihopformat.protobuf import varint
+
+def write(name, data):
+    with open(f"{sys.argv[1]}/{name}", "wb") as f:
+        f.write(data)
+
+size = 2 * MIB
+old = noise("old", 8 * MIB)
+new = b"".join(bytes([old[i * BLOCK] + 1 & 255]) + old[i * BLOCK + 1:][:size - 1] for i in range(24))
+base, delta = (Archive(d, fixed_cuts(len(d), size)).encode() for d in (old, new))
+write("base.cba", base)
+write("delta.cba", delta)
+table = read_table(f"{sys.argv[1]}/base.cba")
+known = read_table(f"{sys.argv[1]}/base.cba") # as if nothing were missing: no deltas are made
+known.chunks += read_table(f"{sys.argv[1]}/delta.cba").chunks
+pack = make_pack(known, io.BytesIO(), delta)
+pack.patch, pack.patch_plain = b"", 0
+program = zstd_encode(near(0, 0) + varint(size) + varint(0) + b"\1" + bytes(size - 1))
+pack.set_list([Delta(i, BSDIFF, program, [[i, 1024]]) for i in range(24)])
+write(f"delta.cba.from-{table.checksum.hex()[:16]}", pack.encode())
+EOF_PYTHON
+}
+
 # limit ARCHIVE: bytes.
 limit() {
     echo $((64 * 1048576 + 3 * ($(header_size "$tmp/www/$1.cba") - 86)))
@@ -69,6 +101,19 @@ test_peak() {
     stays_small large "$url" --connections 16
     equal "$(good_chunks "$tmp/s")" 3 "chunks"
     stays_small text "$tmp/www" --jobs 24
+}
+
+# Bases count as what is decoded does, however many threads there are.
+test_bases() {
+    make_bases
+    for source in "$tmp/www" "$url"; do
+        expect_exit 0 "$ihop_clone" -q "$tmp/www/base.cba" "$tmp/d/base"
+        peak "$program" --quiet --json --jobs 16 "$source/delta.cba" "$tmp/d/delta"
+        equal "$(json chunks_delta) $(json chunks_fetched)" "24 0" "chunks"
+        echo "24 deltas with bases of 4 MiB from $source: $peak bytes; at most $(limit delta)"
+        at_most "$peak" "$(limit delta)" "bytes of resident memory for deltas from $source"
+        rm -rf "$tmp/d"
+    done
 }
 
 # fits ARCHIVE [OPTION...]: the file cache counts as well, but can be given back.

@@ -30,6 +30,7 @@ cuts ext4 update fs 11 200 --late
 cuts ext4 replace files 5 100
 cuts ext4 first fs 0 100 --late
 cuts ext4 replace fs 0 100
+cuts ext4 delta fs 0 60 --late
 cuts ext4 update files 0 50
 cuts ext4-writeback update fs 0 100 --late
 cuts xfs update fs 0 120 --late

@@ -3,6 +3,7 @@
 
     first     into a store that does not exist
     update    of a store that has another release, which shares chunks
+    delta     update, with a delta pack beside the archive
     replace   with --force, over a release of that name
 
 What must hold, whatever happened: a release is absent, old or new, in full (in
@@ -10,6 +11,7 @@ replace never absent); every chunk that has its name is good; the same clone, ru
 again, succeeds and fetches at most what was missing.
 """
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -17,11 +19,12 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ihopformat.archive import Archive, fixed_cuts  # noqa: E402
+from ihopformat.delta import make_pack, read_table  # noqa: E402
 from ihopformat.noise import noise  # noqa: E402
 from ihopformat.release import read_release  # noqa: E402
 from ihopformat.store import Damaged, check_chunks  # noqa: E402
 
-KINDS = ("first", "update", "replace")
+KINDS = ("first", "update", "delta", "replace")
 BATCH_CHUNKS = 1024  # common/store/chunk_writer.h
 
 
@@ -33,11 +36,17 @@ class Broken(Exception):
         self.kind = kind
 
 
+def numbered(n, size):
+    """The content of a chunk; that of -n differs in a byte from that of n."""
+    data = noise(b"%d" % abs(n), size)
+    return data if n >= 0 else bytes([data[0] ^ 1]) + data[1:]
+
+
 class Image:
     """An image in an archive, and the names of its chunks in order."""
 
     def __init__(self, path, chunk_size, numbers):
-        data = b"".join(noise(b"%d" % n, chunk_size) for n in numbers)
+        data = self.data = b"".join(numbered(n, chunk_size) for n in numbers)
         archive = Archive(data, fixed_cuts(len(data), chunk_size))
         with open(path, "wb") as f:
             f.write(archive.encode())
@@ -73,13 +82,24 @@ class Scenario:
     def __init__(self, kind, clone, directory, chunk_size, shared, old, new, sync="fs", jobs=2):
         self.kind, self.sync, self.jobs = kind, sync, jobs
         self.clone = clone
-        self.new = Image(os.path.join(directory, "new.cba"), chunk_size, range(shared + new))
+        olds = range(10**6, 10**6 + old)
+        heirs = [-n for n in olds][:new] if kind == "delta" else []
+        numbers = [*range(shared), *heirs, *range(shared, shared + new - len(heirs))]
+        self.new = Image(os.path.join(directory, "new.cba"), chunk_size, numbers)
         self.old = None
         if kind != "first":
-            numbers = [*range(shared), *range(10**6, 10**6 + old)]
-            self.old = Image(os.path.join(directory, "old.cba"), chunk_size, numbers)
+            self.old = Image(os.path.join(directory, "old.cba"), chunk_size, [*range(shared), *olds])
+        if kind == "delta":
+            self.make_pack()
         self.target = "v1" if kind == "replace" else "v2"
         self.fetches = len(self.new.chunks - (self.old.chunks if self.old else set()))
+
+    def make_pack(self):
+        """Beside the new archive, from the old one."""
+        with open(self.new.archive, "rb") as f:
+            pack = make_pack(read_table(self.old.archive), io.BytesIO(self.old.data), f.read())
+        with open(f"{self.new.archive}.from-{self.old.checksum.hex()[:16]}", "wb") as f:
+            f.write(pack.encode())
 
     def prepare(self, store):
         """Makes what is there before."""
@@ -114,9 +134,9 @@ class Scenario:
             raise Broken("chunk", str(damage)) from damage
         state = self.identify(store, self.target, chunks)
         if state not in {"first": ("absent", "new"), "update": ("absent", "new"),
-                         "replace": ("old", "new")}[self.kind]:
+                         "delta": ("absent", "new"), "replace": ("old", "new")}[self.kind]:
             raise Broken("release", f"{self.target} is {state}")
-        if self.kind == "update" and self.identify(store, "v1", chunks) != "old":
+        if self.kind in ("update", "delta") and self.identify(store, "v1", chunks) != "old":
             raise Broken("release", "the old release is gone")
         if os.path.exists(store) and not set(os.listdir(store)) <= {"chunks", ".ihop", "v1", "v2"}:
             raise Broken("stray", f"in the store: {os.listdir(store)}")
@@ -128,7 +148,9 @@ class Scenario:
         if run.returncode != 0:
             raise Broken("rerun", f"exit code {run.returncode}: {run.stderr.strip()}")
         result = json.loads(run.stdout.splitlines()[-1])
-        fetched = result["chunks_fetched"]
+        fetched = result["chunks_fetched"] + result["chunks_delta"]
+        if self.kind == "delta" and result["chunks_fetched"]:
+            raise Broken("rerun", "the pack was not used")
         if fetched > limit:
             raise Broken("rerun", f"fetched {fetched} chunks, more than {limit}")
         state, _ = self.judge(store)

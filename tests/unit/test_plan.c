@@ -242,7 +242,7 @@ static void arranged_anew_for_other_ways(void **state)
     assert_int_equal(p.cost.chunks, 5);
     assert_int_equal(p.cost.missing, 4);
     assert_int_equal(p.cost.fetched, 2);
-    assert_int_equal(p.cost.write, 20 + 40 + 50);
+    assert_int_equal(p.cost.write, 20 + 40 + 100);
     plan_free(&p);
 }
 
