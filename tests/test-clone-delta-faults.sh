@@ -96,6 +96,33 @@ test_cut() {
     done
 }
 
+# A dictionary that is larger than the archive's header by more than 64 KiB is not read.
+test_large_dictionary() {
+    local spare
+
+    mkdir -p "$tmp/large"
+    for spare in 60000 66000; do
+        "$python" - "$pack" "$tmp/large/$pack_name" $((header + spare)) <<'EOF_PY'
+import sys
+from ihopformat.delta import read_pack
+from ihopformat.protobuf import blob
+pack = read_pack(sys.argv[1])
+pack.extra = blob(99, bytes(int(sys.argv[3]) - len(pack.dictionary()) - 78 - 6))
+with open(sys.argv[2], "wb") as f:
+    f.write(pack.encode())
+EOF_PY
+        fresh "$from_pack : root=$tmp/large"
+        if [ $spare = 60000 ]; then
+            expect_exit 0 "${clone[@]}" "$url/good/v2.cba" "$s/v2"
+            silent
+            equal "$(json chunks_delta)" 13 "deltas"
+        else
+            falls_back 'more than the header of the archive: going on without' 0 13
+            equal "$(requests "$from_pack")" 1 "requests for the pack"
+        fi
+    done
+}
+
 # Of another build: same image, another archive.
 test_stale() {
     make_update_archive 2 --metadata-value build 2

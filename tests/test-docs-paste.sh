@@ -33,6 +33,9 @@ if [ "${1:-}" = --inside ]; then
     echo "X-Device: 7" >/etc/ihop/headers
     cp v1.cba v2.cba v3.cba /srv/www
     cp v1.cba /media/usb
+    "$ihop_compress" -q --delta-from v2.cba v3.cba
+    mv v3.cba.from-* /media/usb/pack
+    cp /media/usb/pack /media/usb/v3.cba.from-0123456789abcdef # what it is called matters to a server only
     mkdir bin
     ln -s "$ihop_clone" "$ihop_compress" "$ihop_store" bin
     # As after an installation: the plugin is found by its name.
