@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	bench/clone.py \
 	bench/compress.py \
 	bench/delay-relay.py \
+	bench/fleet.py \
 	bench/image-options.py \
 	bench/make-images.sh \
 	bench/peers.py \

@@ -15,6 +15,7 @@ dist_docs_DATA = \
 	docs/keys.md \
 	docs/mutations.md \
 	docs/peers.md \
+	docs/publishing.md \
 	docs/serving.md \
 	docs/sizing.md \
 	docs/store.md \

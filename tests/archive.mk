@@ -6,6 +6,7 @@ archive_tests = \
 	tests/test-chunker-vectors.sh \
 	tests/test-delta-format.sh \
 	tests/test-docs-keys.sh \
+	tests/test-docs-publishing.sh \
 	tests/test-docs-links.sh \
 	tests/test-docs-paste.sh \
 	tests/test-growth.sh \
