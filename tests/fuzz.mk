@@ -6,6 +6,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz_archive \
 	tests/fuzz/fuzz_boot \
 	tests/fuzz/fuzz_codec \
+	tests/fuzz/fuzz_delta_codec \
 	tests/fuzz/fuzz_delta_pack \
 	tests/fuzz/fuzz_release \
 	tests/fuzz/fuzz_response \
@@ -42,6 +43,10 @@ tests_fuzz_fuzz_codec_SOURCES = tests/fuzz/fuzz_codec.c tests/fuzz/fuzz.h $(FUZZ
 tests_fuzz_fuzz_codec_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_codec_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_codec_LDADD = libcodec.la
+tests_fuzz_fuzz_delta_codec_SOURCES = tests/fuzz/fuzz_delta_codec.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_delta_codec_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_delta_codec_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_delta_codec_LDADD = libcodec.la
 tests_fuzz_fuzz_delta_pack_SOURCES = tests/fuzz/fuzz_delta_pack.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_delta_pack_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_delta_pack_LDFLAGS = $(fuzz_ldflags)

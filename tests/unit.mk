@@ -22,6 +22,8 @@ unit_programs = \
 	tests/unit/test_columns \
 	tests/unit/test_cut \
 	tests/unit/test_cut_cursor \
+	tests/unit/test_delta_codec \
+	tests/unit/test_delta_hostile \
 	tests/unit/test_delta_list \
 	tests/unit/test_delta_pack \
 	tests/unit/test_dictionary \
@@ -63,8 +65,6 @@ unit_programs = \
 	tests/unit/test_workers
 if WITH_ATTACH
 unit_programs += \
-	tests/unit/test_delta_codec \
-	tests/unit/test_delta_hostile \
 	tests/unit/test_device \
 	tests/unit/test_dm \
 	tests/unit/test_nbd_handshake \
@@ -92,8 +92,8 @@ tests_unit_test_ed25519_SOURCES = tests/unit/test_ed25519.c tests/unit/ed25519_v
 # The headers of a format or codec, which make what no encoder of ours would.
 tests_unit_test_archive_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_codec_CFLAGS = $(AM_CFLAGS) $(ENCODERS_CFLAGS)
-tests_unit_test_delta_pack_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_delta_hostile_CFLAGS = $(AM_CFLAGS) $(ENCODERS_CFLAGS)
+tests_unit_test_delta_pack_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_dictionary_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_image_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_release_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)

@@ -26,7 +26,7 @@ void delta_encoder_free(struct delta_encoder *c);
 struct delta_base_bytes {
     uint8_t *data;
     size_t size;
-    struct delta_range *ranges;
+    struct delta_range *ranges; /* room for LIMIT_DELTA_RANGES, whatever count is */
     size_t count;
 };
 

@@ -9,7 +9,7 @@
 set -euo pipefail
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib/functions.sh"
 
-for name in archive attach boot codec delta_pack release response signature signed_release store verity; do
+for name in archive attach boot codec delta_codec delta_pack release response signature signed_release store verity; do
     case $name in # not built --without-attach
         attach | verity) [ -e "$builddir/tests/fuzz/fuzz_$name" ] || continue ;;
     esac

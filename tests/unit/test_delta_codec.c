@@ -326,6 +326,15 @@ static void trimmed_ranges(void **state)
     assert_range(&t, 0, 11, 3);
     assert_range(&t, 1, 19, 3);
     close_trimmed(&t);
+    /* The end of a range and the beginning of the next one lie side by side in the base alone. */
+    open_trimmed(&t, three, 3);
+    memcpy(content, t.image + 29 * BLOCK, BLOCK);
+    memcpy(content + BLOCK, t.image + 50 * BLOCK, BLOCK);
+    run_trim(&t, content, 2 * BLOCK);
+    assert_int_equal(t.base.count, 2);
+    assert_range(&t, 0, 28, 2);
+    assert_range(&t, 1, 50, 2);
+    close_trimmed(&t);
     /* Nothing of it, and 23 bytes, are no reason to read a base; 24 are. */
     open_trimmed(&t, three, 3);
     support_fill(content, BLOCK, 1);
@@ -369,18 +378,17 @@ static void periodic_time(void **state)
     enum { SIZE = 4 << 20 };
     uint8_t *content = malloc(SIZE), *base = malloc(SIZE);
     struct err e = ERR_INIT;
-    struct delta_range range = {0, SIZE / BLOCK};
     double begun = cpu_seconds();
 
     (void)state;
     for (unsigned kind = 1; kind < FILLS; kind++) {
         struct delta_encoder *c = delta_encoder_new(&e);
-        struct delta_base_bytes b = {base, SIZE, &range, 1};
+        struct delta_range ranges[LIMIT_DELTA_RANGES] = {{0, SIZE / BLOCK}};
+        struct delta_base_bytes b = {base, SIZE, ranges, 1};
 
         fill_kind(content, SIZE, kind, 0);
         fill_kind(base, SIZE, kind, 1);
         assert_ok(delta_encoder_trim(c, bytes_of(content, SIZE), &b, &e), e);
-        range = (struct delta_range){0, SIZE / BLOCK};
         delta_encoder_free(c);
     }
     assert_true(cpu_seconds() - begun < 5);

@@ -141,6 +141,7 @@ static const struct hostile_program {
     {STEPS(0, 10, 10, 0, 0, 0), "a step that is not valid"},
     {STEPS(0, 10, 9), "the steps end too early"},
     {STEPS(0, 9, 10), "the steps end too early"},
+    {STEPS(0, 10, 5, 29, 10, 0), "a step that is not valid"},
     {STEPS(0, 10, 11), "a step that is not valid"},
     {STEPS(0, 11, 9), "a step that is not valid"},
     {STEPS(2, 10, 10), "a step that is not valid"},

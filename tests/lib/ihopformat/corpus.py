@@ -16,10 +16,37 @@ from .protobuf import unknown_fields
 from .release import release, signed_fields
 
 
+PREFIXED = "28b52ffd20288d0000580b6e6501020304050607080100e15642"
+
+
 def write_file(directory, name, data):
     os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, name), "wb") as f:
         f.write(data)
+
+
+def write_delta_codec_corpus(directory):
+    """For fuzz_delta_codec: what it is, output size - 1, size of the base, base, delta. A program is
+    steps of three varints, differences and new bytes."""
+    base = bytes(range(1, 41))
+    steps = {
+        "copy": (40, [0, 40, 0]), "differences": (40, [10, 30, 10]), "new": (40, [0, 0, 40]),
+        "swapped": (40, [40, 20, 0, 79, 20, 0]), "idle": (40, [0, 0, 0, 0, 40, 0]),
+        "beyond": (40, [2, 40, 0]), "before": (40, [1, 40, 0]), "short": (40, [0, 30, 0]),
+        "long": (30, [0, 40, 0]), "cut": (40, [0, 40]),
+    }
+    for name, (size, numbers) in steps.items():
+        program = bytes(numbers) + bytes([0, 1]) * (size // 2)
+        for what, delta in ((1, compress(ZSTD, program)), (2, program)):
+            head = bytes([what]) + struct.pack("<HH", size - 1, len(base))
+            write_file(f"{directory}/delta_codec", f"{name}-{what}", head + base + delta)
+    head = bytes([0]) + struct.pack("<HH", 39, len(base)) + base
+    write_file(f"{directory}/delta_codec", "zstd", head + compress(ZSTD, base))
+    write_file(f"{directory}/delta_codec", "zstd-two", head + compress(ZSTD, base[:20]) * 2)
+    write_file(f"{directory}/delta_codec", "zstd-bomb", head + zstd_run(MIB))
+    # "zstd -19 --patch-from" of 40 other bytes, most of which the base has.
+    frame = bytes.fromhex(PREFIXED)
+    write_file(f"{directory}/delta_codec", "zstd-prefix", head + frame)
 
 
 def write_store_corpus(directory):
@@ -266,6 +293,7 @@ def write_corpus(directory):
     write_file(f"{directory}/codec", "xz-bomb", bytes([LZMA]) + run + xz_compress(bytes(MIB)))
     huge = xz_with_dictionary(bytes(4096), 40)
     write_file(f"{directory}/codec", "xz-4g", bytes([LZMA]) + run + huge)
+    write_delta_codec_corpus(directory)
     write_store_corpus(directory)
     write_responses(directory)
     write_verities(directory)
