@@ -12,9 +12,6 @@
 /* After a chunk larger than this many bytes a thread frees the memory that encoding took. */
 #define LARGE_CHUNK (4 * MIB)
 
-/* A delta of so many bytes is worth a second try. */
-#define WORTH_ANOTHER 1024
-
 struct working {
     const struct delta_work *work;
 
@@ -114,9 +111,9 @@ static int try_base(const struct delta_work *work, struct delta_worker *m,
     return 0;
 }
 
-/* Fills what is to be known of the delta of a chunk with this content. A base that is trimmed is
- * quickly encoded against, and a device reads less; sometimes the whole one gives less, by half a
- * percent of all. */
+/* Fills what is to be known of the delta of a chunk with this content. Encoding against a trimmed
+ * base is fast, and a device reads less. But compressed content (an initrd) has pieces so short in
+ * common with an older one that trimming leaves nothing of the base: then the whole is tried. */
 static int encode_delta(const struct delta_work *work, struct delta_worker *m,
                         const struct delta_target *target, struct delta_made *made, struct err *e)
 {
@@ -128,7 +125,7 @@ static int encode_delta(const struct delta_work *work, struct delta_worker *m,
     if (delta_base_choose(work->chooser, &m->scratch, target, &base, e) < 0 ||
         try_base(work, m, target, &base, true, made, e) < 0)
         return -1;
-    return made->size < WORTH_ANOTHER ? 0 : try_base(work, m, target, &base, false, made, e);
+    return made->codec == DELTA_COPY ? try_base(work, m, target, &base, false, made, e) : 0;
 }
 
 static int make_delta(const struct delta_work *work, struct delta_worker *m, size_t i,

@@ -17,6 +17,7 @@ unit_programs = \
 	tests/unit/test_chunk_put \
 	tests/unit/test_chunk_usage \
 	tests/unit/test_chunk_writer \
+	tests/unit/test_delta_base \
 	tests/unit/test_chunker \
 	tests/unit/test_codec \
 	tests/unit/test_columns \
@@ -102,6 +103,8 @@ tests_unit_test_release_CFLAGS = $(AM_CFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_unit_test_chunk_packer_SOURCES = tests/unit/test_chunk_packer.c \
 	compress/chunk_packer.c compress/chunk_packer.h compress/output_file.c compress/output_file.h \
 	compress/remove_on_signal.c compress/remove_on_signal.h
+tests_unit_test_delta_base_SOURCES = tests/unit/test_delta_base.c \
+	compress/block_set.c compress/block_set.h compress/shingle_index.c compress/shingle_index.h
 tests_unit_test_device_LDADD = libattach.la $(LDADD)
 tests_unit_test_dm_LDADD = libattach.la $(LDADD)
 tests_unit_test_nbd_netlink_CFLAGS = $(AM_CFLAGS) $(MNL_CFLAGS)

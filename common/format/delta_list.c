@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "format/columns.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* What a delta takes in the list at most: 5 bytes for the chunk, 1 for the codec, 4 for the size, 1
@@ -247,6 +248,11 @@ int delta_list_decode(const uint8_t *data, size_t size, const struct image *imag
 
 /* ---- counting ---- */
 
+static bool is_known_codec(uint64_t codec)
+{
+    return codec < DELTA_CODECS;
+}
+
 /* Counts the codecs, of which there are as many as chunks before them. */
 static int count_codecs(struct columns_reader *r, struct delta_counts *counts, struct err *e)
 {
@@ -260,7 +266,7 @@ static int count_codecs(struct columns_reader *r, struct delta_counts *counts, s
     for (uint64_t i = 0; i < count; i++) {
         if (columns_get(r, &codec, e) < 0)
             return -1;
-        if (codec >= DELTA_CODECS)
+        if (!is_known_codec(codec))
             return err_set(e, ERR_ARCHIVE, "it has a delta of codec %llu, which is not known",
                            (unsigned long long)codec);
         counts->deltas[codec]++;
