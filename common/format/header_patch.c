@@ -327,8 +327,17 @@ static int kept_chunk(struct patch_columns *p, uint64_t reference, struct chunk 
     return 0;
 }
 
-/* Places add up modulo 2^64: what comes of that has the checksum, or has not. */
-static int apply_chunks(struct patch_columns *p, struct dict_writer *w, struct err *e)
+static int no_such_header(struct err *e)
+{
+    return err_set(e, ERR_ARCHIVE,
+                   "its header patch does not give the archive's header: the old image came from "
+                   "another archive than the one that it was made for");
+}
+
+/* Places add up modulo 2^64: what comes of that has the checksum, or has not. A header that grows
+ * beyond most bytes is not the one that is wanted. */
+static int apply_chunks(struct patch_columns *p, uint64_t most, struct dict_writer *w,
+                        struct err *e)
 {
     uint64_t expected = 0, place = 0, reference;
 
@@ -348,16 +357,18 @@ static int apply_chunks(struct patch_columns *p, struct dict_writer *w, struct e
         if (columns_get_near(&p->places, place, &chunk.archive_offset, e) < 0)
             return -1;
         archive_writer_put_chunk(w, &chunk, hash, p->hash_length);
+        if (w->size > most)
+            return no_such_header(e);
         place = chunk.archive_offset + chunk.archive_size;
     }
     return 0;
 }
 
-static int make_header(struct patch_columns *p, struct dict_writer *w, struct err *e)
+static int make_header(struct patch_columns *p, uint64_t most, struct dict_writer *w, struct err *e)
 {
     archive_writer_begin(w);
     dict_put_raw(w, p->front, p->front_size);
-    if (apply_order(p, w, e) < 0 || apply_chunks(p, w, e) < 0)
+    if (apply_order(p, w, e) < 0 || apply_chunks(p, most, w, e) < 0)
         return -1;
     dict_put_raw(w, p->back, p->back_size);
     return archive_writer_end(w, p->data_offset, e);
@@ -372,16 +383,14 @@ int header_patch_apply(const struct image *old, const uint8_t *patch, size_t siz
 
     if (read_patch_head(&p, &r, wanted, e) < 0 || find_columns(&p, &r, e) < 0)
         return -1;
-    if (make_header(&p, &w, e) < 0) {
+    if (make_header(&p, wanted->header_size, &w, e) < 0) {
         free(w.data);
         return -1;
     }
     if (w.size != wanted->header_size ||
         memcmp(w.data + w.size - CHUNK_HASH_SIZE, wanted->checksum, CHUNK_HASH_SIZE) != 0) {
         free(w.data);
-        return err_set(e, ERR_ARCHIVE,
-                       "its header patch does not give the archive's header: the old image came "
-                       "from another archive than the one that it was made for");
+        return no_such_header(e);
     }
     *header = w.data;
     return 0;
