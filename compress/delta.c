@@ -243,6 +243,20 @@ static bool does_pay(const struct delta_result *result)
     return result->update + result->update_without / PAYS_DIVISOR <= result->update_without;
 }
 
+/* What no device would read is not published. */
+static int check_front(const struct pack_job *j, const struct delta_front *front, struct err *e)
+{
+    uint64_t limit = delta_pack_head_limit(j->new->image.header_size);
+
+    if (front->size <= limit)
+        return 0;
+    return err_set(
+        e, ERR_USAGE,
+        "a pack from %s would have %zu bytes before its deltas, and devices read at most "
+        "%llu (%s has many small chunks with short hashes)",
+        j->result->old, front->size, (unsigned long long)limit, j->o->archive);
+}
+
 static int publish_pack(struct pack_job *j, struct err *e)
 {
     struct delta_result *result = j->result;
@@ -263,7 +277,9 @@ static int publish_pack(struct pack_job *j, struct err *e)
                     "its header is not one that ihop-compress writes",
                     result->path);
     j->events->writing(j->events->user);
-    r = result->pays ? output_file_publish(&j->file, front.data, front.size, front.size, e) : 0;
+    r = check_front(j, &front, e);
+    if (r == 0 && result->pays)
+        r = output_file_publish(&j->file, front.data, front.size, front.size, e);
     free(front.data);
     return r;
 }

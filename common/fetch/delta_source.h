@@ -26,8 +26,6 @@
 
 /* The first request for a pack has so many bytes: no pack is smaller, and it tells the size. */
 #define DELTA_SOURCE_FIRST_BYTES 128
-/* So many bytes more than the archive's header the beginning of a pack may have. */
-#define DELTA_SOURCE_HEAD_SPARE (64 * KIB)
 
 struct delta_source {
     struct reader *reader; /* of the pack; NULL: there is none */

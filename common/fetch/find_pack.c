@@ -40,7 +40,7 @@ static bool fits_archive(const struct pack_wanted *w, const struct delta_source 
 
 static int read_beginning(const struct pack_wanted *w, struct delta_source *s, struct err *e)
 {
-    if (delta_source_read(s, w->start->size + DELTA_SOURCE_HEAD_SPARE, e) < 0)
+    if (delta_source_read(s, delta_pack_head_limit(w->start->size), e) < 0)
         return -1;
     return fits_archive(w, s) ? 0 : say_stale(s, e);
 }
@@ -133,10 +133,8 @@ static int probe(const struct pack_wanted *w, struct delta_source *s, const stru
         return -1;
     s->reader = s->beside.reader;
     settings->retries = (unsigned)min_u64(w->settings->retries, PROBE_RETRIES);
-    settings->events = NULL;
     r = delta_source_probe(s, is_pack, e);
     settings->retries = w->settings->retries;
-    settings->events = w->settings->events;
     return r;
 }
 
@@ -212,7 +210,7 @@ int find_pack_at(const struct pack_wanted *w, const char *location, struct delta
         return -1;
     if (!is_pack)
         return err_set(e, ERR_ARCHIVE, "%s is no delta pack", s->reader->name);
-    if (delta_source_read(s, w->start->size + DELTA_SOURCE_HEAD_SPARE, e) < 0)
+    if (delta_source_read(s, delta_pack_head_limit(w->start->size), e) < 0)
         return -1;
     if (!fits_archive(w, s)) {
         say_stale(s, &why);

@@ -41,6 +41,13 @@ const char *delta_pack_suffix(const uint8_t old_source_checksum[CHUNK_HASH_SIZE]
     return suffix;
 }
 
+bool delta_pack_is_suffix(const char *text)
+{
+    return strncmp(text, ".from-", 6) == 0 &&
+           strspn(text + 6, "0123456789abcdef") == DELTA_PACK_ID_DIGITS &&
+           text[6 + DELTA_PACK_ID_DIGITS] == '\0';
+}
+
 int delta_pack_parse_prefix(const uint8_t *prefix, uint64_t *size, struct err *e)
 {
     uint64_t n = text_get_le64(prefix + FRAME_MAGIC_SIZE);

@@ -18,6 +18,7 @@
 #define IHOP_FORMAT_DELTA_PACK_H
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "format/chunk_hash.h"
 #include "format/frame.h"
 #include "format/image.h"
@@ -51,12 +52,23 @@ struct delta_pack {
     uint64_t deltas_offset; /* where the deltas begin in the pack; set by parsing */
 };
 
+/* How many bytes may come before the deltas of a pack for an archive with a header of this size: a
+ * device that has the archive at hand reads no more than that of a pack. No list and patch take
+ * more, but for hashes of a few bytes. */
+static inline uint64_t delta_pack_head_limit(uint64_t header_size)
+{
+    return 4 * header_size + 64 * KIB;
+}
+
 /* Whether these bytes, of which there are size, begin as a pack does. */
 bool delta_pack_has_magic(const uint8_t *data, size_t size);
 
 /* ".from-0123456789abcdef" for packs that update from the image with this source checksum. */
 const char *delta_pack_suffix(const uint8_t old_source_checksum[CHUNK_HASH_SIZE],
                               char suffix[DELTA_PACK_SUFFIX_SIZE]);
+
+/* Whether text is such a suffix. */
+bool delta_pack_is_suffix(const char *text);
 
 /* Tells from the first DELTA_PACK_PREFIX_SIZE bytes of a pack how many bytes come before its
  * deltas. At most LIMIT_DICTIONARY for the dictionary. */
