@@ -147,13 +147,37 @@ int archive_header_confirm(struct reader *r, const struct archive_header_start *
                          trust, image, e);
 }
 
+/* The size of an archive is no part of its header, so nothing vouches for it but this: an archive
+ * ends with its last chunk. */
+static int check_told_size(const struct archive_header_told *told, const struct image *image,
+                           struct err *e)
+{
+    uint64_t end = 0;
+
+    for (size_t i = 0; i < image->chunks.count; i++) {
+        const struct chunk *chunk = &image->chunks.items[i];
+
+        end = max_u64(end, chunk->archive_offset + chunk->archive_size);
+    }
+    if (image->chunks.count == 0 || told->archive_size == end)
+        return 0;
+    return err_set(e, ERR_ARCHIVE,
+                   "it claims that the archive has %llu bytes, whose chunks end at %llu: clone the "
+                   "archive itself",
+                   (unsigned long long)told->archive_size, (unsigned long long)end);
+}
+
 int archive_header_take(const struct archive_header_told *told, const struct trust *trust,
                         struct image *image, struct err *e)
 {
+    bool is_signed = signature_area_begins(told->signatures, told->signatures_size);
+
     if (trust_check_header(trust, told->checksum, e) < 0 ||
         archive_parse(told->data, (size_t)told->size, told->archive_size, image, e) < 0)
         return err_context(e, "%s", told->name);
-    if (image_set_signatures(image, told->signatures, told->signatures_size, e) == 0 &&
+    if (check_told_size(told, image, e) == 0 &&
+        image_set_signatures(image, told->signatures, is_signed ? told->signatures_size : 0, e) ==
+            0 &&
         trust_check_image(trust, image, e) == 0 &&
         signed_image_keep_header(image, told->data, e) == 0)
         return 0;

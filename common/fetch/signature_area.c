@@ -20,7 +20,7 @@ static bool has_zero(const uint8_t *data, size_t size)
     return memchr(data, 0, size) != NULL;
 }
 
-static bool begins_signature(const uint8_t *text, size_t size)
+bool signature_area_begins(const uint8_t *text, size_t size)
 {
     size_t at = 0;
 
@@ -38,7 +38,7 @@ static int read_area(struct reader *r, const struct signature_area *area, uint64
     size_t most = (size_t)min_u64(area_size, LIMIT_SIGNATURE_TEXT + 1);
     size_t have = min_size(area->size, most);
 
-    *size = begins_signature(area->data, have) && !has_zero(area->data, have) ? most : have;
+    *size = signature_area_begins(area->data, have) && !has_zero(area->data, have) ? most : have;
     *text = malloc(*size + 1);
     if (!*text)
         return err_nomem(e, "reading an archive's signatures");
@@ -55,7 +55,7 @@ static int read_whole(struct reader *r, uint8_t **text, size_t *size, struct err
     if (r->size > LIMIT_SIGNATURE_TEXT)
         return err_set(e, ERR_ARCHIVE, "%s has %llu bytes: that is no signature", r->name,
                        (unsigned long long)r->size);
-    if (!begins_signature(start, sizeof start))
+    if (!signature_area_begins(start, sizeof start))
         return err_set(e, ERR_ARCHIVE, "%s is no signature", r->name);
     *size = (size_t)r->size;
     *text = malloc(*size);
@@ -118,7 +118,7 @@ int signature_area_read(struct reader *r, const struct signature_area *area, uin
     if (read_area(r, area, area_size, image->header_size, &text, &size, e) < 0)
         return -1;
     /* Beside a file one may look without a demand: it costs nothing. */
-    if (!begins_signature(text, size) && (demanded || !r->settings)) {
+    if (!signature_area_begins(text, size) && (demanded || !r->settings)) {
         free(text);
         text = NULL;
         if (find_beside(r, &text, &size, &why) < 0) {
@@ -128,7 +128,7 @@ int signature_area_read(struct reader *r, const struct signature_area *area, uin
             return -1;
         }
     }
-    if (!demanded && (size > LIMIT_SIGNATURE_TEXT || !begins_signature(text, size)))
+    if (!demanded && (size > LIMIT_SIGNATURE_TEXT || !signature_area_begins(text, size)))
         return 0;
     return image_set_signatures(image, text, size, e);
 }

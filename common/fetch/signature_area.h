@@ -26,6 +26,9 @@ struct signature_area {
     size_t size;
 };
 
+/* Whether text begins as signatures do; anything else does not count as some. */
+bool signature_area_begins(const uint8_t *text, size_t size);
+
 /* Sets the image's signatures. area_size: bytes from the end of its header to its chunk data.
  * With demanded, a file beside the archive is looked for if nothing is there, by two more
  * requests, and it is an error when there is none or it cannot be had. Without, what is too
