@@ -201,10 +201,17 @@ static int check_space(const struct obtain *o, struct err *e)
     return 0;
 }
 
-/* Removes releases until this many bytes of chunk data fit. */
+/* Removes releases until this many bytes of chunk data fit. The old image of a pack stays when
+ * nothing but the pack can give the chunks, or the rest would download more than it may. */
 static int make_room(const struct obtain *o, uint64_t write, struct err *e)
 {
     struct store_room_wanted room = *o->make_room;
+
+    if (o->deltas) {
+        room.base = &o->deltas->old;
+        room.base_stays =
+            o->deltas->alone || o->cost.download - o->pack_bytes + o->pack_spares > o->max_download;
+    }
 
     room.bytes = bytes_needed(o, write);
     room.inodes = o->cost.missing;
@@ -228,7 +235,9 @@ static int plan_allowed(struct attempt *a, struct err *e)
 {
     if (make_plan(a->o, &a->plan, e) < 0 || mark_adopted(a, e) < 0 || check_write(a, e) < 0)
         return -1;
-    return a->o->seed_count > 0 ? 0 : check_download(a, e);
+    if (a->o->seed_count > 0)
+        return 0;
+    return check_alone(a->o, &a->plan, e) < 0 ? -1 : check_download(a, e);
 }
 
 /* Does what plan_allowed does and checks the free space. Making room gives up the store's lock

@@ -61,12 +61,17 @@ static int load_releases(struct room *r, struct err *e)
     return 0;
 }
 
+static bool is_base(const struct room *r, size_t i)
+{
+    return r->o->base && image_same_source(&r->images[i], r->o->base);
+}
+
 static bool may_go_in_order(const struct room *r, size_t i)
 {
     const struct store_release *release = &r->list.items[i];
 
     return !r->removed[i] && !store_release_stays(release) &&
-           strcmp(release->name, r->o->name) != 0;
+           strcmp(release->name, r->o->name) != 0 && !(r->o->base_stays && is_base(r, i));
 }
 
 static bool may_go(const struct room *r, size_t i)
@@ -139,14 +144,15 @@ static int check_possible(struct room *r, struct err *e)
                    unsure);
 }
 
-/* Removes the oldest release that frees anything; *removed is false when there is none. */
-static int remove_oldest(struct room *r, bool *removed, struct err *e)
+/* Removes the oldest release that frees anything, of those that have the base or of the others;
+ * *removed is false when there is none. */
+static int remove_oldest(struct room *r, bool of_base, bool *removed, struct err *e)
 {
     *removed = false;
     for (size_t i = 0; i < r->list.count; i++) {
         uint64_t inodes;
 
-        if (!may_go(r, i) || gain(r, i, &inodes) == 0)
+        if (!may_go(r, i) || is_base(r, i) != of_base || gain(r, i, &inodes) == 0)
             continue;
         if (store_release_remove(r->store, r->list.items[i].name, false, e) < 0) {
             if (e->kind != ERR_BUSY)
@@ -178,8 +184,9 @@ static int remove_until_room(struct room *r, struct err *e)
     if (check_possible(r, e) < 0)
         return -1;
     do {
-        if (remove_oldest(r, &removed, e) < 0 || (removed && collect_removable(r, NULL, e) < 0) ||
-            is_enough(r, &enough, e) < 0)
+        if (remove_oldest(r, false, &removed, e) < 0 ||
+            (!removed && remove_oldest(r, true, &removed, e) < 0) ||
+            (removed && collect_removable(r, NULL, e) < 0) || is_enough(r, &enough, e) < 0)
             return -1;
     } while (removed && !enough);
     return 0; /* if this is not enough after all, the caller finds out and says so */

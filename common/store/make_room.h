@@ -7,13 +7,18 @@
 #include "format/image.h"
 #include "store/store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct store_room_wanted {
     const struct image *image; /* about to be cloned: its chunks stay */
     const char *name;          /* of its release: an older image of this name stays */
-    uint64_t bytes, inodes;    /* that must be free afterwards */
-    unsigned wait_seconds;     /* for the lock */
+    /* What the clone is made out of (a delta pack's old image), or NULL: its releases go last, or
+     * not at all. */
+    const struct image *base;
+    bool base_stays;
+    uint64_t bytes, inodes; /* that must be free afterwards */
+    unsigned wait_seconds;  /* for the lock */
     /* Called for each release that was removed; or NULL. */
     void (*removed)(void *user, const char *name);
     void *user;
