@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/workers.h"
+#include "codec/delta_decoder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,9 @@ struct delta_worker {
     size_t bytes_size;
     uint8_t *best; /* the best delta so far */
     size_t best_size;
+    struct delta_decoder check;
+    uint8_t *decoded; /* what a device makes of it */
+    size_t decoded_size;
 };
 
 static int worker_open(struct delta_worker *m, const struct image *image, struct err *e)
@@ -39,6 +43,7 @@ static int worker_open(struct delta_worker *m, const struct image *image, struct
         return err_nomem(e, "making deltas");
     if (chunk_decoder_init(&m->decoder, image, e) < 0)
         return -1;
+    delta_decoder_init(&m->check);
     m->encoder = delta_encoder_new(e);
     return m->encoder ? 0 : -1;
 }
@@ -52,6 +57,8 @@ static void maker_close(struct delta_worker *m)
     free(m->base);
     free(m->bytes);
     free(m->best);
+    delta_decoder_release(&m->check);
+    free(m->decoded);
 }
 
 static int grow_buffer(uint8_t **buffer, size_t *capacity, size_t size, struct err *e)
@@ -83,6 +90,25 @@ static int read_base(const struct old_image *old, struct delta_base_bytes *base,
     return 0;
 }
 
+/* Whether a device gets the content out of the delta: what libraries and hardware have done to it
+ * nobody else would notice before. */
+static int check_delta(struct delta_worker *m, struct delta_bytes content, struct delta_bytes base,
+                       const struct delta_encoded *delta, bool *good, struct err *e)
+{
+    struct err why = ERR_INIT;
+
+    *good = false;
+    if (grow_buffer(&m->decoded, &m->decoded_size, content.size, e) < 0)
+        return -1;
+    if (delta_decoder_run(&m->check, delta->codec, (struct delta_bytes){delta->data, delta->size},
+                          base, m->decoded, content.size, &why) == 0)
+        *good = memcmp(m->decoded, content.data, content.size) == 0;
+    if (why.kind != ERR_MEMORY)
+        return 0;
+    *e = why;
+    return -1;
+}
+
 /* Makes the smallest delta against a base. It is kept when there is none better yet. */
 static int try_base(const struct delta_work *work, struct delta_worker *m,
                     const struct delta_target *target, const struct delta_base *base, bool trim,
@@ -92,6 +118,7 @@ static int try_base(const struct delta_work *work, struct delta_worker *m,
     struct delta_base tried = *base;
     struct delta_base_bytes bytes = {.data = m->base, .ranges = tried.ranges, .count = tried.count};
     struct delta_encoded encoded;
+    bool good;
 
     if (read_base(work->chooser->old, &bytes, e) < 0 ||
         (trim && delta_encoder_trim(m->encoder, content, &bytes, e) < 0) ||
@@ -99,6 +126,11 @@ static int try_base(const struct delta_work *work, struct delta_worker *m,
                           made->size, &encoded, e) < 0)
         return -1;
     if (encoded.size == 0)
+        return 0;
+    if (check_delta(m, content, (struct delta_bytes){bytes.data, bytes.size}, &encoded, &good, e) <
+        0)
+        return -1;
+    if (!good)
         return 0;
     if (grow_buffer(&m->best, &m->best_size, encoded.size, e) < 0)
         return -1;
