@@ -170,9 +170,9 @@ static int read_pack_alone(struct clone *c, struct trust *trust, bool *same, str
 
     s->reader = c->reader;
     s->alone = true;
-    if (c->o->delta)
-        return err_set(e, ERR_USAGE, "--delta is for an archive, and %s is a delta pack itself",
-                       c->reader->name);
+    if (c->o->delta || c->o->no_delta)
+        return err_set(e, ERR_USAGE, "--%s is for an archive, and %s is a delta pack itself",
+                       c->o->delta ? "delta" : "no-delta", c->reader->name);
     if (delta_source_probe(s, &found, e) < 0 || delta_source_read(s, UINT64_MAX, e) < 0)
         return -1;
     told.size = s->pack.header_size;
@@ -238,17 +238,13 @@ static bool can_be_recorded(const char *location)
     return strlen(location) <= LIMIT_URL && text_is_utf8(location, strlen(location));
 }
 
-/* The address of the archive whose pack has this one; NULL when that is not known. */
-static char *location_of_archive(const struct clone *c)
+/* The address of the archive whose pack has this one; NULL when it is not that of a pack. */
+static char *location_of_archive(const char *location)
 {
-    char suffix[DELTA_PACK_SUFFIX_SIZE];
-    const char *location = c->reader->location;
-    size_t size = location ? strlen(location) : 0, end;
+    size_t size = strlen(location), end = DELTA_PACK_SUFFIX_SIZE - 1;
 
-    end = strlen(delta_pack_suffix(c->delta.pack.old_source_checksum, suffix));
-    if (size <= end || strcmp(location + size - end, suffix) != 0)
-        return NULL;
-    return strndup(location, size - end);
+    return size > end && delta_pack_is_suffix(location + size - end) ? strndup(location, size - end)
+                                                                     : NULL;
 }
 
 /* Records where the archive is. An address that a release cannot hold is left out, and a repair
@@ -258,8 +254,11 @@ static int set_location(struct clone *c, struct err *e)
     CLEANUP_FREE char *of_archive = NULL;
     const char *location = c->o->record_url ? c->o->record_url : c->reader->location;
 
-    if (c->delta.alone && !c->o->record_url)
-        location = of_archive = location_of_archive(c);
+    /* A pack that was asked for may have been a mirror's archive, too. */
+    if (location && !c->o->record_url) {
+        of_archive = location_of_archive(location);
+        location = of_archive || c->delta.alone ? of_archive : location;
+    }
     if (!location || c->image.archive_url)
         return 0;
     if (!can_be_recorded(location)) {
