@@ -133,6 +133,8 @@ static int find_sightings(const struct delta_chooser *c, struct delta_scratch *s
             if (add_sighting(s, shingle_index_block(entries[k]), i, e) < 0)
                 return -1;
     }
+    if (s->count == 0)
+        return 0;
     qsort(s->sightings, s->count, sizeof *s->sightings, compare_sightings);
     while (s->seen_capacity < s->shingles.count)
         if (array_grow((void **)&s->seen, &s->seen_capacity, s->seen_capacity, sizeof *s->seen, e) <
@@ -205,7 +207,8 @@ int delta_base_choose(const struct delta_chooser *c, struct delta_scratch *s,
     block_set_reduce(&set, LIMIT_DELTA_RANGES, most);
     if (find_sightings(c, s, target, e) < 0)
         return -1;
-    add_similar(c, s, min_u64(most, set.blocks + SIMILAR_BLOCKS), &set);
+    if (s->count > 0)
+        add_similar(c, s, min_u64(most, set.blocks + SIMILAR_BLOCKS), &set);
     block_set_reduce(&set, LIMIT_DELTA_RANGES, most);
     base->count = set.count;
     for (size_t i = 0; i < set.count; i++)

@@ -174,6 +174,12 @@ static void test_what_repeats_itself_is_little(void **state)
         if (period == 1)
             assert_int_equal(list.count, p == 0 ? 0 : 1);
     }
+    /* Zeros behind something else: each shingle that reaches into it, and no other. */
+    support_fill(data, 1000, 3);
+    memset(data + 1000, 0, DATA - 1000);
+    assert_ok(shingle_list_scan(&list, data, DATA, 0, &e), e);
+    assert_int_equal(list.count, 1000);
+    support_fill(data, SHINGLE_SIZE, 3);
     assert_ok(shingle_list_scan(&list, data, SHINGLE_SIZE - 1, 0, &e), e);
     assert_int_equal(list.count, 0);
     assert_ok(shingle_list_scan(&list, data, SHINGLE_SIZE, 0, &e), e);
