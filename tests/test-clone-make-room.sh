@@ -80,7 +80,7 @@ test_without_the_option() {
 # The oldest one is enough. What the new image shares stays: it is not fetched again.
 test_oldest_goes() {
     full_disk
-    makes_room "r1 " "r2 r3 r4 r5" "$url/r5.cba" "$store/r5"
+    makes_room "r1 " "r2 r3 r4 r5" --no-delta "$url/r5.cba" "$store/r5"
     equal "$(json bytes_downloaded)" $((own + $(header_size www/r5.cba))) "bytes downloaded"
     equal "$(json chunks_reused)" 8 "chunks reused"
     holds "$store/r5" image-5
@@ -156,6 +156,38 @@ test_damaged_release() {
     rules
     refused 7 "nothing was deleted.*$store/r2" --make-room "$url/r5.cba" "$store/r5"
     expect_exit 0 "$ihop_store" remove --quiet "$store/r2"
+}
+
+# What a delta pack is against goes last, or not at all where nothing else would do.
+test_base_of_a_pack() {
+    local pack
+
+    cp image-1 image-p
+    for n in $(seq 8 23); do
+        printf x | dd of=image-p bs=1 seek=$((n * 32768 + 100)) conv=notrunc status=none
+    done
+    "$ihop_compress" -q -f --fixed-size 32768 image-p www/p.cba
+    "$ihop_compress" -q -f --delta-from www/r1.cba www/p.cba
+    pack=$(echo www/p.cba.from-*)
+    full_disk
+    makes_room "r2 " "r1 r3 r4 p" --delta "$pack" "$url/p.cba" "$store/p"
+    equal "$(json chunks_delta)" 16 "chunks by deltas"
+    holds "$store/p" image-p
+    full_disk
+    for n in 2 3 4; do
+        expect_exit 0 "$ihop_store" protect --quiet "$store/r$n"
+    done
+    # From the archive it can be had without the old image, unless that is too much.
+    refused 6 "without the 0 releases" --make-room "$pack" "$store/p"
+    refused 6 "without the 0 releases" --make-room --max-download 100k --delta "$pack" "$url/p.cba" "$store/p"
+    makes_room "r1 " "r2 r3 r4 p" --delta "$pack" "$url/p.cba" "$store/p"
+    equal "$(json chunks_fetched)" 16 "chunks from the archive"
+    holds "$store/p" image-p
+    # What the pack cannot do is known before anything goes.
+    full_disk
+    expect_exit 0 "$ihop_store" remove --quiet "$store/r1"
+    expect_exit 0 "$ihop_clone" --quiet --make-room www/r5.cba "$store/r5"
+    refused 5 "against an image that no release" --make-room "$pack" "$store/p"
 }
 
 # Another clone is at work.

@@ -43,8 +43,8 @@ int delta_source_read(struct delta_source *s, uint64_t most, struct err *e)
                        r->name, (unsigned long long)size, (unsigned long long)r->size);
     if (size > most)
         return err_set(e, ERR_ARCHIVE,
-                       "%s: its dictionary has %llu bytes, more than the header of the archive",
-                       r->name, (unsigned long long)size);
+                       "%s: its dictionary has %llu bytes, more than the archive can need", r->name,
+                       (unsigned long long)size);
     if (read_head(s, (size_t)size, e) < 0)
         return -1;
     if (delta_pack_parse(s->head, (size_t)size, &s->pack, e) < 0)
