@@ -120,7 +120,11 @@ gzip -c image-3 >examples/image.gz
 for n in 6 7; do
     "$ihop_compress" --quiet --image-version $n --compatible board-a image-$((n - 5)) examples/v$n.cba
 done
-cp v1.cba image template
+cp v1.cba v2.cba image template
+"$ihop_compress" --quiet --delta-from v1.cba template/v2.cba
+mv template/v2.cba.from-* template/pack
+cp v1.cba v2.cba examples
+cp image-3 examples/v3.ext4
 $cba key 1 template/secret >/dev/null
 "$ihop_clone" --quiet v1.cba template/s/v1
 "$ihop_clone" --quiet v2.cba template/s/v2

@@ -169,8 +169,10 @@ def without_options(line):
 
 def fill_in(line, count):
     makes = line.startswith("ihop-compress") and "IMAGE" in line
-    line = re.sub(r"(IMAGE|ARCHIVE)\|\S+", r"\1", line)
-    words = {"ARCHIVE": f"new-{count}.cba" if makes else "v1.cba", "STORE/RELEASE": "s/v1", "STORE": "s", "IMAGE": "image",
+    line = re.sub(r"(IMAGE|ARCHIVE|PACK)\|\S+", r"\1", line)
+    if "--delta-from" in line:
+        line = line.replace("ARCHIVE", "v2.cba")
+    words = {"PACK": "pack", "ARCHIVE": f"new-{count}.cba" if makes else "v1.cba", "STORE/RELEASE": "s/v1", "STORE": "s", "IMAGE": "image",
              "OLD": "v1.cba", "SIZE": "1M", "NAME": "v1", "FILE|KEY": "secret.pem", "KEY": "version", "/A": "/v1", "/B": "/v2"}
     for word, value in words.items():
         line = line.replace(word, value)
