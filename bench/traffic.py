@@ -146,7 +146,7 @@ class Traffic:
         return size_below(f"{repo}/deltas")
 
     def xdelta3(self):
-        sh(f"xdelta3 -f -e -9 -S djw -B {size(self.old)} -s {self.old} {self.new} {self.work}/x")
+        sh(f"xdelta3 -f -e -9 -B {size(self.old)} -s {self.old} {self.new} {self.work}/x")
         return size(f"{self.work}/x")
 
     def zstd(self):
