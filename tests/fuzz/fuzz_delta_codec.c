@@ -38,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 5)
         return 0;
-    size_t out_size = (size_t)(data[1] | data[2] << 8) + 1, base_size = data[3] | data[4] << 8;
+    size_t out_size = (size_t)(data[1] | data[2] << 8) + 1,
+           base_size = (size_t)(data[3] | data[4] << 8);
     if (base_size > size - 5)
         base_size = size - 5;
 
