@@ -39,6 +39,7 @@ static const char *foreign_content(const uint8_t *prefix)
         {"BZh", 3, "bzip2 data: put the .cba file there as it is"},
         {"PK\x03\x04", 4, "a zip file: put the .cba file there as it is"},
         {"IHOP1", 6, "a release out of a store, not what it was made from"},
+        {"IHOPD1", 6, "a delta pack, which ihop-clone alone takes in place of its archive"},
         {"hsqs", 4, "a squashfs image: make an archive of it with ihop-compress"},
         {"\xeb\x3c\x90", 3, "a disk image: make an archive of it with ihop-compress"},
         {"\xeb\x63\x90", 3, "a disk image: make an archive of it with ihop-compress"},

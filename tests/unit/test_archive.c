@@ -207,6 +207,8 @@ static void prefixes(void **state)
     assert_fails(archive_parse_prefix(prefix, &size, &e), e, ERR_ARCHIVE, "wrong magic");
     memcpy(prefix, "IHOP1", 6);
     assert_fails(archive_parse_prefix(prefix, &size, &e), e, ERR_ARCHIVE, "wrong magic");
+    memcpy(prefix, "IHOPD1", 6);
+    assert_fails(archive_parse_prefix(prefix, &size, &e), e, ERR_ARCHIVE, "but a delta pack");
 }
 
 /* ---- encoding ---- */
