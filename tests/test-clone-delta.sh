@@ -244,6 +244,30 @@ test_local() {
     by_archive
 }
 
+# Of two releases with the old image, the newer was cut otherwise: the older gives the header.
+test_alone_with_another_table() {
+    fresh
+    "$ihop_compress" -q -f --fixed-size 16384 "$tmp/i1" "$tmp/otherwise.cba"
+    expect_exit 0 "$ihop_clone" -q "$tmp/otherwise.cba" "$s/v1b"
+    expect_exit 0 "${clone[@]}" --json "$pack" "$s/v2"
+    holds "$s/v2" "$tmp/i2"
+    equal "$(json chunks_delta) $(json chunks_fetched)" "13 0" "chunks"
+    fresh
+    expect_exit 0 "$ihop_clone" -q "$tmp/otherwise.cba" "$s/v1b"
+    expect_exit 0 "$ihop_store" remove -q "$s/v1"
+    expect_exit 5 "${clone[@]}" "$pack" "$s/v2"
+    expect_stderr 'came from another archive than the one that it was made for'
+}
+
+# A mirror may have the archive of a pack that was asked for; what is recorded is no pack's address.
+test_pack_with_a_mirror() {
+    fresh
+    expect_exit 0 "${clone[@]}" --retry 0 --mirror "$url/good/v2.cba" "http://127.0.0.1:1/$pack_name" "$s/v2"
+    holds "$s/v2" "$tmp/i2"
+    expect_exit 0 "$ihop_store" info --json "$s/v2"
+    ! grep -q '\.from-' "$tmp/out" || fail "the address of a pack is recorded"
+}
+
 # The pack as operand, as from a USB stick.
 test_alone() {
     mkdir -p "$tmp/stick"

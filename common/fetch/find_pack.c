@@ -81,23 +81,33 @@ static int visit_releases(const struct store *store, const char *first, on_relea
     return r;
 }
 
+/* A pack that is alone has to give the header as well, which takes the very chunk table that it was
+ * made for: another release of the same image may have been cut otherwise. The last one is kept in
+ * any case, for the message. */
 static int take_if_base(void *user, struct image *image, struct err *e)
 {
     struct delta_source *s = user;
+    CLEANUP_FREE uint8_t *header = NULL;
+    struct err why = ERR_INIT;
 
-    (void)e;
     if (!delta_source_is_against(s, image))
         return 0;
+    image_free(&s->old);
     s->old = *image;
     *image = (struct image){0};
-    return 1;
+    if (!s->alone || delta_source_make_header(s, &header, &why) == 0)
+        return 1;
+    if (why.kind != ERR_MEMORY)
+        return 0;
+    *e = why;
+    return -1;
 }
 
 int find_pack_base(const struct store *store, struct delta_source *s, bool *found, struct err *e)
 {
     int r = store ? visit_releases(store, NULL, take_if_base, s, e) : 0;
 
-    *found = r > 0;
+    *found = s->old.application_version != NULL;
     return r < 0 ? -1 : 0;
 }
 
