@@ -14,9 +14,14 @@ cached() {
         awk '{ sum += $1 } END { print sum + 0 }'
 }
 
+# Pages that are being written, or that somebody else looks at, stay at the first attempt.
 drop() {
-    find "$tmp/store/chunks" -name '*.chunk' -exec sh -c \
-        'for f; do dd if="$f" iflag=nocache count=0 status=none; done' sh {} +
+    for _ in $(seq 20); do
+        find "$tmp/store/chunks" -name '*.chunk' -exec sh -c \
+            'for f; do dd if="$f" iflag=nocache count=0 status=none; done' sh {} +
+        [ "$(cached)" -gt 0 ] || return 0
+        sleep 0.05
+    done
 }
 
 stat_of() {
