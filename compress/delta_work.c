@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
 
 /* After a chunk larger than this many bytes a thread frees the memory that encoding took. */
 #define LARGE_CHUNK (4 * MIB)
@@ -79,9 +78,8 @@ static int read_base(const struct old_image *old, struct delta_base_bytes *base,
 {
     base->size = 0;
     for (size_t i = 0; i < base->count; i++) {
-        uint64_t offset = base->ranges[i].block * DELTA_BLOCK;
-        size_t part =
-            (size_t)min_u64(base->ranges[i].count * DELTA_BLOCK, old->image->source_size - offset);
+        size_t part;
+        uint64_t offset = delta_range_place(&base->ranges[i], old->image->source_size, &part);
 
         if (old_image_read(old, offset, part, base->data + base->size, e) < 0)
             return -1;

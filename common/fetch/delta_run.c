@@ -28,22 +28,13 @@ static uint32_t *count_lost(const struct image *old, const bool *missing, struct
     return lost;
 }
 
-/* Where a range lies in the old image, in bytes. */
-static uint64_t place_range(const struct delta_range *r, uint64_t old_size, size_t *size)
-{
-    uint64_t offset = r->block * DELTA_BLOCK;
-
-    *size = (size_t)min_u64(r->count * DELTA_BLOCK, old_size - offset);
-    return offset;
-}
-
 static bool base_is_there(const struct delta_source *s, const struct chunk_map *map,
                           const uint32_t *lost, const struct delta *delta)
 {
     for (size_t i = 0; i < delta->range_count; i++) {
         size_t size;
         uint64_t offset =
-            place_range(&s->list.ranges[delta->first_range + i], s->old.source_size, &size);
+            delta_range_place(&s->list.ranges[delta->first_range + i], s->old.source_size, &size);
         size_t first = chunk_map_find(map, offset), last = chunk_map_find(map, offset + size - 1);
 
         if (lost[last + 1] != lost[first])
@@ -176,7 +167,7 @@ static int read_base(struct delta_maker *m, const struct delta *delta, size_t *s
     for (size_t i = 0; i < delta->range_count; i++) {
         size_t n;
         uint64_t offset =
-            place_range(&s->list.ranges[delta->first_range + i], s->old.source_size, &n);
+            delta_range_place(&s->list.ranges[delta->first_range + i], s->old.source_size, &n);
 
         if (image_reader_read(&m->run->base, offset, n, m->base + *size, e) < 0)
             return -1;
@@ -193,7 +184,7 @@ static int check_base(const struct delta_run *run, const struct delta *delta, st
     for (size_t i = 0; i < delta->range_count; i++) {
         size_t n;
         uint64_t offset =
-            place_range(&s->list.ranges[delta->first_range + i], s->old.source_size, &n);
+            delta_range_place(&s->list.ranges[delta->first_range + i], s->old.source_size, &n);
 
         if (image_reader_check(&run->base, offset, n, e) < 0)
             return -1;

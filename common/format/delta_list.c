@@ -27,9 +27,10 @@ uint64_t delta_list_base_size(const struct delta_list *list, const struct delta 
     uint64_t size = 0;
 
     for (size_t i = 0; i < item->range_count; i++) {
-        const struct delta_range *r = &list->ranges[item->first_range + i];
+        size_t n;
 
-        size += min_u64(r->count * DELTA_BLOCK, old_size - r->block * DELTA_BLOCK);
+        delta_range_place(&list->ranges[item->first_range + i], old_size, &n);
+        size += n;
     }
     return size;
 }

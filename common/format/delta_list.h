@@ -13,6 +13,7 @@
 #ifndef IHOP_FORMAT_DELTA_LIST_H
 #define IHOP_FORMAT_DELTA_LIST_H
 
+#include "base/checked.h"
 #include "base/err.h"
 #include "format/image.h"
 
@@ -31,6 +32,17 @@ enum delta_codec {
 struct delta_range {
     uint32_t block, count; /* of DELTA_BLOCK bytes of the old image */
 };
+
+/* Where a range lies in an old image of old_size bytes, whose last block may be shorter: the offset
+ * and *size, in bytes. */
+static inline uint64_t delta_range_place(const struct delta_range *r, uint64_t old_size,
+                                         size_t *size)
+{
+    uint64_t offset = r->block * DELTA_BLOCK;
+
+    *size = (size_t)min_u64(r->count * DELTA_BLOCK, old_size - offset);
+    return offset;
+}
 
 struct delta {
     uint64_t offset; /* in the pack, in bytes */
